@@ -1,0 +1,5 @@
+//! Targets: what starts, watches and stops instances.
+
+pub mod spec;
+pub mod status;
+pub mod target;

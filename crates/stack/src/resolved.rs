@@ -1,0 +1,300 @@
+//! What a stack is once every file was read, merged, interpolated and checked.
+//!
+//! Raw → validated once: nothing here is an `Option` that means "default". This is what the CLI
+//! uploads, what a release holds, and what the runtime and the rollout are planned from.
+//!
+//! **Invariant:** values the user wrote as secrets stand in [`Secret`]s only; [`Stack::redacted`]
+//! gives what may be shown.
+
+use mainstay_model::{Bytes, EnvironmentName, Scope, Secret, ServiceName, StackName, duration_ms};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What runs, and how it stays up, in one environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stack {
+    pub name: StackName,
+    pub environment: EnvironmentName,
+    /// Absolute: where relative paths of the files start.
+    pub directory: PathBuf,
+    pub target: TargetKind,
+    pub services: BTreeMap<ServiceName, Service>,
+    pub volumes: BTreeMap<String, Volume>,
+    pub routes: Vec<Route>,
+    pub deploy: Deploy,
+}
+
+impl Stack {
+    pub fn scope(&self) -> Scope {
+        Scope {
+            stack: self.name.clone(),
+            environment: self.environment.clone(),
+        }
+    }
+}
+
+/// The engine that runs an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetKind {
+    Process,
+    Docker,
+    Swarm,
+    Kubernetes,
+    Ecs,
+}
+
+/// One service of the stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    pub name: ServiceName,
+    pub image: Option<String>,
+    /// From `x-mainstay`: how the process target runs it.
+    pub process: Option<ProcessRun>,
+    /// Whole environment of the service as the files give it, sorted.
+    pub environment: BTreeMap<String, Value>,
+    pub working_directory: Option<PathBuf>,
+    pub user: Option<String>,
+    pub group: Option<String>,
+    pub replicas: u32,
+    /// Never two at once: stop-first, and said so.
+    pub singleton: bool,
+    pub limits: ServiceLimits,
+    pub ports: Vec<Port>,
+    pub depends_on: BTreeMap<ServiceName, Dependency>,
+    pub health: Option<HealthCheck>,
+    pub restart: Restart,
+    pub stop_signal: String,
+    #[serde(with = "duration_ms")]
+    pub stop_grace: Duration,
+    pub mounts: Vec<Mount>,
+    pub log: Log,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A value of the environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Value {
+    pub text: Secret<String>,
+    /// By its name, by its form (a URL with a password in it) or by where it came from.
+    pub secret: bool,
+}
+
+/// How the process target runs a service (`x-mainstay` of the Compose service).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessRun {
+    /// Run before each deploy, in the stack's directory.
+    pub build: Option<Vec<String>>,
+    /// Files that the build leaves, relative to the stack's directory; kept per release, by
+    /// SHA-256, so that a rollback runs the very bytes. A command that starts with one of them
+    /// runs the kept copy.
+    pub artifacts: Vec<PathBuf>,
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct ServiceLimits {
+    pub memory: Option<Bytes>,
+    pub cpus: Option<f64>,
+    pub processes: Option<u64>,
+    pub open_files: Option<u64>,
+}
+
+/// One entry of `ports`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    /// What the service listens on inside a container; on the process target the instance gets a
+    /// free port as `PORT` instead.
+    pub target: u16,
+    /// What the proxy listens on.
+    pub published: Option<u16>,
+    pub host_ip: Option<std::net::IpAddr>,
+    pub protocol: PortProtocol,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PortProtocol {
+    /// The default for TCP ports: routed, balanced, retried.
+    Http,
+    /// `app_protocol: tcp`: bytes are passed through.
+    Tcp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    pub condition: DependencyCondition,
+    /// Restart this service when the other one was replaced.
+    pub restart: bool,
+    /// Without it, a missing or failed dependency is a warning.
+    pub required: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DependencyCondition {
+    ServiceStarted,
+    ServiceHealthy,
+    ServiceCompletedSuccessfully,
+}
+
+/// When an instance counts as healthy; Compose's `healthcheck` or `mainstay.yaml`'s `health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthCheck {
+    pub probe: Probe,
+    #[serde(with = "duration_ms")]
+    pub interval: Duration,
+    /// Between probes while starting (100 ms: a stated deviation from Compose).
+    #[serde(with = "duration_ms")]
+    pub start_interval: Duration,
+    #[serde(with = "duration_ms")]
+    pub timeout: Duration,
+    /// Failures do not count within this time after the start.
+    #[serde(with = "duration_ms")]
+    pub start_period: Duration,
+    /// Failures in a row until unhealthy.
+    pub retries: u32,
+    /// Passes in a row until ready.
+    pub passes: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Probe {
+    /// GET on the instance's port: 200 to 399 passes.
+    Http { path: String },
+    /// A connection opens.
+    Tcp,
+    /// Exit code 0 passes. Runs in the instance's environment and working directory.
+    Command { command: Vec<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    pub condition: RestartCondition,
+    /// First back-off; doubles up to a minute.
+    #[serde(with = "duration_ms")]
+    pub delay: Duration,
+    /// Restarts within `window` until it counts as a crash loop and is left down.
+    pub max_attempts: u32,
+    #[serde(with = "duration_ms")]
+    pub window: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartCondition {
+    No,
+    OnFailure,
+    Always,
+    UnlessStopped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    pub kind: MountKind,
+    /// Name of a volume, or absolute path of a bind mount.
+    pub source: String,
+    pub target: String,
+    pub read_only: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountKind {
+    Bind,
+    Volume,
+    Tmpfs,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    pub name: String,
+    /// `x-mainstay: {shared: true}`: two instances may have it at once.
+    pub shared: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    pub max_size: Bytes,
+    pub max_files: u32,
+    #[serde(with = "duration_ms")]
+    pub max_age: Duration,
+}
+
+/// Which requests go to which service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Empty: every host. `*.example.org` is allowed.
+    pub hosts: Vec<String>,
+    /// `/` or `/api`: matches whole segments, the longest prefix wins.
+    pub path: String,
+    pub strip_prefix: bool,
+    pub service: ServiceName,
+    pub balance: Balance,
+    /// Until the response's head.
+    #[serde(with = "duration_ms")]
+    pub timeout: Duration,
+    pub max_body: Bytes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    RoundRobin,
+    LeastConnections,
+    ClientIp,
+}
+
+/// How a release replaces another. Every field is a default that `deploy.services.NAME`
+/// overrides for one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deploy {
+    pub default: DeployPolicy,
+    pub services: BTreeMap<ServiceName, DeployPolicy>,
+    #[serde(with = "duration_ms")]
+    pub progress_deadline: Duration,
+    /// How long a new release is judged after it has all the traffic.
+    #[serde(with = "duration_ms")]
+    pub watch: Duration,
+    pub keep_releases: u32,
+    pub hooks: Hooks,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployPolicy {
+    pub strategy: Strategy,
+    #[serde(with = "duration_ms")]
+    pub healthy_deadline: Duration,
+    #[serde(with = "duration_ms")]
+    pub minimum_healthy_time: Duration,
+    #[serde(with = "duration_ms")]
+    pub drain: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "strategy", rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Start-first: up to `surge` more than wanted, `parallelism` replaced at a time.
+    Rolling { surge: u32, parallelism: u32 },
+    /// All new beside all old; weight of the new in percent, step by step, `pause` between.
+    BlueGreen {
+        steps: Vec<u8>,
+        #[serde(with = "duration_ms")]
+        pause: Duration,
+    },
+    /// The old one ends before the new one starts: singletons, and volumes that are not shared.
+    StopFirst,
+}
+
+/// Commands run in the stack's directory; a failing `before` hook ends the rollout untouched, a
+/// failing `after` hook rolls back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Hooks {
+    pub before: Vec<Vec<String>>,
+    pub after: Vec<Vec<String>>,
+    #[serde(with = "duration_ms")]
+    pub timeout: Duration,
+}
