@@ -1,0 +1,3 @@
+//! The HTTP API: types, router, handlers.
+
+pub mod types;

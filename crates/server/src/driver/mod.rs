@@ -1,0 +1,1 @@
+//! The rollout driver: persists what the engine decides before anything is done.
