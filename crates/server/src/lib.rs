@@ -2,3 +2,10 @@
 
 pub mod api;
 pub mod driver;
+pub mod paths;
+mod planning;
+mod seal;
+mod specs;
+#[cfg(test)]
+mod testing;
+mod traffic;

@@ -1,0 +1,173 @@
+//! Where a server keeps its things.
+//!
+//! ```text
+//! <data directory>            0700, with a .gitignore of its own
+//! ├── lock                    held by the running server
+//! ├── host.key                0600, seals what is secret here
+//! ├── journal.db
+//! ├── server.json             what this server gave out: ports
+//! ├── artifacts/<sha256>
+//! ├── bundles/<stack>/<environment>/r12.sealed
+//! ├── instances/<full name>/
+//! └── proxy/                  config.json, access.log
+//! <runtime directory>         0700
+//! ├── api.sock
+//! ├── proxy.sock
+//! └── i/                      one socket per shim
+//! ```
+//!
+//! Sockets do not live in the data directory: an address holds 108 bytes (unix(7)), and a project
+//! may lie deep.
+
+use ring::digest;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The data directory of one server, and the runtime directory that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataDirectory {
+    root: PathBuf,
+    runtime: PathBuf,
+}
+
+impl DataDirectory {
+    /// Names only, nothing is created. A relative path is taken from the working directory; the
+    /// part that exists is canonicalised, so that two spellings of one place are one server.
+    pub fn new(root: &Path) -> io::Result<Self> {
+        let root = canonical(root)?;
+        let runtime = runtime_directory(&root);
+        Ok(Self { root, runtime })
+    }
+
+    /// The data directory of a stack: `<dir>/.mainstay`.
+    pub fn of_stack(directory: &Path) -> io::Result<Self> {
+        Self::new(&directory.join(".mainstay"))
+    }
+
+    /// Makes both directories, private to this user.
+    pub fn create(&self) -> io::Result<()> {
+        for directory in [
+            &self.root,
+            &self.runtime,
+            &self.instances(),
+            &self.shim_sockets(),
+            &self.proxy(),
+        ] {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)?;
+        }
+        for private in [&self.root, &self.runtime] {
+            std::fs::set_permissions(private, std::fs::Permissions::from_mode(0o700))?;
+        }
+        let ignore = self.root.join(".gitignore");
+        if !ignore.exists() {
+            std::fs::write(ignore, "*\n")?;
+        }
+        Ok(())
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    pub fn host_key(&self) -> PathBuf {
+        self.root.join("host.key")
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.db")
+    }
+
+    pub fn artifacts(&self) -> PathBuf {
+        self.root.join("artifacts")
+    }
+
+    pub fn bundles(&self) -> PathBuf {
+        self.root.join("bundles")
+    }
+
+    pub fn instances(&self) -> PathBuf {
+        self.root.join("instances")
+    }
+
+    pub fn proxy(&self) -> PathBuf {
+        self.root.join("proxy")
+    }
+
+    /// Where a server that was started in the background writes its own log.
+    pub fn server_log(&self) -> PathBuf {
+        self.root.join("server.log")
+    }
+
+    pub fn api_socket(&self) -> PathBuf {
+        self.runtime.join("api.sock")
+    }
+
+    pub fn proxy_socket(&self) -> PathBuf {
+        self.runtime.join("proxy.sock")
+    }
+
+    pub fn shim_sockets(&self) -> PathBuf {
+        self.runtime.join("i")
+    }
+}
+
+/// Canonicalises the longest part that exists and keeps the rest as written.
+fn canonical(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let mut existing = absolute.as_path();
+    let mut rest = Vec::new();
+    loop {
+        match existing.canonicalize() {
+            Ok(mut found) => {
+                found.extend(rest.iter().rev());
+                return Ok(found);
+            }
+            Err(error) => {
+                let (Some(parent), Some(name)) = (existing.parent(), existing.file_name()) else {
+                    return Err(error);
+                };
+                rest.push(name.to_owned());
+                existing = parent;
+            }
+        }
+    }
+}
+
+fn runtime_directory(root: &Path) -> PathBuf {
+    let hash = digest::digest(&digest::SHA256, root.as_os_str().as_encoded_bytes());
+    let name: String = hash.as_ref()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let user = rustix::process::geteuid();
+    if let Some(base) = std::env::var_os("XDG_RUNTIME_DIR").filter(|base| !base.is_empty()) {
+        PathBuf::from(base).join(format!("mainstay-{name}"))
+    } else if user.is_root() {
+        PathBuf::from(format!("/run/mainstay-{name}"))
+    } else {
+        PathBuf::from(format!("/tmp/mainstay-{}-{name}", user.as_raw()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_spellings_of_one_place_are_one_server() {
+        let temporary = tempfile::tempdir().unwrap();
+        let plain = DataDirectory::of_stack(temporary.path()).unwrap();
+        std::fs::create_dir(temporary.path().join("x")).unwrap();
+        let dotted = DataDirectory::of_stack(&temporary.path().join("x/..")).unwrap();
+        assert_eq!(plain, dotted);
+        assert!(plain.api_socket().as_os_str().len() < 100);
+    }
+}

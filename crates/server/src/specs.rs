@@ -1,0 +1,232 @@
+//! From a release's stack to what the target is asked to run. Pure.
+
+use crate::planning::has_port;
+use mainstay_model::{InstanceId, Secret, ServiceName};
+use mainstay_runtime::spec::{HealthCheck, InstanceSpec, Probe, RestartCondition, RestartPolicy};
+use mainstay_stack as stack;
+use mainstay_stack::{Service, Stack};
+use mainstay_wire::shim::{Limits, LogPolicy, StopPolicy};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Everything a release needs to start its instances again; kept sealed, since the stack holds
+/// secret values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bundle {
+    pub stack: Stack,
+    /// Path as in `ProcessRun::artifacts` → SHA-256.
+    pub artifacts: BTreeMap<PathBuf, String>,
+}
+
+/// Where services reach each other: a stable loopback port of the proxy for each.
+pub type InternalPorts = BTreeMap<ServiceName, u16>;
+
+/// Why an instance cannot be described to the process target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    #[error("release has no service `{0}`")]
+    NoService(ServiceName),
+    #[error("service `{0}` has no `x-mainstay` command: the process target cannot run it")]
+    NoCommand(ServiceName),
+}
+
+/// The specification of one instance. `artifact` gives the place of a kept file by its SHA-256.
+pub fn instance_spec(
+    bundle: &Bundle,
+    id: &InstanceId,
+    ports: &InternalPorts,
+    artifact: impl Fn(&str) -> PathBuf,
+) -> Result<InstanceSpec, SpecError> {
+    let stack = &bundle.stack;
+    let service = stack
+        .services
+        .get(&id.service)
+        .ok_or_else(|| SpecError::NoService(id.service.clone()))?;
+    let run = service
+        .process
+        .as_ref()
+        .filter(|run| !run.command.is_empty())
+        .ok_or_else(|| SpecError::NoCommand(id.service.clone()))?;
+    let mut command = run.command.clone();
+    if let Some(hash) = bundle.artifacts.get(Path::new(&command[0])) {
+        command[0] = artifact(hash).to_string_lossy().into_owned();
+    }
+    Ok(InstanceSpec {
+        scope: stack.scope(),
+        id: id.clone(),
+        command,
+        environment: environment(stack, service, id, ports),
+        working_directory: working_directory(stack, service),
+        user: service.user.clone(),
+        group: service.group.clone(),
+        limits: Limits {
+            memory: service.limits.memory,
+            cpus: service.limits.cpus,
+            processes: service.limits.processes,
+            open_files: service.limits.open_files,
+        },
+        wants_port: has_port(stack, service),
+        health: service.health.as_ref().map(health),
+        restart: restart(&service.restart),
+        stop: StopPolicy {
+            signal: service.stop_signal.clone(),
+            grace: service.stop_grace,
+        },
+        log: LogPolicy {
+            max_size: service.log.max_size,
+            max_files: service.log.max_files,
+            max_age: service.log.max_age,
+        },
+    })
+}
+
+fn working_directory(stack: &Stack, service: &Service) -> PathBuf {
+    // `join` keeps an absolute path as it is.
+    service.working_directory.as_ref().map_or_else(
+        || stack.directory.clone(),
+        |path| stack.directory.join(path),
+    )
+}
+
+/// What the user wrote wins over what we add; our own `MAINSTAY_` names cannot be overridden.
+fn environment(
+    stack: &Stack,
+    service: &Service,
+    id: &InstanceId,
+    ports: &InternalPorts,
+) -> BTreeMap<String, Secret<String>> {
+    let mut environment: BTreeMap<String, String> = BTreeMap::new();
+    environment.insert("PATH".to_owned(), default_path());
+    for (name, port) in ports.iter().filter(|(name, _)| **name != id.service) {
+        let prefix = variable_prefix(name);
+        environment.insert(format!("{prefix}_HOST"), "127.0.0.1".to_owned());
+        environment.insert(format!("{prefix}_PORT"), port.to_string());
+        environment.insert(format!("{prefix}_URL"), format!("http://127.0.0.1:{port}"));
+    }
+    for (key, value) in &service.environment {
+        environment.insert(key.clone(), value.text.expose().clone());
+    }
+    let scope = stack.scope();
+    for (key, value) in [
+        ("MAINSTAY_STACK", scope.stack.to_string()),
+        ("MAINSTAY_ENVIRONMENT", scope.environment.to_string()),
+        ("MAINSTAY_SERVICE", id.service.to_string()),
+        ("MAINSTAY_RELEASE", id.release.to_string()),
+        ("MAINSTAY_INSTANCE", scope.instance_name(id)),
+    ] {
+        environment.insert(key.to_owned(), value);
+    }
+    environment
+        .into_iter()
+        .map(|(key, value)| (key, Secret::new(value)))
+        .collect()
+}
+
+/// A service's program must be found as in the shell that deployed it; nothing else is inherited.
+fn default_path() -> String {
+    std::env::var("PATH")
+        .unwrap_or_else(|_| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into())
+}
+
+/// `my-cache` → `MY_CACHE`
+fn variable_prefix(name: &ServiceName) -> String {
+    name.as_str()
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_uppercase()
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+fn health(health: &stack::HealthCheck) -> HealthCheck {
+    HealthCheck {
+        probe: match &health.probe {
+            stack::Probe::Http { path } => Probe::Http { path: path.clone() },
+            stack::Probe::Tcp => Probe::Tcp,
+            stack::Probe::Command { command } => Probe::Command {
+                command: command.clone(),
+            },
+        },
+        interval: health.interval,
+        start_interval: health.start_interval,
+        timeout: health.timeout,
+        start_period: health.start_period,
+        retries: health.retries,
+        passes: health.passes,
+    }
+}
+
+fn restart(restart: &stack::Restart) -> RestartPolicy {
+    RestartPolicy {
+        condition: match restart.condition {
+            stack::RestartCondition::No => RestartCondition::No,
+            stack::RestartCondition::OnFailure => RestartCondition::OnFailure,
+            stack::RestartCondition::Always | stack::RestartCondition::UnlessStopped => {
+                RestartCondition::Always
+            }
+        },
+        delay: restart.delay,
+        max_attempts: restart.max_attempts,
+        window: restart.window,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use mainstay_stack::{ProcessRun, Value};
+
+    fn bundle() -> Bundle {
+        let mut app = testing::service("app", 1);
+        app.process = Some(ProcessRun {
+            build: None,
+            artifacts: vec!["bin/app".into()],
+            command: vec!["bin/app".into(), "--serve".into()],
+        });
+        app.environment.insert(
+            "MY_CACHE_HOST".to_owned(),
+            Value {
+                text: Secret::new("mine".to_owned()),
+                secret: false,
+            },
+        );
+        Bundle {
+            stack: testing::stack([app, testing::service("my-cache", 1)]),
+            artifacts: BTreeMap::from([("bin/app".into(), "abc".to_owned())]),
+        }
+    }
+
+    #[test]
+    fn the_kept_artifact_runs_and_the_user_wins_over_injected_addresses() {
+        let ports = InternalPorts::from([
+            (ServiceName::new("my-cache").unwrap(), 21_000),
+            (ServiceName::new("app").unwrap(), 21_001),
+        ]);
+        let id = "app-r3-1".parse().unwrap();
+        let spec = instance_spec(&bundle(), &id, &ports, |hash| {
+            format!("/kept/{hash}").into()
+        });
+        let spec = spec.unwrap();
+        assert_eq!(spec.command, ["/kept/abc", "--serve"]);
+        let value = |key: &str| spec.environment.get(key).map(|v| v.expose().as_str());
+        assert_eq!(value("MY_CACHE_HOST"), Some("mine"));
+        assert_eq!(value("MY_CACHE_URL"), Some("http://127.0.0.1:21000"));
+        assert_eq!(value("APP_URL"), None);
+        assert_eq!(value("MAINSTAY_RELEASE"), Some("r3"));
+        assert_eq!(value("MAINSTAY_INSTANCE"), Some("shop-dev-app-r3-1"));
+        assert!(spec.wants_port);
+    }
+
+    #[test]
+    fn a_service_without_a_command_is_refused_by_name() {
+        let id = "my-cache-r1-1".parse().unwrap();
+        let error = instance_spec(&bundle(), &id, &InternalPorts::new(), |_| PathBuf::new());
+        assert!(error.unwrap_err().to_string().contains("`my-cache`"));
+    }
+}

@@ -1,0 +1,78 @@
+//! Values for the tests of this crate: small stacks that mean nothing.
+
+use mainstay_model::{Bytes, EnvironmentName, ServiceName, StackName};
+use mainstay_stack::{
+    Deploy, DeployPolicy, Hooks, Log, Port, PortProtocol, Restart, RestartCondition, Service,
+    ServiceLimits, Stack, Strategy, TargetKind,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
+    Stack {
+        name: StackName::new("shop").unwrap(),
+        environment: EnvironmentName::new("dev").unwrap(),
+        directory: "/nowhere".into(),
+        target: TargetKind::Process,
+        services: services
+            .into_iter()
+            .map(|service| (service.name.clone(), service))
+            .collect(),
+        volumes: BTreeMap::new(),
+        routes: Vec::new(),
+        deploy: Deploy {
+            default: DeployPolicy {
+                strategy: Strategy::Rolling {
+                    surge: 1,
+                    parallelism: 1,
+                },
+                healthy_deadline: Duration::from_secs(60),
+                minimum_healthy_time: Duration::from_secs(1),
+                drain: Duration::from_secs(10),
+            },
+            services: BTreeMap::new(),
+            progress_deadline: Duration::from_secs(600),
+            watch: Duration::from_secs(5),
+            keep_releases: 5,
+            hooks: Hooks::default(),
+        },
+    }
+}
+
+pub(crate) fn service(name: &str, replicas: u32) -> Service {
+    Service {
+        name: ServiceName::new(name).unwrap(),
+        image: None,
+        process: None,
+        environment: BTreeMap::new(),
+        working_directory: None,
+        user: None,
+        group: None,
+        replicas,
+        singleton: false,
+        limits: ServiceLimits::default(),
+        ports: vec![Port {
+            target: 8000,
+            published: None,
+            host_ip: None,
+            protocol: PortProtocol::Http,
+        }],
+        depends_on: BTreeMap::new(),
+        health: None,
+        restart: Restart {
+            condition: RestartCondition::Always,
+            delay: Duration::from_millis(100),
+            max_attempts: 5,
+            window: Duration::from_secs(60),
+        },
+        stop_signal: "SIGTERM".to_owned(),
+        stop_grace: Duration::from_secs(10),
+        mounts: Vec::new(),
+        log: Log {
+            max_size: Bytes(1 << 20),
+            max_files: 3,
+            max_age: Duration::from_secs(86_400),
+        },
+        labels: BTreeMap::new(),
+    }
+}
