@@ -1,0 +1,95 @@
+//! The listener, from bind to the last request.
+//!
+//! On SIGTERM the service goes on for a short lame-duck time (whoever routes to it may not have
+//! heard yet), then takes no more connections, closes idle ones, lets requests in flight finish
+//! within a deadline, and returns.
+
+use crate::faults::{FaultSwitch, StartFault};
+use crate::settings::Settings;
+use anyhow::Context;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Serves until SIGTERM or SIGINT, then winds down. `stopping` is cancelled at the signal, for
+/// everything that has to end of itself (workers, open WebSockets).
+pub(crate) async fn serve(
+    settings: &Settings,
+    faults: Arc<FaultSwitch>,
+    router: axum::Router,
+    stopping: CancellationToken,
+) -> anyhow::Result<()> {
+    let listener = bind(settings).await?;
+    let closing = CancellationToken::new();
+    let wind_down = wait_for_stop(settings.clone(), faults, stopping, closing.clone());
+    let wind_down = tokio::spawn(wind_down);
+    let serving = axum::serve(listener, router).with_graceful_shutdown({
+        let closing = closing.clone();
+        async move { closing.cancelled().await }
+    });
+    let deadline = async {
+        closing.cancelled().await;
+        tokio::time::sleep(settings.shutdown_deadline).await;
+    };
+    tokio::select! {
+        served = async { serving.await } => served.context("the listener failed")?,
+        () = deadline => tracing::warn!("requests were still in flight at the deadline"),
+    }
+    wind_down.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
+    match settings.start_fault {
+        Some(StartFault::Crash) => anyhow::bail!("crashing at the start, as FAULT_START asks"),
+        Some(StartFault::NeverBind) => {
+            tracing::warn!("never binding, as FAULT_START asks");
+            std::future::pending::<()>().await;
+        }
+        Some(StartFault::Slow(wait)) => {
+            tracing::warn!(?wait, "starting late, as FAULT_START asks");
+            tokio::time::sleep(wait).await;
+        }
+        Some(StartFault::Hang) | None => {}
+    }
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}\n  hint: set PORT to a free port",
+            settings.listen
+        )
+    })?;
+    tracing::info!(address = %listener.local_addr()?, release = settings.release, "listening");
+    if settings.start_fault == Some(StartFault::Hang) {
+        tracing::warn!("answering nobody, as FAULT_START asks");
+        std::future::pending::<()>().await;
+    }
+    Ok(listener)
+}
+
+/// Returns after a stop signal and the lame-duck time, with both tokens cancelled.
+async fn wait_for_stop(
+    settings: Settings,
+    faults: Arc<FaultSwitch>,
+    stopping: CancellationToken,
+    closing: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if !faults.get().refuse_stop {
+            break;
+        }
+        tracing::warn!("not stopping, as the fault asks");
+    }
+    tracing::info!("stopping");
+    stopping.cancel();
+    tokio::time::sleep(settings.lame_duck).await;
+    closing.cancel();
+    Ok(())
+}
