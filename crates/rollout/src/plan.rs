@@ -18,7 +18,8 @@ pub struct Plan {
     pub watch: Duration,
     pub hook_before: bool,
     pub hook_after: bool,
-    /// `false`: a failure stops where it is and says so, as at the very first deploy.
+    /// `false`: there is nothing to go back to, as at the very first deploy. A failure then takes
+    /// away what was started, and the outcome is *failed* rather than *rolled back*.
     pub rollback: bool,
 }
 
