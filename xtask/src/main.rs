@@ -1,1 +1,35 @@
-fn main() {}
+//! Project chores: `cargo xtask test`, `cargo xtask bench`.
+//!
+//! Small on purpose. It starts cargo and Debian's package tools and reads what they print; what a
+//! test or a benchmark means stands with the test or the benchmark.
+
+// A command-line tool: its output is its purpose.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Project chores")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Run every test, and say which were skipped for want of which peer
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().chore {
+        Chore::Test(options) => test::run(&options),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

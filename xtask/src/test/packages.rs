@@ -1,0 +1,87 @@
+//! Debian packages, installed without starting the services in them.
+//!
+//! Debian starts a service when its package is installed, unless `/usr/sbin/policy-rc.d` forbids
+//! it. Where there is no such file we write one for the time of the installation, and take it
+//! away whatever happens; one that is there is somebody's will and stays as it is.
+
+use super::peers::Peer;
+use anyhow::{Context, Result, bail};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::Command;
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// Exit code 101: "action forbidden by policy" (invoke-rc.d's interface).
+const FORBID: &str = "#!/bin/sh\nexit 101\n";
+
+/// Installs the peers' packages.
+pub(crate) fn install(peers: &[&Peer]) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!(
+            "installing packages needs root\n  hint: sudo apt-get install --no-install-recommends {}",
+            names(peers).join(" ")
+        );
+    }
+    println!("installing: {}", names(peers).join(" "));
+    let _starts_suppressed = Policy::forbid_starts()?;
+    if install_once(peers).is_err() {
+        // Package lists that are missing or old are the usual reason.
+        apt(&["update"])?;
+        install_once(peers)?;
+    }
+    Ok(())
+}
+
+fn names(peers: &[&Peer]) -> Vec<&'static str> {
+    peers.iter().map(|peer| peer.package).collect()
+}
+
+fn install_once(peers: &[&Peer]) -> Result<()> {
+    let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
+    arguments.extend(names(peers));
+    apt(&arguments)
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let status = Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()
+        .context("cannot start apt-get\n  hint: --install knows Debian and Ubuntu only")?;
+    if !status.success() {
+        bail!("`apt-get {}` ended with {status}", arguments.join(" "));
+    }
+    Ok(())
+}
+
+/// Our own policy file, for as long as this lives.
+struct Policy {
+    ours: bool,
+}
+
+impl Policy {
+    fn forbid_starts() -> Result<Self> {
+        if Path::new(POLICY).exists() {
+            return Ok(Self { ours: false });
+        }
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o755)
+            .open(POLICY)
+            .with_context(|| format!("cannot write {POLICY}"))?;
+        file.write_all(FORBID.as_bytes())
+            .with_context(|| format!("cannot write {POLICY}"))?;
+        Ok(Self { ours: true })
+    }
+}
+
+impl Drop for Policy {
+    fn drop(&mut self) {
+        if self.ours {
+            let _ = std::fs::remove_file(POLICY);
+        }
+    }
+}
