@@ -16,6 +16,21 @@ pub struct TargetError {
     pub hint: Option<String>,
 }
 
+impl TargetError {
+    pub fn new(message: String) -> Self {
+        Self {
+            message,
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+}
+
 /// What starts, watches and stops instances. Every verb is idempotent: asked twice is done once,
 /// also by two control planes one after the other.
 pub trait Target: Send + Sync + 'static {

@@ -6,4 +6,6 @@
 //! **Invariant:** plain serde types and nothing else. Every message carries or is preceded by
 //! [`shim::PROTOCOL`]; a side accepts its own version and the one before.
 
+pub mod process;
 pub mod shim;
+pub mod stage;

@@ -1,0 +1,171 @@
+//! What a killed shim leaves behind, and orphans: found by the marks in their environment.
+//!
+//! Each process of an instance is started with [`marks`]: the instances directory, and which
+//! instance it belongs to. Children inherit them. A process is ours where they name our directory;
+//! only such a one is ever signalled, and only through `table`, by pid and start time.
+
+use super::client::MARK_DIRECTORY;
+use super::table::{self, Table};
+use mainstay_model::{InstanceId, Scope};
+use mainstay_wire::shim::{Process, Record};
+use rustix::process::Signal;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const MARK_STACK: &str = "MAINSTAY_STACK";
+const MARK_ENVIRONMENT: &str = "MAINSTAY_ENVIRONMENT";
+const MARK_INSTANCE: &str = "MAINSTAY_INSTANCE";
+
+/// After SIGKILL, how long until we no longer wait for a process to go.
+const GONE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The variables that every process of an instance bears.
+pub(crate) fn marks(root: &str, scope: &Scope, id: &InstanceId) -> [(&'static str, String); 4] {
+    [
+        (MARK_DIRECTORY, root.to_owned()),
+        (MARK_STACK, scope.stack.to_string()),
+        (MARK_ENVIRONMENT, scope.environment.to_string()),
+        (MARK_INSTANCE, id.to_string()),
+    ]
+}
+
+/// A process of ours that nobody looks after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    pub process: Process,
+    /// The instance it belonged to; `None` where its marks do not say.
+    pub instance: Option<(Scope, InstanceId)>,
+    /// Its program and arguments.
+    pub command: String,
+}
+
+/// Processes that bear our directory's mark and are below none of `keepers` (live shims, and this
+/// process).
+pub(crate) fn orphans(root: &Path, keepers: &[Process]) -> Vec<Orphan> {
+    let table = Table::read();
+    let mut kept: std::collections::HashSet<i32> = std::collections::HashSet::new();
+    for keeper in keepers {
+        if table
+            .by_pid
+            .get(&keeper.pid)
+            .is_some_and(|stat| stat.process == *keeper)
+        {
+            kept.insert(keeper.pid);
+            kept.extend(table.below(keeper.pid).iter().map(|stat| stat.process.pid));
+        }
+    }
+    let mut orphans: Vec<Orphan> = table
+        .by_pid
+        .values()
+        .filter(|stat| !kept.contains(&stat.process.pid) && !stat.is_zombie())
+        .filter_map(|stat| marked(root, stat.process))
+        .collect();
+    orphans.sort_by_key(|orphan| orphan.process.pid);
+    orphans
+}
+
+/// `None` where it does not bear our mark.
+fn marked(root: &Path, process: Process) -> Option<Orphan> {
+    let environment = std::fs::read(format!("/proc/{}/environ", process.pid)).ok()?;
+    let variable = |name| table::variable(&environment, name);
+    if variable(MARK_DIRECTORY)? != root.display().to_string() {
+        return None;
+    }
+    let instance = || {
+        let scope = Scope {
+            stack: variable(MARK_STACK)?.parse().ok()?,
+            environment: variable(MARK_ENVIRONMENT)?.parse().ok()?,
+        };
+        Some((scope, variable(MARK_INSTANCE)?.parse().ok()?))
+    };
+    let command = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+    Some(Orphan {
+        process,
+        instance: instance(),
+        command: String::from_utf8_lossy(&command)
+            .replace('\0', " ")
+            .trim()
+            .to_owned(),
+    })
+}
+
+/// Ends a run whose shim is gone or does not answer: the stop signal's place is taken by SIGTERM.
+/// The shim goes last, so that it keeps what is below it together.
+pub(crate) async fn end_run(record: &Record, grace: Duration) {
+    let below = |record: &Record| -> Vec<Process> {
+        let table = Table::read();
+        let mut all: Vec<Process> = Vec::new();
+        for root in std::iter::once(record.shim).chain(record.instance) {
+            if table
+                .by_pid
+                .get(&root.pid)
+                .is_some_and(|stat| stat.process == root)
+            {
+                all.extend(table.below(root.pid).iter().map(|stat| stat.process));
+                if Some(root) == record.instance && table::is_alive(root) {
+                    all.push(root);
+                }
+            }
+        }
+        all
+    };
+    if !grace.is_zero() {
+        for process in below(record) {
+            table::signal(process, Signal::TERM);
+        }
+        let until = Instant::now() + grace;
+        while Instant::now() < until && !below(record).is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+    let until = Instant::now() + GONE;
+    loop {
+        let left = below(record);
+        for process in &left {
+            table::signal(*process, Signal::KILL);
+        }
+        if left.is_empty() || Instant::now() > until {
+            break;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    table::signal(record.shim, Signal::KILL);
+    while table::is_alive(record.shim) && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Ends whatever bears the marks of this instance. To be called where it has no shim.
+pub(crate) async fn end_marked(root: &Path, scope: &Scope, id: &InstanceId) {
+    let until = Instant::now() + GONE;
+    loop {
+        let own = own_process();
+        let left: Vec<Process> = orphans(root, &own)
+            .into_iter()
+            .filter(|orphan| {
+                orphan
+                    .instance
+                    .as_ref()
+                    .is_some_and(|(s, i)| s == scope && i == id)
+            })
+            .map(|orphan| orphan.process)
+            .collect();
+        for process in &left {
+            table::signal(*process, Signal::KILL);
+        }
+        if left.is_empty() || Instant::now() > until {
+            return;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// This process, in the form of a keeper.
+pub(crate) fn own_process() -> Vec<Process> {
+    table::stat(std::process::id() as i32)
+        .map(|stat| stat.process)
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,36 @@
+//! Resource limits of one process: `RLIMIT_NOFILE` and `RLIMIT_NPROC`.
+//!
+//! Memory and CPU have no such limit worth the name; they are the cgroup's (`cgroup`).
+
+use mainstay_wire::shim::Limits;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What can be had of `limits` here, with a warning for what cannot.
+pub(crate) fn attainable(limits: &Limits, warnings: &mut Vec<String>) -> Limits {
+    let mut attainable = limits.clone();
+    if let Some(wanted) = limits.open_files {
+        let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+        if wanted > most && !rustix::process::geteuid().is_root() {
+            warnings.push(format!(
+                "open files are limited to {most} instead of {wanted}: only root can raise the hard limit"
+            ));
+            attainable.open_files = Some(most);
+        }
+    }
+    attainable
+}
+
+/// Sets them on this process, for what it will become.
+pub(crate) fn apply(limits: &Limits) -> rustix::io::Result<()> {
+    let exactly = |value: u64| Rlimit {
+        current: Some(value),
+        maximum: Some(value),
+    };
+    if let Some(files) = limits.open_files {
+        setrlimit(Resource::Nofile, exactly(files))?;
+    }
+    if let Some(processes) = limits.processes {
+        setrlimit(Resource::Nproc, exactly(processes))?;
+    }
+    Ok(())
+}
