@@ -1,1 +1,48 @@
-fn main() {}
+//! `mainstay`: the one binary.
+//!
+//! A thin client of the API: parse, request, render. It resolves the user's files itself and
+//! uploads the result; the server never reads them. Three other processes are this binary too:
+//! the control plane (`serve`), the data plane (`proxy`) and the parent of each instance (`shim`).
+//!
+//! Tour: `arguments` (what can be typed), `locate` (which server and environment are meant),
+//! `client` (how it is asked), `commands` (what each verb does), `render` (how answers read),
+//! `output` (the only place that prints).
+
+mod arguments;
+mod artifacts;
+mod background;
+mod building;
+mod client;
+mod commands;
+mod failure;
+mod interrupt;
+mod locate;
+mod look;
+mod operation;
+mod output;
+mod progress;
+mod project;
+mod render;
+mod repository;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything else: a shim stays below 4 MB and must be single-threaded.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|verb| verb == "shim")
+    {
+        return mainstay_shim::run();
+    }
+    let cli = arguments::Cli::parse();
+    let output = output::Output::new(cli.global.json);
+    match commands::run(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The examples at the end of each command's help.
+
+pub(super) const MAINSTAY: &str = "\
+Examples:
+  mainstay up examples/whisper-transcriber   start a stack and follow it
+  mainstay status                            how it is, and what to do next
+  mainstay deploy --strategy blue-green      bring in a new version
+  mainstay rollback --reason \"p95 doubled\"   take it back
+
+Exit codes: 0 done, 1 it failed, 2 the input is wrong, 70 a bug in Mainstay.";
+
+pub(super) const UP: &str = "\
+Examples:
+  mainstay up                                the stack in this directory; Ctrl-C stops it
+  mainstay up examples/whisper-transcriber   the stack in another directory
+  mainstay up -d                             leave it running
+  mainstay up --env staging --profile worker";
+
+pub(super) const DOWN: &str = "\
+Examples:
+  mainstay down
+  mainstay down examples/whisper-transcriber --json";
+
+pub(super) const DEPLOY: &str = "\
+Examples:
+  mainstay deploy
+  mainstay deploy --strategy blue-green --tag v1.4.0
+  mainstay deploy --set app.environment.LOG_LEVEL=debug -m \"look for the leak\"
+  mainstay deploy --no-build --detach
+
+Ends with 1 when the release failed or was rolled back.";
+
+pub(super) const ROLLBACK: &str = "\
+Examples:
+  mainstay rollback                          to the release before
+  mainstay rollback 12 --reason \"p95 doubled\"
+  mainstay rollback v1.3.2
+  mainstay rollback 4f2a9c1                  the beginning of a commit";
+
+pub(super) const RELEASES: &str = "\
+Examples:
+  mainstay releases
+  mainstay releases show 12
+  mainstay releases list --json | jq -r '.[0].tag'";
+
+pub(super) const ROLLOUT: &str = "\
+Examples:
+  mainstay rollout status
+  mainstay rollout pause --reason \"look at the dashboard first\"
+  mainstay rollout resume
+  mainstay rollout abort --reason \"wrong version\"";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  mainstay status
+  mainstay status --env production
+  mainstay status --json | jq -r .state";
+
+pub(super) const PS: &str = "\
+Examples:
+  mainstay ps
+  mainstay ps --json | jq -r '.[] | select(.phase != \"healthy\").id'";
+
+pub(super) const LOGS: &str = "\
+Examples:
+  mainstay logs -f                           everything, as it comes
+  mainstay logs app -n 20
+  mainstay logs app-r12-1 --since 10m -t";
+
+pub(super) const SCALE: &str = "\
+Examples:
+  mainstay scale app=3
+  mainstay scale app=3 worker=0";
+
+pub(super) const RESTART: &str = "\
+Examples:
+  mainstay restart
+  mainstay restart app";
+
+pub(super) const EXEC: &str = "\
+Examples:
+  mainstay exec app -- env
+  mainstay exec app-r12-1 -- sh -c 'ls -l /proc/self/fd'
+
+Ends with the exit code of the command.";
+
+pub(super) const EVENTS: &str = "\
+Examples:
+  mainstay events -n 20
+  mainstay events -f
+  mainstay events --all --after 1200 --json";
+
+pub(super) const JOURNAL: &str = "\
+Examples:
+  mainstay journal verify
+  mainstay journal verify --json | jq -r .head   keep it elsewhere to notice tampering";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  mainstay doctor
+  mainstay doctor examples/whisper-transcriber --json
+
+Works without a server too: it then looks at the files, the ports, the commands and the disk.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  mainstay check
+  mainstay check examples/whisper-transcriber --env production
+  mainstay check --json | jq -r '.problems[].code'";
+
+pub(super) const CONFIG: &str = "\
+Examples:
+  mainstay config
+  mainstay config -f compose.yaml -f compose.override.yaml
+  mainstay config --set app.deploy.replicas=3 --json";
+
+pub(super) const INIT: &str = "\
+Examples:
+  mainstay init
+  mainstay init examples/whisper-transcriber --force";
+
+pub(super) const SCHEMA: &str = "\
+Examples:
+  mainstay schema > mainstay.schema.json
+
+Then, in the first line of mainstay.yaml:
+  # yaml-language-server: $schema=mainstay.schema.json";
+
+pub(super) const TOKEN: &str = "\
+Examples:
+  mainstay token create ci --role operator
+  mainstay token list
+  mainstay token revoke ci";
+
+pub(super) const SERVE: &str = "\
+Examples:
+  mainstay serve --directory /var/lib/mainstay   a data directory
+  mainstay serve examples/whisper-transcriber    that of a stack: its .mainstay
+
+It never deploys by itself; it goes on with what ran before.";
+
+pub(super) const PROXY: &str = "\
+Examples:
+  mainstay proxy --directory /var/lib/mainstay";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  mainstay completions bash > ~/.local/share/bash-completion/completions/mainstay
+  mainstay completions zsh > \"${fpath[1]}/_mainstay\"
+  mainstay completions fish > ~/.config/fish/completions/mainstay.fish";

@@ -1,0 +1,151 @@
+//! What can be typed: the tree of commands and their options.
+//!
+//! Parsing only. Nothing here looks at the disk or at a server, and no option has a default that
+//! depends on either.
+
+mod deploying;
+mod examples;
+mod operating;
+mod stack;
+
+pub use deploying::{
+    DeployArguments, ReleaseOptions, ReleasesArguments, ReleasesCommand, RollbackArguments,
+    RolloutArguments, RolloutCommand, StrategyName, UpArguments,
+};
+pub use operating::{
+    CompletionsArguments, EventsArguments, ExecArguments, JournalArguments, JournalCommand,
+    LogsArguments, ProxyArguments, Replicas, RestartArguments, RoleName, ScaleArguments,
+    ServeArguments, TokenArguments, TokenCommand,
+};
+pub use stack::{InitArguments, SetValue, StackArguments};
+
+use clap::{Args, Parser, Subcommand};
+use mainstay_model::{EnvironmentName, StackName};
+use std::path::PathBuf;
+
+/// Takes a containerised service from a laptop to production and keeps it there.
+///
+/// What you run stands in compose.yaml, how it stays up in mainstay.yaml.
+#[derive(Debug, Parser)]
+#[command(name = "mainstay", version, after_help = examples::MAINSTAY)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// Print JSON: one document, or one object a line where it streams
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The server: a socket, a data directory, or http://HOST:PORT with a token in MAINSTAY_TOKEN
+    #[arg(long, global = true, value_name = "ADDRESS", env = "MAINSTAY_SERVER")]
+    pub server: Option<String>,
+    /// The environment: dev, staging, production … (default: the first of mainstay.yaml)
+    #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_ENV")]
+    pub env: Option<EnvironmentName>,
+    /// The stack, where no compose file is at hand to tell
+    #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_STACK")]
+    pub stack: Option<StackName>,
+    /// The directory of the stack (default: this one)
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// A Compose file; several are merged in this order
+    #[arg(short, long = "file", global = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a stack: a server if none runs, build, deploy, follow the logs
+    #[command(after_help = examples::UP)]
+    Up(UpArguments),
+    /// Stop a stack; volumes and releases are kept
+    #[command(after_help = examples::DOWN)]
+    Down(DirectoryArgument),
+    /// Build, make a release and move the environment to it
+    #[command(after_help = examples::DEPLOY)]
+    Deploy(DeployArguments),
+    /// Go back to an earlier release
+    #[command(after_help = examples::ROLLBACK)]
+    Rollback(RollbackArguments),
+    /// List the releases, or show one
+    #[command(after_help = examples::RELEASES)]
+    Releases(ReleasesArguments),
+    /// Look at the running rollout, pause it, resume it, or go back
+    #[command(after_help = examples::ROLLOUT)]
+    Rollout(RolloutArguments),
+    /// How the stack is, and what to do when something is wrong
+    #[command(after_help = examples::STATUS)]
+    Status(DirectoryArgument),
+    /// The instances, one a line
+    #[command(after_help = examples::PS)]
+    Ps(DirectoryArgument),
+    /// What the services print
+    #[command(after_help = examples::LOGS)]
+    Logs(LogsArguments),
+    /// Run more or fewer instances of a service
+    #[command(after_help = examples::SCALE)]
+    Scale(ScaleArguments),
+    /// Replace the instances of a service by fresh ones of the same release
+    #[command(after_help = examples::RESTART)]
+    Restart(RestartArguments),
+    /// Run a command in the environment and directory of an instance
+    #[command(after_help = examples::EXEC)]
+    Exec(ExecArguments),
+    /// What happened, from the journal
+    #[command(after_help = examples::EVENTS)]
+    Events(EventsArguments),
+    /// Verify the journal
+    #[command(after_help = examples::JOURNAL)]
+    Journal(JournalArguments),
+    /// What is wrong with a stack that does not come up, and what to do
+    #[command(after_help = examples::DOCTOR)]
+    Doctor(DirectoryArgument),
+    /// Check the files and print every problem with its place
+    #[command(after_help = examples::CHECK)]
+    Check(StackArguments),
+    /// Print the resolved stack, with secrets hidden
+    #[command(after_help = examples::CONFIG)]
+    Config(StackArguments),
+    /// Write a commented mainstay.yaml for an existing compose file
+    #[command(after_help = examples::INIT)]
+    Init(InitArguments),
+    /// Print the JSON Schema of mainstay.yaml, for editors
+    #[command(after_help = examples::SCHEMA)]
+    Schema,
+    /// Who may speak to the server over TCP
+    #[command(after_help = examples::TOKEN)]
+    Token(TokenArguments),
+    /// Run the control plane in the foreground
+    #[command(after_help = examples::SERVE)]
+    Serve(ServeArguments),
+    /// Run the data plane in the foreground; the control plane starts it by itself
+    #[command(after_help = examples::PROXY)]
+    Proxy(ProxyArguments),
+    /// Print completions for a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArguments),
+    /// Parent of one instance; started by the control plane
+    #[command(hide = true)]
+    Shim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+}
+
+/// The stack's directory as an argument.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DirectoryArgument {
+    /// The directory of the stack (default: this one)
+    #[arg(value_name = "DIR")]
+    pub path: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests;

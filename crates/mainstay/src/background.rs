@@ -1,0 +1,141 @@
+//! Starting a server in the background, and ending it.
+//!
+//! It becomes a session of its own and writes its log into the data directory, so that it lives
+//! on when the terminal closes.
+
+use crate::client::{Address, CallError, Client};
+use crate::failure::{Failure, Outcome};
+use crate::progress::Progress;
+use mainstay_server::api::types::ShutdownRequest;
+use mainstay_server::paths::DataDirectory;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// From its start to its first answer. Recovery of what ran before comes after that.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+const END_DEADLINE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(5);
+/// Of its log, when it does not start.
+const LAST_LINES: usize = 10;
+
+/// Makes sure a server answers. `true`: it was started now.
+pub async fn ensure(client: &Client, directory: &Path, progress: &Progress) -> Outcome<bool> {
+    match client.get::<serde_json::Value>("/health").await {
+        Ok(_) => return Ok(false),
+        Err(CallError::Refused(_)) => {}
+        Err(error) => return Err(client.explain(error)),
+    }
+    if !matches!(client.address, Address::Data { .. }) {
+        return Err(client.address.nobody());
+    }
+    progress.now("starting the server");
+    start(client, directory).await.map(|()| true)
+}
+
+async fn start(client: &Client, directory: &Path) -> Outcome {
+    let data = DataDirectory::of_stack(directory);
+    let data = data.and_then(|data| data.create().map(|()| data));
+    let data = data.map_err(|error| {
+        Failure::environment(format!(
+            "cannot make the data directory in `{}`",
+            directory.display()
+        ))
+        .because(&error)
+    })?;
+    let log = data.server_log();
+    let before = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
+    let mut child = spawn(&data, &log)
+        .map_err(|error| Failure::environment("cannot start the server").because(&error))?;
+    let deadline = Instant::now() + START_DEADLINE;
+    loop {
+        if client.get::<serde_json::Value>("/health").await.is_ok() {
+            reap(child);
+            return Ok(());
+        }
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(not_started(
+                format!("the server ended at its start ({status})"),
+                &log,
+                before,
+            ));
+        }
+        if Instant::now() > deadline {
+            let _ = child.kill();
+            let _ = child.wait();
+            let seconds = START_DEADLINE.as_secs();
+            return Err(not_started(
+                format!("the server does not answer within {seconds} s"),
+                &log,
+                before,
+            ));
+        }
+        sleep(POLL).await;
+    }
+}
+
+fn spawn(data: &DataDirectory, log: &Path) -> io::Result<Child> {
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(log)?;
+    Command::new(std::env::current_exe()?)
+        .arg("serve")
+        .arg("--own-session")
+        .arg("--directory")
+        .arg(data.root())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+}
+
+/// While we live it is our child; without this it would stay a zombie once it ends.
+fn reap(mut child: Child) {
+    let reaper = std::thread::Builder::new().name("reaper".to_owned());
+    let _ = reaper.spawn(move || child.wait());
+}
+
+fn not_started(message: String, log: &Path, from: u64) -> Failure {
+    let mut failure = Failure::environment(message);
+    failure.causes = last_lines(log, from).unwrap_or_default();
+    failure.hint(format!("its whole log: {}", log.display()))
+}
+
+/// The last lines written since `from`.
+fn last_lines(log: &Path, from: u64) -> io::Result<Vec<String>> {
+    let mut file = File::open(log)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut text = String::new();
+    file.take(1 << 20).read_to_string(&mut text)?;
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    Ok(lines[lines.len().saturating_sub(LAST_LINES)..].to_vec())
+}
+
+/// Ends the server and its proxy, and waits until nobody listens any more.
+pub async fn stop(client: &Client, progress: &Progress) -> Outcome {
+    progress.now("stopping the server");
+    let key = uuid::Uuid::now_v7().to_string();
+    let request = ShutdownRequest { proxy: true };
+    match client
+        .post::<serde_json::Value>("/api/v1/shutdown", &request, &key)
+        .await
+    {
+        Ok(_) | Err(CallError::Refused(_) | CallError::Lost(_)) => {}
+        Err(error) => return Err(client.explain(error)),
+    }
+    let deadline = Instant::now() + END_DEADLINE;
+    while client.get::<serde_json::Value>("/health").await.is_ok() {
+        if Instant::now() > deadline {
+            return Err(Failure::environment("the server does not end")
+                .hint("see its log: server.log in the data directory"));
+        }
+        sleep(POLL).await;
+    }
+    Ok(())
+}

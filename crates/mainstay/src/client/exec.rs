@@ -1,0 +1,107 @@
+//! `exec`: a WebSocket that carries the command's streams.
+//!
+//! The first frame is the request, as text. Binary frames are a stream byte (0: input, 1: output,
+//! 2: errors) and data; an input frame without data ends the input. The last text frame is the
+//! exit code.
+
+use super::address::Connection;
+use super::{CallError, Client};
+use futures_util::{SinkExt, StreamExt};
+use mainstay_server::api::types::{ApiError, ExecExit, ExecRequest};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+const INPUT: u8 = 0;
+const ERRORS: u8 = 2;
+
+/// The command's standard input, block by block; ends when the sender does.
+pub type ExecInput = tokio::sync::mpsc::Receiver<Vec<u8>>;
+
+/// Runs the command to its end; `print(to_errors, data)` gets what it writes. Answers its code.
+pub async fn exec(
+    client: &Client,
+    path: &str,
+    request: &ExecRequest,
+    input: ExecInput,
+    print: impl FnMut(bool, &[u8]) -> Result<(), CallError>,
+) -> Result<i32, CallError> {
+    match client.address.connect().await? {
+        Connection::Unix(stream) => converse(client, stream, path, request, input, print).await,
+        Connection::Tcp(stream) => converse(client, stream, path, request, input, print).await,
+    }
+}
+
+async fn converse<S>(
+    client: &Client,
+    stream: S,
+    path: &str,
+    request: &ExecRequest,
+    mut input: ExecInput,
+    mut print: impl FnMut(bool, &[u8]) -> Result<(), CallError>,
+) -> Result<i32, CallError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut upgrade = format!("ws://{}{path}", client.address.host())
+        .into_client_request()
+        .map_err(|error| CallError::Form(error.to_string()))?;
+    if let Some(token) = client.address.token()
+        && let Ok(value) = format!("Bearer {}", token.expose()).parse()
+    {
+        upgrade.headers_mut().insert("authorization", value);
+    }
+    let (mut socket, _) = tokio_tungstenite::client_async(upgrade, stream)
+        .await
+        .map_err(refused)?;
+    let first = serde_json::to_string(request).map_err(|e| CallError::Form(e.to_string()))?;
+    socket.send(Message::text(first)).await.map_err(lost)?;
+    let mut open = true;
+    loop {
+        tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(Message::Binary(frame))) => {
+                    if let Some((stream, data)) = frame.split_first() {
+                        print(*stream == ERRORS, data)?;
+                    }
+                }
+                Some(Ok(Message::Text(text))) => return ended(text.as_str()),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(lost(error)),
+                None => return Err(CallError::Lost("it closed the stream".to_owned())),
+            },
+            block = input.recv(), if open => {
+                open = block.is_some();
+                let mut frame = vec![INPUT];
+                frame.extend(block.unwrap_or_default());
+                socket.send(Message::binary(frame)).await.map_err(lost)?;
+            }
+        }
+    }
+}
+
+/// The last frame: the exit code, or why the command did not run.
+fn ended(text: &str) -> Result<i32, CallError> {
+    if let Ok(exit) = serde_json::from_str::<ExecExit>(text) {
+        return Ok(exit.code);
+    }
+    match serde_json::from_str::<ApiError>(text) {
+        Ok(error) => Err(CallError::Api(hyper::StatusCode::BAD_REQUEST, error)),
+        Err(error) => Err(CallError::Form(error.to_string())),
+    }
+}
+
+fn refused(error: tungstenite::Error) -> CallError {
+    if let tungstenite::Error::Http(response) = error {
+        let status = response.status();
+        let body = response.body().as_deref().unwrap_or_default();
+        let error =
+            serde_json::from_slice(body).unwrap_or_else(|_| super::unexplained(status, body));
+        return CallError::Api(status, error);
+    }
+    lost(error)
+}
+
+fn lost(error: tungstenite::Error) -> CallError {
+    CallError::Lost(error.to_string())
+}

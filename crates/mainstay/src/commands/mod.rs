@@ -1,0 +1,86 @@
+//! One verb each: ask, then render. What is shared by several stands above this folder.
+
+mod deploy;
+mod doctor;
+mod events;
+mod exec;
+mod files;
+mod logs;
+mod look;
+mod operate;
+mod processes;
+mod token;
+mod up;
+
+use crate::arguments::{Cli, Command, Global};
+use crate::failure::{Failure, Outcome};
+use crate::output::Output;
+use clap::CommandFactory;
+use std::future::Future;
+
+/// What every verb gets.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub global: Global,
+    pub output: Output,
+}
+
+/// Does what was typed.
+pub fn run(cli: Cli, output: Output) -> Outcome {
+    let context = Context {
+        global: cli.global,
+        output,
+    };
+    match cli.command {
+        // Processes with runtimes of their own.
+        Command::Serve(arguments) => processes::serve(&context, &arguments),
+        Command::Proxy(arguments) => processes::proxy(&context, &arguments),
+        Command::Shim { .. } => Err(Failure::bug("a shim was started as a command")),
+        // Nothing but files.
+        Command::Check(arguments) => files::check(&context, &arguments),
+        Command::Config(arguments) => files::config(&context, &arguments),
+        Command::Init(arguments) => files::init(&context, &arguments),
+        Command::Schema => files::schema(&context),
+        Command::Completions(arguments) => completions(&context, arguments.shell),
+        other => block_on(ask(context, other)),
+    }
+}
+
+async fn ask(context: Context, command: Command) -> Outcome {
+    match command {
+        Command::Up(arguments) => up::up(&context, arguments).await,
+        Command::Down(arguments) => operate::down(&context, arguments.path.as_deref()).await,
+        Command::Deploy(arguments) => deploy::deploy(&context, &arguments).await,
+        Command::Rollback(arguments) => operate::rollback(&context, arguments).await,
+        Command::Scale(arguments) => operate::scale(&context, arguments).await,
+        Command::Restart(arguments) => operate::restart(&context, arguments).await,
+        Command::Releases(arguments) => look::releases(&context, arguments.command).await,
+        Command::Rollout(arguments) => look::rollout(&context, arguments.command).await,
+        Command::Status(arguments) => look::status(&context, arguments.path.as_deref()).await,
+        Command::Ps(arguments) => look::ps(&context, arguments.path.as_deref()).await,
+        Command::Logs(arguments) => logs::logs(&context, &arguments).await,
+        Command::Exec(arguments) => exec::exec(&context, arguments).await,
+        Command::Events(arguments) => events::events(&context, &arguments).await,
+        Command::Journal(_verify) => events::verify(&context).await,
+        Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,
+        Command::Token(arguments) => token::token(&context, arguments.command).await,
+        _ => Err(Failure::bug(
+            "a command that needs no server was asked of one",
+        )),
+    }
+}
+
+/// One thread is enough for a client, and quick to start.
+fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::environment("cannot start").because(&error))?;
+    runtime.block_on(work)
+}
+
+fn completions(context: &Context, shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "mainstay", &mut script);
+    context.output.bytes(&script)
+}

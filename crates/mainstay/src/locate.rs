@@ -1,0 +1,166 @@
+//! Which directory, which server, which environment is meant.
+//!
+//! The server: `--server` or `MAINSTAY_SERVER`, else the environment's `server:`, else the socket
+//! of the stack's data directory. The environment: what the stack's files say; where they cannot
+//! be read, the one the server has.
+
+use crate::arguments::Global;
+use crate::client::{Address, Client};
+use crate::failure::{Failure, Outcome};
+use crate::project;
+use mainstay_model::{Scope, Secret};
+use mainstay_server::api::types::EnvironmentSummary;
+use std::path::{Path, PathBuf};
+
+/// What a command works on.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub global: Global,
+    /// The stack's directory, as the user would type it.
+    pub directory: PathBuf,
+}
+
+impl Place {
+    /// `path` is the command's own directory argument; it stands before `-C`.
+    pub fn new(global: &Global, path: Option<&Path>) -> Outcome<Self> {
+        let directory = path
+            .or(global.directory.as_deref())
+            .unwrap_or(Path::new("."))
+            .to_owned();
+        if !directory.is_dir() {
+            return Err(
+                Failure::input(format!("no such directory: `{}`", directory.display()))
+                    .hint("give the directory that holds compose.yaml"),
+            );
+        }
+        Ok(Self {
+            global: global.clone(),
+            directory,
+        })
+    }
+
+    /// The server, reached or not.
+    pub fn client(&self) -> Outcome<Client> {
+        let token = std::env::var("MAINSTAY_TOKEN")
+            .ok()
+            .filter(|token| !token.is_empty());
+        let address = match &self.global.server {
+            Some(text) => Address::parse(text, token.map(Secret::new))?,
+            None => match project::identity(self)
+                .ok()
+                .and_then(|identity| identity.server)
+            {
+                Some(text) => Address::parse(&text, token.map(Secret::new))?,
+                None => Address::of_stack(&self.directory)?,
+            },
+        };
+        Ok(Client::new(address))
+    }
+
+    /// The pair that is meant.
+    pub async fn scope(&self, client: &Client) -> Outcome<Scope> {
+        if let (Some(stack), Some(environment)) = (&self.global.stack, &self.global.env) {
+            return Ok(Scope {
+                stack: stack.clone(),
+                environment: environment.clone(),
+            });
+        }
+        match project::identity(self) {
+            Ok(identity) => Ok(Scope {
+                stack: self.global.stack.clone().unwrap_or(identity.scope.stack),
+                environment: identity.scope.environment,
+            }),
+            Err(failure) => {
+                let all: Vec<EnvironmentSummary> = client.ask("/api/v1/environments").await?;
+                choose(&self.global, &all).map_err(|other| other.unwrap_or(failure))
+            }
+        }
+    }
+
+    /// How to say this place again in a command: ` -C examples/x --env staging`, or nothing.
+    pub fn options(&self) -> String {
+        let mut text = String::new();
+        if self.directory != Path::new(".") {
+            text.push_str(&format!(" -C {}", self.directory.display()));
+        }
+        if let Some(environment) = &self.global.env {
+            text.push_str(&format!(" --env {environment}"));
+        }
+        text
+    }
+}
+
+/// `mainstay VERB` for `scope`: the path under `/api/v1`.
+pub fn path(scope: &Scope, rest: &str) -> String {
+    format!(
+        "/api/v1/environments/{}/{}{rest}",
+        scope.stack, scope.environment
+    )
+}
+
+/// The one environment of the server that fits; `Err(None)`: it has none.
+fn choose(global: &Global, all: &[EnvironmentSummary]) -> Result<Scope, Option<Failure>> {
+    let mut fitting = all.iter().map(|summary| &summary.scope).filter(|scope| {
+        global
+            .stack
+            .as_ref()
+            .is_none_or(|stack| *stack == scope.stack)
+            && global
+                .env
+                .as_ref()
+                .is_none_or(|env| *env == scope.environment)
+    });
+    match (fitting.next(), fitting.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (None, _) => Err(None),
+        (Some(_), Some(_)) => {
+            let names: Vec<String> = all.iter().map(|s| s.scope.to_string()).collect();
+            Err(Some(
+                Failure::input("it is not clear which environment is meant").hint(format!(
+                    "the server has {}; say --stack NAME --env NAME",
+                    names.join(", ")
+                )),
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_model::{EnvironmentName, StackName};
+    use mainstay_server::api::types::EnvironmentState;
+
+    fn summary(stack: &str, environment: &str) -> EnvironmentSummary {
+        EnvironmentSummary {
+            scope: Scope {
+                stack: StackName::new(stack).unwrap(),
+                environment: EnvironmentName::new(environment).unwrap(),
+            },
+            release: None,
+            state: EnvironmentState::Up,
+        }
+    }
+
+    #[test]
+    fn the_only_environment_is_meant_and_two_are_asked_about() {
+        let global = Global::default();
+        let (dev, production) = (summary("a", "dev"), summary("a", "production"));
+        assert_eq!(
+            choose(&global, std::slice::from_ref(&dev)).unwrap(),
+            dev.scope
+        );
+        let both = [dev, production.clone()];
+        let failure = choose(&global, &both).unwrap_err().unwrap();
+        assert_eq!(
+            failure.hint.as_deref(),
+            Some("the server has a/dev, a/production; say --stack NAME --env NAME")
+        );
+        let said = Global {
+            env: Some(EnvironmentName::new("production").unwrap()),
+            ..Global::default()
+        };
+        assert_eq!(choose(&said, &both).unwrap(), production.scope);
+        assert!(choose(&said, &[]).unwrap_err().is_none());
+    }
+}

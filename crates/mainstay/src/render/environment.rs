@@ -1,0 +1,223 @@
+//! `status`, `ps` and `doctor`: how an environment is, and what to do.
+
+use crate::look::{Look, Tone};
+use crate::render::quantity::{ago, count, elapsed};
+use crate::render::rollout;
+use crate::render::table::{Entry, table};
+use mainstay_model::{Bytes, Timestamp};
+use mainstay_server::api::types::{
+    Diagnosis, EnvironmentState, EnvironmentStatus, EnvironmentSummary, InstanceReport, Release,
+    ServiceStatus,
+};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// The whole of `status`.
+pub fn status(status: &EnvironmentStatus, now: Timestamp, look: &Look) -> String {
+    let mut text = headline(status, now, look);
+    for route in &status.urls {
+        let _ = writeln!(
+            text,
+            "  {} → {}",
+            look.paint(Tone::Accent, &route.url),
+            route.service
+        );
+    }
+    if !status.services.is_empty() {
+        let _ = write!(text, "\n{}\n", services(&status.services, look));
+    }
+    if let Some(rollout) = status
+        .rollout
+        .as_ref()
+        .filter(|r| r.operation.outcome.is_none())
+    {
+        let _ = write!(text, "\n{}", rollout::status(rollout, look));
+    }
+    if !status.problems.is_empty() {
+        let _ = write!(text, "\n{}", diagnoses(&status.problems, look));
+    }
+    if let Some(next) = next_step(status) {
+        let _ = write!(text, "\n{} {next}\n", look.paint(Tone::Accent, "next:"));
+    }
+    text
+}
+
+fn headline(status: &EnvironmentStatus, now: Timestamp, look: &Look) -> String {
+    let scope = look.paint(Tone::Strong, &status.scope);
+    let mut line = format!("{scope}  {}", state(status.state, look));
+    if let Some(release) = &status.release {
+        let _ = write!(line, "  {}", release_title(release));
+        let made = format!("made {} by {}", ago(release.created_at, now), release.by);
+        let _ = write!(line, "  {}", look.paint(Tone::Faint, made));
+    }
+    line.push('\n');
+    line
+}
+
+/// `release r12 (v1.4.0)`
+pub fn release_title(release: &Release) -> String {
+    match &release.tag {
+        Some(tag) => format!("release {} ({tag})", release.number),
+        None => format!("release {}", release.number),
+    }
+}
+
+pub fn state(state: EnvironmentState, look: &Look) -> String {
+    let (tone, word) = match state {
+        EnvironmentState::Up => (Tone::Good, "up"),
+        EnvironmentState::Degraded => (Tone::Bad, "degraded"),
+        EnvironmentState::RollingOut => (Tone::Warning, "rolling out"),
+        EnvironmentState::Down => (Tone::Faint, "down"),
+    };
+    look.paint(tone, word)
+}
+
+/// One line per service.
+pub fn services(services: &[ServiceStatus], look: &Look) -> String {
+    let rows = services.iter().map(service_row).collect();
+    table(
+        look,
+        &["SERVICE", "HEALTHY", "RELEASE", "RESTARTS", "MEMORY"],
+        rows,
+    )
+}
+
+fn service_row(service: &ServiceStatus) -> Vec<Entry> {
+    let tone = match (service.healthy, service.wanted) {
+        (healthy, wanted) if healthy >= wanted => Tone::Good,
+        (0, _) => Tone::Bad,
+        _ => Tone::Warning,
+    };
+    let releases: BTreeSet<_> = service.instances.iter().map(|i| i.id.release).collect();
+    let releases: Vec<String> = releases.iter().map(ToString::to_string).collect();
+    let restarts: u32 = service.instances.iter().map(|i| i.restarts).sum();
+    let memory: Option<u64> = service.instances.iter().map(|i| i.rss_bytes).sum();
+    let restarts_entry = Entry::new(restarts).right();
+    vec![
+        Entry::new(&service.name),
+        Entry::new(format!("{}/{}", service.healthy, service.wanted)).tone(tone),
+        Entry::optional((!releases.is_empty()).then(|| releases.join(" → "))),
+        if restarts > 0 {
+            restarts_entry.tone(Tone::Warning)
+        } else {
+            restarts_entry
+        },
+        Entry::optional(memory.filter(|_| !service.instances.is_empty()).map(Bytes)).right(),
+    ]
+}
+
+/// The whole of `ps`: one line per instance.
+pub fn instances(status: &EnvironmentStatus, now: Timestamp, look: &Look) -> String {
+    let all = status
+        .services
+        .iter()
+        .flat_map(|service| &service.instances);
+    let rows: Vec<_> = all.map(|instance| instance_row(instance, now)).collect();
+    if rows.is_empty() {
+        return format!("no instance of {} runs", status.scope);
+    }
+    table(
+        look,
+        &[
+            "INSTANCE", "PHASE", "SINCE", "ADDRESS", "PID", "RESTARTS", "WEIGHT", "BUSY", "MEMORY",
+            "DETAIL",
+        ],
+        rows,
+    )
+}
+
+fn instance_row(instance: &InstanceReport, now: Timestamp) -> Vec<Entry> {
+    let tone = match instance.phase.as_str() {
+        "healthy" => Tone::Good,
+        "starting" | "restarting" | "stopping" => Tone::Warning,
+        "exited" => Tone::Faint,
+        _ => Tone::Bad,
+    };
+    let detail = instance.detail.iter().chain(&instance.warnings);
+    let detail = detail.cloned().collect::<Vec<_>>().join("; ");
+    vec![
+        Entry::new(&instance.id),
+        Entry::new(&instance.phase).tone(tone),
+        Entry::new(elapsed(now.since(instance.since))),
+        Entry::optional(instance.address),
+        Entry::optional(instance.pid).right(),
+        Entry::new(instance.restarts).right(),
+        Entry::optional(instance.weight).right(),
+        Entry::new(instance.in_flight).right(),
+        Entry::optional(instance.rss_bytes.map(Bytes)).right(),
+        Entry::new(detail),
+    ]
+}
+
+/// What is wrong, how it is known, what to do.
+pub fn diagnoses(problems: &[Diagnosis], look: &Look) -> String {
+    let blocks: Vec<String> = problems
+        .iter()
+        .map(|problem| diagnosis(problem, look))
+        .collect();
+    blocks.join("\n")
+}
+
+fn diagnosis(problem: &Diagnosis, look: &Look) -> String {
+    let label = look.paint(Tone::Bad, format!("{}:", problem.code));
+    let subject = problem
+        .subject
+        .as_ref()
+        .map(|s| format!("{s}: "))
+        .unwrap_or_default();
+    let mut text = format!("{label} {subject}{}\n", problem.message);
+    for line in &problem.evidence {
+        let bar = look.paint(Tone::Faint, "|");
+        let _ = writeln!(text, "  {bar} {line}");
+    }
+    let _ = writeln!(
+        text,
+        "  {} {}",
+        look.paint(Tone::Accent, "hint:"),
+        problem.hint
+    );
+    text
+}
+
+/// The one command worth typing now, where something is to be done.
+fn next_step(status: &EnvironmentStatus) -> Option<String> {
+    let sick = status
+        .services
+        .iter()
+        .find(|service| service.healthy < service.wanted);
+    match (status.state, sick) {
+        (EnvironmentState::Down, _) if status.release.is_some() => {
+            Some("start it again: mainstay up".to_owned())
+        }
+        (EnvironmentState::Down, _) => Some("bring in a first release: mainstay deploy".to_owned()),
+        (EnvironmentState::RollingOut, _) => Some("follow it: mainstay events -f".to_owned()),
+        (EnvironmentState::Degraded, Some(service)) => Some(format!(
+            "see what it prints: mainstay logs {} -n 50; look for the cause: mainstay doctor",
+            service.name
+        )),
+        (EnvironmentState::Degraded, None) => {
+            Some("look for the cause: mainstay doctor".to_owned())
+        }
+        (EnvironmentState::Up, _) => None,
+    }
+}
+
+/// `status` without a stack: every environment of the server.
+pub fn summaries(all: &[EnvironmentSummary], look: &Look) -> String {
+    if all.is_empty() {
+        return format!("{}; deploy one: mainstay up DIR", count(0, "environment"));
+    }
+    let rows = all.iter().map(|summary| {
+        vec![
+            Entry::new(&summary.scope.stack),
+            Entry::new(&summary.scope.environment),
+            Entry::optional(summary.release),
+            Entry::new(state(summary.state, &Look::PLAIN)),
+        ]
+    });
+    table(
+        look,
+        &["STACK", "ENVIRONMENT", "RELEASE", "STATE"],
+        rows.collect(),
+    )
+}

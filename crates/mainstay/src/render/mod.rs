@@ -1,0 +1,11 @@
+//! Values as people read them. Pure: a value and a [`Look`](crate::look::Look) in, text out.
+
+pub mod environment;
+pub mod failure;
+pub mod history;
+pub mod problems;
+pub mod quantity;
+pub mod rollout;
+pub mod summary;
+pub mod table;
+pub mod yaml;

@@ -1,0 +1,120 @@
+//! A rollout: where it stands, and how it ended.
+
+use crate::look::{Look, Tone};
+use crate::render::quantity::elapsed;
+use mainstay_server::api::types::{
+    Event, Operation, OperationKind, OperationResult, RolloutProgress, RolloutStatus,
+};
+use std::fmt::Write as _;
+
+/// `rollout status`
+pub fn status(status: &RolloutStatus, look: &Look) -> String {
+    let mut text = format!("{}\n", look.paint(Tone::Strong, line(status)));
+    for service in &status.services {
+        let _ = writeln!(text, "  {}", progress(service));
+    }
+    if let Some(hold) = &status.hold {
+        let _ = writeln!(text, "  {} {hold}", look.paint(Tone::Warning, "waits:"));
+    }
+    if status.paused {
+        let hint = look.paint(Tone::Accent, "hint:");
+        let _ = writeln!(
+            text,
+            "  {hint} go on: mainstay rollout resume; go back: mainstay rollout abort"
+        );
+    }
+    if let Some(outcome) = &status.operation.outcome {
+        let tone = tone(outcome.result);
+        let word = look.paint(tone, result(outcome.result));
+        let _ = writeln!(text, "  {word}: {}", outcome.reason);
+    }
+    text
+}
+
+/// One line, for a spinner: `r2 → r3: rolling app, 12 s`.
+pub fn line(status: &RolloutStatus) -> String {
+    let way = match status.from {
+        Some(from) => format!("{from} → {}", status.to),
+        None => status.to.to_string(),
+    };
+    format!("{way}: {}, {}", status.phase, elapsed(status.elapsed))
+}
+
+/// `app: 1 of 2 new ready, 1 old left, 50 % of the traffic`
+pub fn progress(service: &RolloutProgress) -> String {
+    format!(
+        "{}: {} of {} new ready, {} old left, {} % of the traffic",
+        service.service,
+        service.new_ready,
+        service.new_wanted,
+        service.old_left,
+        service.traffic_percent
+    )
+}
+
+pub fn result(result: OperationResult) -> &'static str {
+    match result {
+        OperationResult::Succeeded => "succeeded",
+        OperationResult::Unchanged => "nothing had changed",
+        OperationResult::RolledBack => "rolled back",
+        OperationResult::Failed => "failed",
+    }
+}
+
+fn tone(result: OperationResult) -> Tone {
+    match result {
+        OperationResult::Succeeded | OperationResult::Unchanged => Tone::Good,
+        OperationResult::RolledBack => Tone::Warning,
+        OperationResult::Failed => Tone::Bad,
+    }
+}
+
+pub fn kind(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Deploy => "deploy",
+        OperationKind::Rollback => "rollback",
+        OperationKind::Scale => "scale",
+        OperationKind::Restart => "restart",
+        OperationKind::Down => "down",
+    }
+}
+
+/// How an operation ended: `deploy of release r3 succeeded in 4.2 s: …`.
+pub fn ending(operation: &Operation, look: &Look) -> String {
+    let what = match operation.release {
+        Some(release) if operation.kind != OperationKind::Down => {
+            format!("{} to {release}", kind(operation.kind))
+        }
+        _ => kind(operation.kind).to_owned(),
+    };
+    let Some(outcome) = &operation.outcome else {
+        return format!("{what} runs");
+    };
+    let word = look.paint(tone(outcome.result), result(outcome.result));
+    let took = elapsed(outcome.finished_at.since(operation.started_at));
+    let mut text = format!("{what}: {word} after {took}");
+    if !outcome.reason.is_empty() {
+        let _ = write!(text, ": {}", outcome.reason);
+    }
+    text
+}
+
+/// One event as a line of progress.
+pub fn event(event: &Event, look: &Look) -> String {
+    let bad = [
+        "failed",
+        "rolled_back",
+        "rolled-back",
+        "crash",
+        "unhealthy",
+        "exited",
+    ];
+    let mark = if bad.iter().any(|word| event.kind.contains(word)) {
+        look.paint(Tone::Bad, "✗")
+    } else if event.kind.ends_with("healthy") || event.kind.ends_with("succeeded") {
+        look.paint(Tone::Good, "✓")
+    } else {
+        look.paint(Tone::Faint, "·")
+    };
+    format!("{mark} {}", event.message)
+}
