@@ -1,27 +1,30 @@
 //! The data plane: an HTTP proxy with weights, health checks and drain, in a process of its own.
 
+mod answer;
+mod body;
 mod client;
 pub mod config;
+mod connection;
+mod control;
+mod endpoint;
+mod exchange;
+mod gate;
+mod hash;
+mod headers;
+mod listener;
+mod pool;
+mod process;
+mod proxy;
+mod record;
+mod request_id;
+mod store;
+mod table;
+mod target;
+mod upstream;
+mod validate;
+mod worker;
 
 pub use client::{Client, ClientError};
-
-use std::path::PathBuf;
-
-/// Where the proxy keeps its state and where it is spoken to.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The server's data directory; the proxy's own files stand in `proxy/` below it.
-    pub directory: PathBuf,
-    /// The control socket.
-    pub socket: PathBuf,
-}
-
-/// Why the proxy did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ProxyError {}
-
-/// Runs the proxy until it was told to end and has drained.
-pub fn run(options: Options) -> Result<(), ProxyError> {
-    drop(options);
-    Ok(())
-}
+pub use control::ControlError;
+pub use process::{Options, ProxyError, run};
+pub use store::StoreError;

@@ -1,0 +1,62 @@
+//! Answers the proxy gives itself: what went wrong, for whom, and what to look for.
+
+use crate::body::ResponseBody;
+use bytes::Bytes;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+
+/// A request that the proxy answers itself.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    /// For the client: lower case, no full stop, nothing secret.
+    pub(crate) message: String,
+    /// For the access log; a fixed set, so that it can be counted.
+    pub(crate) reason: &'static str,
+    /// Whether what the client sends next can no longer be understood or is not wanted.
+    pub(crate) close: bool,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, reason: &'static str) -> Self {
+        Self {
+            status,
+            message: reason.to_owned(),
+            reason,
+            close: false,
+        }
+    }
+
+    pub(crate) fn message(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+
+    pub(crate) fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+
+    /// One line of text: the message and the request's id.
+    pub(crate) fn text(&self, request_id: &HeaderValue) -> String {
+        let code = self.status.as_u16();
+        let id = request_id.to_str().unwrap_or("none");
+        format!("{code}: {} (request {id})\n", self.message)
+    }
+
+    /// The response, without the body's keeper.
+    pub(crate) fn response(&self, body: Bytes) -> Response<ResponseBody> {
+        let mut response = Response::new(ResponseBody::Own(Some(body)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        headers.insert(CONTENT_TYPE, text);
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if self.close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}

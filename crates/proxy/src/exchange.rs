@@ -1,0 +1,265 @@
+//! One request, from its head to the end of its response's body.
+
+use crate::answer::Refusal;
+use crate::body::{Download, RequestBody, ResponseBody, Upload, UploadState};
+use crate::connection::Connection;
+use crate::endpoint::InFlight;
+use crate::headers;
+use crate::pool::{Pick, Tried};
+use crate::record::Record;
+use crate::table::{Route, Serve};
+use crate::target::Target;
+use crate::upstream::{self, Idle, SendError};
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::SendRequest;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode, Version};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Endpoints one request is offered to before it is given up.
+const MAX_ATTEMPTS: usize = 3;
+
+/// Configurations one request follows; each turn means that one more was applied just now.
+const MAX_REPLACED: usize = 100;
+
+/// What holds an endpoint while a response's body is on its way.
+#[derive(Debug)]
+pub(crate) struct Passage {
+    pub(crate) record: Record,
+    in_flight: Option<InFlight>,
+    sender: Option<SendRequest<RequestBody>>,
+    upload: Option<Arc<Upload>>,
+    worker: usize,
+}
+
+impl Passage {
+    /// The connection is whole again once both bodies ended.
+    pub(crate) fn finish(&mut self, response_ended: bool) {
+        let uploaded = self
+            .upload
+            .as_ref()
+            .is_none_or(|upload| upload.state() == UploadState::Ended);
+        if let Some(upload) = &self.upload {
+            self.record.bytes_in = upload.bytes();
+        }
+        let sender = self.sender.take();
+        if let (Some(sender), Some(in_flight)) = (sender, &self.in_flight)
+            && response_ended
+            && uploaded
+        {
+            in_flight.0.put_idle(self.worker, Idle::new(sender));
+        }
+        if !response_ended && self.record.error.is_none() {
+            self.record.error = Some("client went away");
+        }
+        self.in_flight = None;
+    }
+}
+
+/// Answers one request. Never fails: what goes wrong becomes a response.
+pub(crate) async fn answer(
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
+    let mut record = Record::begin(connection, &request);
+    match forward(connection, &mut record, request).await {
+        Ok(forwarded) => respond(forwarded, record, connection.worker),
+        Err(refusal) => {
+            record.status = refusal.status.as_u16();
+            record.error = Some(refusal.reason);
+            let text = refusal.text(&record.request_id);
+            record.bytes_out = text.len() as u64;
+            let mut response = refusal.response(Bytes::from(text));
+            let id = record.request_id.clone();
+            response.headers_mut().insert(headers::X_REQUEST_ID, id);
+            response
+        }
+    }
+}
+
+/// A response's head and everything its body needs.
+struct Forwarded {
+    response: Response<Incoming>,
+    sender: SendRequest<RequestBody>,
+    in_flight: InFlight,
+    upload: Option<Arc<Upload>>,
+    body_timeout: Duration,
+}
+
+async fn forward(
+    connection: &Arc<Connection>,
+    record: &mut Record,
+    request: Request<Incoming>,
+) -> Result<Forwarded, Refusal> {
+    let target = Target::read(&request)?;
+    let (mut parts, incoming) = request.into_parts();
+    let (mut route, limits) = find_route(connection, &target)?;
+    record.route = Some(Arc::clone(&route));
+    if incoming.size_hint().lower() > route.max_body {
+        return Err(too_long(route.max_body));
+    }
+    let (body, upload) = RequestBody::new(incoming, route.max_body, limits.body_timeout);
+    prepare(connection, record, &target, &mut parts);
+
+    let mut request = Request::from_parts(parts, body);
+    let mut tried = Tried::default();
+    let mut replaced = 0;
+    for attempt in 0..MAX_ATTEMPTS {
+        let (in_flight, index) = loop {
+            match route.pool.pick(connection.client.ip, &tried) {
+                Pick::Endpoint(in_flight, index) => break (in_flight, index),
+                Pick::Replaced if replaced < MAX_REPLACED => {
+                    replaced += 1;
+                    route = find_route(connection, &target)?.0;
+                    record.route = Some(Arc::clone(&route));
+                }
+                Pick::Replaced | Pick::None => return Err(no_endpoint(&route)),
+            }
+        };
+        record.chosen(&route, index, attempt);
+        *request.uri_mut() = target.uri_for(&route);
+        let endpoint = &in_flight.0;
+        let sending = upstream::send(endpoint, connection.worker, limits.connect_timeout, request);
+        let sent = tokio::select! {
+            biased;
+            sent = sending => sent,
+            () = head_deadline(route.timeout, upload.as_deref()) => {
+                return Err(too_slow(&route));
+            }
+        };
+        match sent {
+            Ok((response, sender)) => {
+                record.upstream_answered();
+                return Ok(Forwarded {
+                    response,
+                    sender,
+                    in_flight,
+                    upload,
+                    body_timeout: limits.body_timeout,
+                });
+            }
+            Err(SendError::Connect(unsent, error)) => {
+                tracing::debug!(%error, instance = endpoint.key.instance, "no connection");
+                tried.push(endpoint);
+                request = *unsent;
+            }
+            Err(SendError::Broken(error)) => {
+                return Err(broken(&route, endpoint, upload.as_deref(), &error));
+            }
+        }
+    }
+    Err(no_endpoint(&route))
+}
+
+type Found = (Arc<Route>, crate::config::Limits);
+
+fn find_route(connection: &Connection, target: &Target) -> Result<Found, Refusal> {
+    let table = connection.listener.table.load();
+    let Serve::Http(routes) = &table.serve else {
+        let reason = "this listener no longer speaks HTTP";
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).closing());
+    };
+    match routes.find(&target.host, target.path()) {
+        Some(route) => Ok((Arc::clone(route), table.limits.clone())),
+        None => Err(Refusal::new(StatusCode::NOT_FOUND, "no route matches")),
+    }
+}
+
+/// Makes the endpoint's request of the client's.
+fn prepare(connection: &Connection, record: &Record, target: &Target, parts: &mut Parts) {
+    parts.version = Version::HTTP_11;
+    headers::remove_hop_by_hop(&mut parts.headers);
+    headers::add_forwarded(&mut parts.headers, &connection.client, &target.host_header);
+    let id = record.request_id.clone();
+    parts.headers.insert(headers::X_REQUEST_ID, id);
+    parts.headers.insert(HOST, target.host_header.clone());
+}
+
+/// Ends once the endpoint had `timeout` for its answer: from now, or while the client still
+/// sends its body, from the last byte of it.
+async fn head_deadline(timeout: Duration, upload: Option<&Upload>) {
+    let mut deadline = Instant::now() + timeout;
+    loop {
+        tokio::time::sleep_until(deadline.into()).await;
+        let Some(upload) = upload else { return };
+        let extended = upload.last_progress() + timeout;
+        if extended <= deadline {
+            return;
+        }
+        deadline = extended;
+    }
+}
+
+fn respond(forwarded: Forwarded, mut record: Record, worker: usize) -> Response<ResponseBody> {
+    let (mut parts, incoming) = forwarded.response.into_parts();
+    parts.version = Version::HTTP_11;
+    headers::remove_hop_by_hop(&mut parts.headers);
+    let id = record.request_id.clone();
+    parts.headers.insert(headers::X_REQUEST_ID, id);
+    record.status = parts.status.as_u16();
+    let idle = (!is_event_stream(&parts.headers)).then_some(forwarded.body_timeout);
+    let passage = Passage {
+        record,
+        in_flight: Some(forwarded.in_flight),
+        sender: Some(forwarded.sender),
+        upload: forwarded.upload,
+        worker,
+    };
+    let download = Download::new(incoming, passage, idle);
+    Response::from_parts(parts, ResponseBody::Upstream(Box::new(download)))
+}
+
+/// Server-sent events are silent for as long as nothing happens.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE);
+    value.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+fn too_long(max: u64) -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request body too long")
+        .message(format!("the request's body is longer than {max} bytes"))
+        .closing()
+}
+
+fn too_slow(route: &Route) -> Refusal {
+    let (service, timeout) = (&route.pool.service, route.timeout);
+    Refusal::new(StatusCode::GATEWAY_TIMEOUT, "endpoint too slow").message(format!(
+        "service {service} did not answer within {}",
+        mainstay_model::format_duration(timeout)
+    ))
+}
+
+fn no_endpoint(route: &Route) -> Refusal {
+    let service = &route.pool.service;
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no endpoint")
+        .message(format!("no instance of service {service} takes requests"))
+}
+
+/// Whose fault it is that no response came: the upload's state tells.
+fn broken(
+    route: &Route,
+    endpoint: &crate::endpoint::Endpoint,
+    upload: Option<&Upload>,
+    error: &hyper::Error,
+) -> Refusal {
+    match upload.map(Upload::state) {
+        Some(UploadState::TooLong) => return too_long(route.max_body),
+        Some(UploadState::Idle) => {
+            let reason = "request body too slow";
+            return Refusal::new(StatusCode::REQUEST_TIMEOUT, reason).closing();
+        }
+        Some(UploadState::Broken) => {
+            let reason = "request body malformed or cut off";
+            return Refusal::new(StatusCode::BAD_REQUEST, reason).closing();
+        }
+        _ => {}
+    }
+    tracing::debug!(%error, instance = endpoint.key.instance, "endpoint broke off");
+    let service = &route.pool.service;
+    Refusal::new(StatusCode::BAD_GATEWAY, "endpoint broke off").message(format!(
+        "an instance of service {service} broke off before it answered"
+    ))
+}

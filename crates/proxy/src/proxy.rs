@@ -1,0 +1,349 @@
+//! The proxy's state, and how a configuration replaces the one before.
+
+use crate::config::{Accept, Config, EndpointStatus, Limits, ListenerStatus, PROTOCOL, Status};
+use crate::endpoint::{Endpoint, Key};
+use crate::hash;
+use crate::listener::{self, Listener};
+use crate::pool::{Member, Pool};
+use crate::store::{Store, StoreError};
+use crate::table::{Route, Routes, Serve, Table};
+use crate::validate;
+use crate::worker::Workers;
+use arc_swap::ArcSwap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// Why a configuration was not put in force. The one before stays.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApplyError {
+    #[error(
+        "protocol {0} is not spoken by this proxy, which speaks {PROTOCOL}\nhint: restart the proxy with the same version as the control plane"
+    )]
+    Protocol(u32),
+    #[error("revision {offered} is not newer than {present}, which is in force")]
+    Stale { offered: u64, present: u64 },
+    #[error("the configuration is not valid: {}", .0.join("; "))]
+    Invalid(Vec<String>),
+    #[error(
+        "listener {name} cannot listen on {address}: {source}\nhint: end what uses this address, or give the listener another"
+    )]
+    Bind {
+        name: String,
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the proxy is ending")]
+    Ending,
+}
+
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    workers: Arc<Workers>,
+    worker_count: usize,
+    store: Store,
+    state: Mutex<State>,
+    /// One apply at a time; held across the wait for the disk. Taken before `state`.
+    applying: tokio::sync::Mutex<()>,
+    /// Cancelled when the proxy ends.
+    pub(crate) ending: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    config: Option<Arc<Config>>,
+    listeners: HashMap<SocketAddr, Arc<Listener>>,
+    pools: BTreeMap<String, Arc<Pool>>,
+    /// No longer configured, with something in flight.
+    draining: Vec<Arc<Endpoint>>,
+}
+
+/// What must be of one mind before a configuration is put in force.
+struct Prepared {
+    pools: BTreeMap<String, Arc<Pool>>,
+    tables: Vec<(SocketAddr, Table)>,
+    bound: HashMap<SocketAddr, TcpListener>,
+}
+
+impl Proxy {
+    pub(crate) fn new(workers: Arc<Workers>, worker_count: usize, store: Store) -> Self {
+        Self {
+            workers,
+            worker_count,
+            store,
+            state: Mutex::default(),
+            applying: tokio::sync::Mutex::new(()),
+            ending: CancellationToken::new(),
+        }
+    }
+
+    /// Puts a configuration in force as a whole, or not at all.
+    pub(crate) async fn apply(self: &Arc<Self>, config: Config) -> Result<(), ApplyError> {
+        let _one = self.applying.lock().await;
+        if self.ending.is_cancelled() {
+            return Err(ApplyError::Ending);
+        }
+        if config.protocol != PROTOCOL {
+            return Err(ApplyError::Protocol(config.protocol));
+        }
+        if let Some(present) = &self.state().config {
+            if **present == config {
+                return Ok(());
+            }
+            if config.revision <= present.revision {
+                return Err(ApplyError::Stale {
+                    offered: config.revision,
+                    present: present.revision,
+                });
+            }
+        }
+        validate::check(&config).map_err(ApplyError::Invalid)?;
+        let prepared = self.prepare(&config, &mut |name, address, source| {
+            Err(ApplyError::Bind {
+                name: name.to_owned(),
+                address,
+                source,
+            })
+        })?;
+        let store = self.store.clone();
+        let config = Arc::new(config);
+        let saved = Arc::clone(&config);
+        // The disk may take its time; accepting goes on meanwhile.
+        let saving = tokio::task::spawn_blocking(move || store.save(&saved)).await;
+        saving.map_err(|_| ApplyError::Ending)??;
+        self.put_in_force(config, prepared);
+        Ok(())
+    }
+
+    /// Puts the last configuration in force again. An address that is taken by now costs that
+    /// listener only: a proxy that did not start at all could not even be told another.
+    pub(crate) fn restore(self: &Arc<Self>) -> Result<(), StoreError> {
+        let Some(config) = self.store.load()? else {
+            return Ok(());
+        };
+        let prepared = self.prepare(&config, &mut |name, address, error| {
+            tracing::error!(%error, listener = name, %address, "cannot listen");
+            Ok::<(), std::convert::Infallible>(())
+        });
+        let Ok(prepared) = prepared;
+        self.put_in_force(Arc::new(config), prepared);
+        Ok(())
+    }
+
+    fn prepare<E>(
+        &self,
+        config: &Config,
+        refused: &mut dyn FnMut(&str, SocketAddr, io::Error) -> Result<(), E>,
+    ) -> Result<Prepared, E> {
+        let state = self.state();
+        let mut bound = HashMap::new();
+        for listener in &config.listeners {
+            if state.listeners.contains_key(&listener.address) {
+                continue;
+            }
+            match listener::bind(listener.address) {
+                Ok(socket) => drop(bound.insert(listener.address, socket)),
+                Err(error) => refused(&listener.name, listener.address, error)?,
+            }
+        }
+        let pools = self.pools(&state, config);
+        let tables = config
+            .listeners
+            .iter()
+            .map(|listener| (listener.address, table(listener, &pools, &config.limits)))
+            .collect();
+        Ok(Prepared {
+            pools,
+            tables,
+            bound,
+        })
+    }
+
+    fn pools(&self, state: &State, config: &Config) -> BTreeMap<String, Arc<Pool>> {
+        let mut known: HashMap<Key, Arc<Endpoint>> = HashMap::new();
+        let members = state.pools.values().flat_map(|pool| &pool.members);
+        let endpoints = members.map(|member| &member.endpoint);
+        for endpoint in endpoints.chain(&state.draining) {
+            known.insert(endpoint.key.clone(), Arc::clone(endpoint));
+        }
+        let pools = config.pools.iter().map(|(name, pool)| {
+            let members = pool.endpoints.iter().map(|endpoint| {
+                let key = Key {
+                    pool: name.clone(),
+                    instance: endpoint.instance.clone(),
+                    release: endpoint.release.clone(),
+                    address: endpoint.address,
+                };
+                let new = || Arc::new(Endpoint::new(key.clone(), self.worker_count));
+                Member {
+                    endpoint: known.get(&key).map_or_else(new, Arc::clone),
+                    weight: endpoint.weight,
+                    hash: hash::name(&endpoint.instance),
+                }
+            });
+            let runtime = Pool {
+                name: name.clone(),
+                stack: pool.stack.clone(),
+                environment: pool.environment.clone(),
+                service: pool.service.clone(),
+                balance: pool.balance,
+                members: members.collect(),
+                turn: Mutex::new(()),
+            };
+            (name.clone(), Arc::new(runtime))
+        });
+        pools.collect()
+    }
+
+    /// Never fails. The order matters: what is new is opened, then requests are sent there, then
+    /// what is old is closed. A request that meets a closed gate finds the new table.
+    fn put_in_force(self: &Arc<Self>, config: Arc<Config>, mut prepared: Prepared) {
+        let mut state = self.state();
+        let members = || prepared.pools.values().flat_map(|pool| &pool.members);
+        for member in members().filter(|member| member.weight > 0) {
+            member.endpoint.open();
+        }
+        let mut listeners = HashMap::new();
+        for (address, table) in prepared.tables.drain(..) {
+            if let Some(listener) = state.listeners.remove(&address) {
+                listener.table.store(Arc::new(table));
+                listeners.insert(address, listener);
+            } else if let Some(socket) = prepared.bound.remove(&address) {
+                listeners.insert(address, self.listen(address, socket, table));
+            }
+        }
+        for removed in state.listeners.values() {
+            removed.closing.cancel();
+        }
+        state.listeners = listeners;
+        for member in members().filter(|member| member.weight == 0) {
+            member.endpoint.close();
+        }
+        let kept: HashSet<&Key> = members().map(|member| &member.endpoint.key).collect();
+        let before = std::mem::take(&mut state.pools);
+        let before = before.values().flat_map(|pool| &pool.members);
+        let mut draining = std::mem::take(&mut state.draining);
+        draining.extend(before.map(|member| Arc::clone(&member.endpoint)));
+        draining.retain(|endpoint| !kept.contains(&endpoint.key));
+        for endpoint in &draining {
+            endpoint.close();
+        }
+        state.draining = draining;
+        state.pools = prepared.pools;
+        tracing::info!(revision = config.revision, "configuration in force");
+        state.config = Some(config);
+    }
+
+    fn listen(
+        self: &Arc<Self>,
+        address: SocketAddr,
+        socket: TcpListener,
+        table: Table,
+    ) -> Arc<Listener> {
+        let listener = Arc::new(Listener {
+            address,
+            table: ArcSwap::from_pointee(table),
+            connections: AtomicU64::new(0),
+            closing: self.ending.child_token(),
+        });
+        tokio::spawn(listener::accept(
+            Arc::clone(&listener),
+            socket,
+            Arc::clone(&self.workers),
+        ));
+        listener
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let mut state = self.state();
+        state.draining.retain(|endpoint| endpoint.gate.count() > 0);
+        let listeners = state.listeners.values().map(|listener| ListenerStatus {
+            name: listener.table.load().name.clone(),
+            address: listener.address,
+            connections: listener.connections.load(Ordering::Relaxed),
+        });
+        let mut listeners: Vec<_> = listeners.collect();
+        listeners.sort_by_key(|listener| listener.address);
+        let members = state.pools.values().flat_map(|pool| &pool.members);
+        let configured =
+            members.map(|member| endpoint_status(&member.endpoint, Some(member.weight)));
+        let draining = state.draining.iter();
+        let draining = draining.map(|endpoint| endpoint_status(endpoint, None));
+        Status {
+            protocol: PROTOCOL,
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: state.config.as_ref().map_or(0, |config| config.revision),
+            listeners,
+            endpoints: configured.chain(draining).collect(),
+        }
+    }
+
+    /// Stops accepting; connections end after their present request.
+    pub(crate) fn end(&self) {
+        self.ending.cancel();
+    }
+
+    /// Client connections that have not ended.
+    pub(crate) fn connections(&self) -> u64 {
+        let state = self.state();
+        let listeners = state.listeners.values();
+        listeners
+            .map(|listener| listener.connections.load(Ordering::Relaxed))
+            .sum()
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn endpoint_status(endpoint: &Endpoint, weight: Option<u32>) -> EndpointStatus {
+    EndpointStatus {
+        pool: endpoint.key.pool.clone(),
+        instance: endpoint.key.instance.clone(),
+        address: endpoint.key.address,
+        weight,
+        in_flight: endpoint.gate.count(),
+        ejected: endpoint.ejected.load(Ordering::Relaxed),
+        requests: endpoint.requests.load(Ordering::Relaxed),
+        errors: endpoint.errors.load(Ordering::Relaxed),
+    }
+}
+
+/// The pools that a valid configuration names are there.
+fn table(
+    listener: &crate::config::Listener,
+    pools: &BTreeMap<String, Arc<Pool>>,
+    limits: &Limits,
+) -> Table {
+    let serve = match &listener.accept {
+        Accept::Tcp { pool } => Serve::Tcp(Arc::clone(&pools[pool])),
+        Accept::Http { routes: configured } => {
+            let mut routes = Routes::default();
+            for route in configured {
+                let runtime = Arc::new(Route {
+                    name: route.name.clone(),
+                    prefix: route.path.trim_end_matches('/').to_owned(),
+                    strip_prefix: route.strip_prefix,
+                    timeout: route.timeout,
+                    max_body: route.max_body.0,
+                    pool: Arc::clone(&pools[&route.pool]),
+                });
+                routes.add(&route.hosts, &runtime);
+            }
+            routes.sort();
+            Serve::Http(routes)
+        }
+    };
+    Table {
+        name: listener.name.clone(),
+        limits: limits.clone(),
+        serve,
+    }
+}
