@@ -2,20 +2,32 @@
 
 use crate::plan::{ServicePlan, Strategy};
 use crate::service::ServiceState;
-use crate::world::World;
+use crate::world::{InstanceView, World};
 use mainstay_model::InstanceId;
 use std::collections::BTreeMap;
 
 pub(crate) type Weights = BTreeMap<InstanceId, u32>;
 
 /// The weights the proxy should have for this service now: every serving instance that exists and
-/// has not ended. An old release that is kept warm stands there with weight 0.
+/// has not ended. With weight 0 stand there an old release that is kept warm, and what is known to
+/// be unhealthy while there is something better.
 pub(crate) fn wanted(plan: &ServicePlan, state: &ServiceState, world: &World) -> Weights {
-    let serving = state.stands.iter().filter(|(id, stand)| {
-        stand.is_serving() && world.instances.get(*id).is_some_and(|view| !view.ended())
-    });
-    let weights = serving.map(|(id, _)| (id.clone(), share(plan, state, id)));
-    normalised(weights.collect())
+    let stands = state.stands.iter().filter(|(_, stand)| stand.is_serving());
+    let views = stands.filter_map(|(id, _)| Some((id, world.instances.get(id)?)));
+    let serving: Vec<_> = views.filter(|(_, view)| !view.ended()).collect();
+    let share_of = |spare_the_bad: bool| -> Weights {
+        let share = |(id, view): &(&InstanceId, &InstanceView)| {
+            let nothing = spare_the_bad && view.known_bad();
+            let share = if nothing { 0 } else { share(plan, state, id) };
+            ((*id).clone(), share)
+        };
+        serving.iter().map(share).collect()
+    };
+    let mut weights = share_of(true);
+    if weights.values().all(|weight| *weight == 0) {
+        weights = share_of(false);
+    }
+    normalised(weights)
 }
 
 /// Unreduced share of one instance. In a shift by *p* percent each instance moves on a straight

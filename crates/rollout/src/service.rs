@@ -142,6 +142,15 @@ impl InstanceView {
         self.phase == InstancePhase::Healthy
     }
 
+    /// Seen to be unhealthy. What is starting is not: a restarted control plane sees everything so
+    /// until its first probe.
+    pub(crate) fn known_bad(&self) -> bool {
+        matches!(
+            self.phase,
+            InstancePhase::Unhealthy | InstancePhase::Restarting
+        )
+    }
+
     /// Ended before it was asked for, or because it was asked to end: the trace of an earlier life.
     pub(crate) fn stale(&self, asked: Timestamp) -> bool {
         self.phase == InstancePhase::Stopped || (self.ended() && self.since < asked)

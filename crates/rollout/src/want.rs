@@ -15,10 +15,11 @@ impl State {
             || matches!(&self.phase, Phase::Finished { .. } if self.failure.is_some());
         let forced = self.forced;
         for (plan, state) in self.plan.services.iter().zip(&mut self.services) {
+            // Also where the service still waits: the routes are asked for as a whole.
+            actions.extend(route_action(plan, state, world));
             if state.stage == Stage::Waiting {
                 continue;
             }
-            actions.extend(route_action(plan, state, world));
             for (id, stand) in &state.stands {
                 let view = world.instances.get(id);
                 let wanted = match *stand {
