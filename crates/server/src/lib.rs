@@ -1,11 +1,39 @@
 //! The control plane: one process that owns everything of the machine's stacks.
+//!
+//! [`serve`] starts it. Inside, `planning`, `specs` and `traffic` decide without IO what a wish
+//! comes to; `operations` checks a wish and writes it down; `driver` and `engine` carry a rollout
+//! through; `keeper` looks after everything else; `api` is how the world speaks to it.
+//!
+//! **Invariant:** intent on disk, then an idempotent action, then the outcome on disk. Start-up is
+//! recovery.
 
 pub mod api;
+mod control;
+mod doctor;
 pub mod driver;
+mod engine;
+mod environment;
+mod hooks;
+mod keeper;
+mod metrics;
+mod operations;
 pub mod paths;
 mod planning;
+mod ports;
+mod proxy_link;
+mod proxy_process;
+mod queries;
+mod report;
+mod rollouts;
 mod seal;
+mod serve;
 mod specs;
+mod store;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod traffic;
+
+pub use doctor::disk;
+pub use ports::{is_free, owner};
+pub use serve::{ServeError, ServeOptions, serve};

@@ -83,6 +83,11 @@ impl HostKey {
         hmac::sign(&self.fingerprint, b"service").as_ref().to_vec()
     }
 
+    /// A keyed hash, hex: tells equal from different and nothing else.
+    pub fn print(&self, bytes: &[u8]) -> String {
+        crate::tokens::hex(hmac::sign(&self.fingerprint, bytes).as_ref())
+    }
+
     /// Writes `plain` to `path`, readable only under this key and under this `name`.
     pub fn seal(&self, path: &Path, name: &str, plain: &[u8]) -> Result<(), SealError> {
         let mut nonce = [0; NONCE_LEN];

@@ -29,6 +29,8 @@ pub enum SpecError {
     NoService(ServiceName),
     #[error("service `{0}` has no `x-mainstay` command: the process target cannot run it")]
     NoCommand(ServiceName),
+    #[error("artifact `{0}` of the release is not kept any more")]
+    NoArtifact(String),
 }
 
 /// The specification of one instance. `artifact` gives the place of a kept file by its SHA-256.
@@ -36,7 +38,7 @@ pub fn instance_spec(
     bundle: &Bundle,
     id: &InstanceId,
     ports: &InternalPorts,
-    artifact: impl Fn(&str) -> PathBuf,
+    artifact: impl Fn(&str) -> Option<PathBuf>,
 ) -> Result<InstanceSpec, SpecError> {
     let stack = &bundle.stack;
     let service = stack
@@ -50,7 +52,8 @@ pub fn instance_spec(
         .ok_or_else(|| SpecError::NoCommand(id.service.clone()))?;
     let mut command = run.command.clone();
     if let Some(hash) = bundle.artifacts.get(Path::new(&command[0])) {
-        command[0] = artifact(hash).to_string_lossy().into_owned();
+        let kept = artifact(hash).ok_or_else(|| SpecError::NoArtifact(command[0].clone()))?;
+        command[0] = kept.to_string_lossy().into_owned();
     }
     Ok(InstanceSpec {
         scope: stack.scope(),
@@ -210,7 +213,7 @@ mod tests {
         ]);
         let id = "app-r3-1".parse().unwrap();
         let spec = instance_spec(&bundle(), &id, &ports, |hash| {
-            format!("/kept/{hash}").into()
+            Some(format!("/kept/{hash}").into())
         });
         let spec = spec.unwrap();
         assert_eq!(spec.command, ["/kept/abc", "--serve"]);
@@ -226,7 +229,7 @@ mod tests {
     #[test]
     fn a_service_without_a_command_is_refused_by_name() {
         let id = "my-cache-r1-1".parse().unwrap();
-        let error = instance_spec(&bundle(), &id, &InternalPorts::new(), |_| PathBuf::new());
+        let error = instance_spec(&bundle(), &id, &InternalPorts::new(), |_| None);
         assert!(error.unwrap_err().to_string().contains("`my-cache`"));
     }
 }

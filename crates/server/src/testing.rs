@@ -1,6 +1,7 @@
 //! Values for the tests of this crate: small stacks that mean nothing.
 
-use mainstay_model::{Bytes, EnvironmentName, ServiceName, StackName};
+use mainstay_journal::{Release, ReleaseStatus};
+use mainstay_model::{Bytes, EnvironmentName, ReleaseNumber, ServiceName, StackName, Timestamp};
 use mainstay_stack::{
     Deploy, DeployPolicy, Hooks, Log, Port, PortProtocol, Restart, RestartCondition, Service,
     ServiceLimits, Stack, Strategy, TargetKind,
@@ -74,5 +75,22 @@ pub(crate) fn service(name: &str, replicas: u32) -> Service {
             max_age: Duration::from_secs(86_400),
         },
         labels: BTreeMap::new(),
+    }
+}
+
+/// A release with tag `v0.N` and a commit that ends with its number.
+pub(crate) fn stored_release(number: u32, status: ReleaseStatus) -> Release {
+    Release {
+        scope: stack([]).scope(),
+        number: ReleaseNumber(number),
+        created_at: Timestamp::from_millis(0),
+        by: "user 0".to_owned(),
+        description: None,
+        tag: Some(format!("v0.{number}")),
+        commit: Some(format!("{number:08}aaaa")),
+        definition: serde_json::Value::Null,
+        services: BTreeMap::new(),
+        artifacts: BTreeMap::new(),
+        status,
     }
 }

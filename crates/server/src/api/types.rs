@@ -23,7 +23,7 @@
 //! | `GET /api/v1/operations/{id}` | → [`Operation`] |
 //! | `GET /api/v1/events?stack=&environment=&operation=&after=&limit=&follow=` | → `[Event]`, or server-sent events (`id:` is `seq`) |
 //! | `GET …/logs?service=&instance=&tail=&since=&follow=` | → [`LogLine`] as server-sent events |
-//! | `POST …/exec` | [`ExecRequest`], upgraded to a WebSocket: binary frames are `[stream byte][data]`, the last text frame is [`ExecExit`] |
+//! | `GET …/exec` | upgraded to a WebSocket: the first text frame is an [`ExecRequest`], binary frames are `[stream byte][data]` (0 in, 1 out, 2 err; an empty 0 frame ends the input), the last text frame is an [`ExecExit`] |
 //! | `GET …/doctor` | → `[Diagnosis]` |
 //! | `GET /api/v1/journal/verify` | → [`JournalVerdict`] |
 //! | `GET, POST /api/v1/tokens`, `DELETE /api/v1/tokens/{name}` | [`TokenRequest`] → [`TokenCreated`] |

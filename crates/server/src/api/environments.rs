@@ -1,0 +1,228 @@
+//! What is asked of one (stack, environment) pair.
+
+use super::auth::Actor;
+use super::types::{
+    ApiError, DeployRequest, Diagnosis, DownRequest, EnvironmentStatus, EnvironmentSummary,
+    Operation, Release, ReleaseDetail, RestartRequest, Role, RollbackRequest, RolloutCommand,
+    RolloutStatus, ScaleRequest,
+};
+use crate::control::Control;
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::{HeaderMap, request::Parts};
+use mainstay_model::{EnvironmentName, ReleaseNumber, Scope, StackName};
+use mainstay_rollout::world::Command;
+use serde::Deserialize;
+use std::sync::Arc;
+use uuid::Uuid;
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// The pair in the path, checked.
+pub(super) struct InScope(pub Scope);
+
+#[derive(Deserialize)]
+struct ScopePath {
+    stack: StackName,
+    environment: EnvironmentName,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for InScope {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let Path(path) = Path::<ScopePath>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| ApiError::invalid(error.body_text()))?;
+        Ok(Self(Scope {
+            stack: path.stack,
+            environment: path.environment,
+        }))
+    }
+}
+
+/// The `Idempotency-Key` header, where one was sent.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    value
+        .to_str()
+        .ok()
+        .filter(|key| !key.is_empty() && key.len() <= 200)
+        .map(|key| Some(key.to_owned()))
+        .ok_or_else(|| ApiError::invalid("Idempotency-Key is not 1 to 200 printable characters"))
+}
+
+/// What a key stands for; a keyed hash, since a deploy's body holds secrets.
+fn fingerprint(
+    control: &Control,
+    verb: &str,
+    scope: &Scope,
+    request: &impl serde::Serialize,
+) -> Result<String, ApiError> {
+    let body = serde_json::to_vec(&(verb, scope, request))
+        .map_err(|error| ApiError::invalid(error.to_string()))?;
+    Ok(control.key.print(&body))
+}
+
+pub(super) async fn list(
+    State(control): State<Arc<Control>>,
+    actor: Actor,
+) -> Answer<Vec<EnvironmentSummary>> {
+    actor.needs(Role::Viewer)?;
+    Ok(Json(control.summaries()))
+}
+
+pub(super) async fn status(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+) -> Answer<EnvironmentStatus> {
+    actor.needs(Role::Viewer)?;
+    control.environment_status(&scope).await.map(Json)
+}
+
+pub(super) async fn deploy(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+    headers: HeaderMap,
+    Json(request): Json<DeployRequest>,
+) -> Answer<Operation> {
+    actor.needs(Role::Operator)?;
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "deploy", &scope, &request)?;
+    let verb =
+        async move |control: Arc<Control>, id| control.deploy(&scope, request, &actor, id).await;
+    control.once(key, print, verb).await.map(Json)
+}
+
+pub(super) async fn rollback(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+    headers: HeaderMap,
+    Json(request): Json<RollbackRequest>,
+) -> Answer<Operation> {
+    actor.needs(Role::Operator)?;
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "rollback", &scope, &request)?;
+    let verb =
+        async move |control: Arc<Control>, id| control.rollback(&scope, request, &actor, id).await;
+    control.once(key, print, verb).await.map(Json)
+}
+
+pub(super) async fn scale(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+    headers: HeaderMap,
+    Json(request): Json<ScaleRequest>,
+) -> Answer<Operation> {
+    actor.needs(Role::Operator)?;
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "scale", &scope, &request)?;
+    let verb =
+        async move |control: Arc<Control>, id| control.scale(&scope, request, &actor, id).await;
+    control.once(key, print, verb).await.map(Json)
+}
+
+pub(super) async fn restart(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+    headers: HeaderMap,
+    Json(request): Json<RestartRequest>,
+) -> Answer<Operation> {
+    actor.needs(Role::Operator)?;
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "restart", &scope, &request)?;
+    let verb =
+        async move |control: Arc<Control>, id| control.restart(&scope, request, &actor, id).await;
+    control.once(key, print, verb).await.map(Json)
+}
+
+pub(super) async fn down(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+    headers: HeaderMap,
+    Json(DownRequest {}): Json<DownRequest>,
+) -> Answer<Operation> {
+    actor.needs(Role::Operator)?;
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "down", &scope, &())?;
+    let verb = async move |control: Arc<Control>, id| control.down(&scope, &actor, id).await;
+    control.once(key, print, verb).await.map(Json)
+}
+
+pub(super) async fn releases(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+) -> Answer<Vec<Release>> {
+    actor.needs(Role::Viewer)?;
+    control.releases(&scope).await.map(Json)
+}
+
+pub(super) async fn release(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    Path((_, _, number)): Path<(String, String, u32)>,
+    actor: Actor,
+) -> Answer<ReleaseDetail> {
+    actor.needs(Role::Viewer)?;
+    control
+        .release_detail(&scope, ReleaseNumber(number))
+        .await
+        .map(Json)
+}
+
+pub(super) async fn rollout(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+) -> Answer<RolloutStatus> {
+    actor.needs(Role::Viewer)?;
+    control.rollout_status(&scope).await.map(Json)
+}
+
+pub(super) async fn command(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    Path((_, _, verb)): Path<(String, String, String)>,
+    actor: Actor,
+    Json(request): Json<RolloutCommand>,
+) -> Answer<RolloutStatus> {
+    actor.needs(Role::Operator)?;
+    let by = actor.name;
+    let command = match verb.as_str() {
+        "pause" => Command::Pause { by },
+        "resume" => Command::Resume { by },
+        "abort" => Command::Abort {
+            by,
+            reason: request.reason,
+        },
+        _ => return Err(ApiError::not_found(format!("no rollout command `{verb}`"))),
+    };
+    control.command(&scope, command).await.map(Json)
+}
+
+pub(super) async fn operation(
+    State(control): State<Arc<Control>>,
+    Path(id): Path<Uuid>,
+    actor: Actor,
+) -> Answer<Operation> {
+    actor.needs(Role::Viewer)?;
+    control.operation(id).await.map(Json)
+}
+
+pub(super) async fn doctor(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+) -> Answer<Vec<Diagnosis>> {
+    actor.needs(Role::Viewer)?;
+    control.diagnose(&scope).await.map(Json)
+}

@@ -1,0 +1,338 @@
+//! The control plane's state, and the small verbs that everything else is made of.
+
+use crate::api::types::ApiError;
+use crate::api::{Actor, types};
+use crate::environment::Environment;
+use crate::keeper::phase_word;
+use crate::paths::DataDirectory;
+use crate::proxy_link::ProxyLink;
+use crate::seal::{HostKey, SealError};
+use crate::specs::{Bundle, instance_spec};
+use crate::store::Store;
+use crate::tokens::Tokens;
+use axum::body::Body;
+use futures_util::StreamExt;
+use mainstay_journal::NewEvent;
+use mainstay_model::{InstanceId, ReleaseNumber, Scope, Timestamp};
+use mainstay_runtime::artifacts::ArtifactStore;
+use mainstay_runtime::process::ProcessTarget;
+use mainstay_runtime::status::InstanceStatus;
+use mainstay_runtime::target::{Target, TargetError};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::AsyncReadExt;
+use tokio::sync::Notify;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Largest artifact that is taken: 2 GiB.
+const MAX_ARTIFACT: u64 = 2 << 30;
+
+/// Everything one server owns.
+#[derive(Debug)]
+pub struct Control {
+    pub(crate) started_at: Timestamp,
+    pub(crate) store: Store,
+    pub(crate) key: HostKey,
+    data: DataDirectory,
+    program: PathBuf,
+    target: Arc<ProcessTarget>,
+    artifacts: ArtifactStore,
+    proxy: ProxyLink,
+    tokens: Arc<Tokens>,
+    api: Mutex<Option<SocketAddr>>,
+    environments: Mutex<BTreeMap<Scope, Arc<Environment>>>,
+    changed: Notify,
+    rollouts: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What [`Control`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub key: HostKey,
+    pub data: DataDirectory,
+    pub program: PathBuf,
+    pub target: ProcessTarget,
+    pub artifacts: ArtifactStore,
+    pub proxy: ProxyLink,
+    pub tokens: Tokens,
+    pub stop: CancellationToken,
+}
+
+impl Control {
+    pub fn new(parts: Parts) -> Arc<Self> {
+        Arc::new(Self {
+            started_at: now(),
+            store: parts.store,
+            key: parts.key,
+            data: parts.data,
+            program: parts.program,
+            target: Arc::new(parts.target),
+            artifacts: parts.artifacts,
+            proxy: parts.proxy,
+            tokens: Arc::new(parts.tokens),
+            api: Mutex::new(None),
+            environments: Mutex::new(BTreeMap::new()),
+            changed: Notify::new(),
+            rollouts: TaskTracker::new(),
+            stop: parts.stop,
+        })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        now()
+    }
+
+    pub fn data(&self) -> &DataDirectory {
+        &self.data
+    }
+
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    pub fn target(&self) -> &Arc<ProcessTarget> {
+        &self.target
+    }
+
+    pub fn proxy(&self) -> &ProxyLink {
+        &self.proxy
+    }
+
+    pub fn tokens(&self) -> Arc<Tokens> {
+        Arc::clone(&self.tokens)
+    }
+
+    pub fn api_address(&self) -> Option<SocketAddr> {
+        *self.api.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn set_api_address(&self, address: SocketAddr) {
+        *self.api.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+    }
+
+    /// Resolves when the server is to end.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    pub(crate) fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// The tasks that drive rollouts.
+    pub(crate) fn rollouts(&self) -> &TaskTracker {
+        &self.rollouts
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub fn environments(&self) -> Vec<Arc<Environment>> {
+        let environments = self
+            .environments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        environments.values().cloned().collect()
+    }
+
+    pub fn find(&self, scope: &Scope) -> Option<Arc<Environment>> {
+        let environments = self
+            .environments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        environments.get(scope).cloned()
+    }
+
+    pub fn environment(&self, scope: &Scope) -> Result<Arc<Environment>, ApiError> {
+        self.find(scope).ok_or_else(|| {
+            ApiError::not_found(format!("{scope} is not known to this server"))
+                .hint("deploy it first: `mainstay up` or `mainstay deploy`")
+        })
+    }
+
+    /// Adds the environment, or gives the one that is there.
+    pub(crate) fn add(&self, environment: Environment) -> Arc<Environment> {
+        let mut environments = self
+            .environments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let scope = environment.scope.clone();
+        let entry = environments.entry(scope);
+        Arc::clone(entry.or_insert_with(|| Arc::new(environment)))
+    }
+
+    /// Wakes the keeper: an environment's wishes changed.
+    pub(crate) fn wake_keeper(&self) {
+        self.changed.notify_one();
+    }
+
+    pub(crate) async fn environment_changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What the target knows in this scope.
+    pub fn observe(&self, scope: &Scope) -> Vec<InstanceStatus> {
+        let mut statuses = self.target.observe();
+        statuses.retain(|status| status.scope == *scope);
+        statuses
+    }
+
+    /// Makes an instance run by the definition of the release that it belongs to.
+    pub(crate) async fn start_instance(
+        &self,
+        environment: &Environment,
+        id: &InstanceId,
+    ) -> Result<(), TargetError> {
+        let trouble = |error: &dyn std::fmt::Display| TargetError {
+            message: error.to_string(),
+            hint: None,
+        };
+        let bundle = self
+            .bundle(environment, id.release)
+            .map_err(|error| trouble(&error))?;
+        let ports = environment.inner().kept.ports.clone();
+        let spec = instance_spec(&bundle, id, &ports, |hash| self.artifacts.path(hash))
+            .map_err(|error| trouble(&error))?;
+        self.target.start(spec).await
+    }
+
+    /// The bundle of a release, from memory or from its sealed file.
+    pub(crate) fn bundle(
+        &self,
+        environment: &Environment,
+        release: ReleaseNumber,
+    ) -> Result<Arc<Bundle>, SealError> {
+        if let Some(bundle) = environment.inner().bundles.get(&release) {
+            return Ok(Arc::clone(bundle));
+        }
+        let (path, name) = self.bundle_place(&environment.scope, release);
+        let bytes = self.key.open_sealed(&path, &name)?;
+        let bundle: Bundle =
+            serde_json::from_slice(&bytes).map_err(|_| SealError::NotOurs { path })?;
+        let bundle = Arc::new(bundle);
+        let mut inner = environment.inner();
+        inner.bundles.insert(release, Arc::clone(&bundle));
+        Ok(bundle)
+    }
+
+    /// Writes a release's bundle; it is on disk when this returns.
+    pub(crate) fn keep_bundle(
+        &self,
+        scope: &Scope,
+        release: ReleaseNumber,
+        bundle: &Bundle,
+    ) -> Result<(), ApiError> {
+        let (path, name) = self.bundle_place(scope, release);
+        let bytes = serde_json::to_vec(bundle)
+            .map_err(|error| ApiError::new(types::ErrorCode::Internal, error.to_string()))?;
+        self.key
+            .seal(&path, &name, &bytes)
+            .map_err(|error| ApiError::unavailable(error).hint("see that the disk has room"))
+    }
+
+    pub(crate) fn bundle_place(&self, scope: &Scope, release: ReleaseNumber) -> (PathBuf, String) {
+        let directory = self.data.bundles();
+        let path = directory
+            .join(scope.stack.as_str())
+            .join(scope.environment.as_str())
+            .join(format!("{release}.sealed"));
+        (path, format!("{scope}/{release}"))
+    }
+
+    pub fn has_artifact(&self, sha256: &str) -> bool {
+        self.artifacts.has(sha256)
+    }
+
+    pub(crate) fn artifact_store(&self) -> &ArtifactStore {
+        &self.artifacts
+    }
+
+    /// Streams an artifact to disk; kept only if it is what its name says.
+    pub async fn put_artifact(self: &Arc<Self>, sha256: &str, body: Body) -> Result<(), ApiError> {
+        if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(ApiError::invalid(format!("`{sha256}` is not a SHA-256")));
+        }
+        let stream = body
+            .into_data_stream()
+            .map(|chunk| chunk.map_err(std::io::Error::other));
+        let bounded = StreamReader::new(Box::pin(stream)).take(MAX_ARTIFACT + 1);
+        let control = Arc::clone(self);
+        let reader = SyncIoBridge::new(bounded);
+        let kept = tokio::task::spawn_blocking(move || control.artifacts.put(reader))
+            .await
+            .map_err(ApiError::unavailable)?
+            .map_err(|error| {
+                ApiError::unavailable(format!("upload: {error}")).hint("see that the disk has room")
+            })?;
+        if kept == sha256 {
+            return Ok(());
+        }
+        // Under its own name it is nobody's, and goes with the next release that is forgotten.
+        Err(ApiError::invalid(format!(
+            "what was uploaded is {kept} and not {sha256}"
+        )))
+    }
+
+    pub(crate) async fn record_machine_event(
+        &self,
+        kind: &str,
+        subject: &str,
+        message: String,
+        actor: &Actor,
+    ) -> Result<(), ApiError> {
+        let event = NewEvent {
+            subject: Some(subject.to_owned()),
+            actor: Some(actor.name.clone()),
+            ..NewEvent::new(self.now(), kind, message)
+        };
+        self.store.record(event).await
+    }
+
+    pub(crate) async fn record_instance_event(
+        &self,
+        environment: &Environment,
+        status: &InstanceStatus,
+        word: &str,
+    ) {
+        let detail = detail(status).map_or_else(String::new, |detail| format!(": {detail}"));
+        let kind = format!("instance.{}", word.replace(' ', "-"));
+        let message = format!("{} is {word}{detail}", status.id);
+        let event = NewEvent {
+            scope: Some(environment.scope.clone()),
+            release: Some(status.id.release),
+            subject: Some(status.id.to_string()),
+            ..NewEvent::new(self.now(), kind, message)
+        };
+        if let Err(error) = self.store.record(event).await {
+            tracing::warn!(%error, "event not recorded");
+        }
+    }
+}
+
+/// Why an instance is not well, in words: its exit, its probe, its reason.
+pub fn detail(status: &InstanceStatus) -> Option<String> {
+    use mainstay_runtime::status::Phase;
+    match &status.phase {
+        Phase::Exited { exit, .. } | Phase::Restarting { exit } | Phase::CrashLoop { exit } => {
+            Some(exit.to_string())
+        }
+        Phase::NotStarted { reason } => Some(reason.clone()),
+        Phase::Unhealthy | Phase::Starting => status.last_probe.clone(),
+        Phase::Healthy | Phase::Stopping => None,
+    }
+    .or_else(|| (phase_word(&status.phase) == "restarting").then(|| "restarting".to_owned()))
+}
+
+/// The clock of the wall, read here only.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let millis = since.map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,156 @@
+//! Keeps what ought to run running, where no rollout is about it.
+//!
+//! Level-triggered like the rollout engine: look, compare, do what is missing. It starts desired
+//! instances that are not there, ends those that nobody wants, gives the healthy ones the traffic,
+//! and writes down what happened to whom.
+
+use crate::control::Control;
+use crate::environment::{Environment, FULL};
+use mainstay_model::{InstanceId, ServiceName};
+use mainstay_runtime::status::{InstanceStatus, Phase};
+use mainstay_runtime::target::Target;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between looks where nothing changes.
+const TICK: Duration = Duration::from_secs(1);
+/// Looks are not closer together than this, however often things change.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Looks until the server stops.
+pub async fn run(control: Arc<Control>) {
+    let mut changes = control.target().changes();
+    let mut seen: BTreeMap<(String, InstanceId), &'static str> = BTreeMap::new();
+    loop {
+        for environment in control.environments() {
+            look(&control, &environment).await;
+            note_changes(&control, &environment, &mut seen).await;
+        }
+        // Its problem is noted and shown; the next look tries again.
+        let _ = control.apply_traffic().await;
+        tokio::select! {
+            _ = changes.changed() => {}
+            () = control.environment_changed() => {}
+            () = tokio::time::sleep(TICK) => {}
+            () = control.stopping() => return,
+        }
+        tokio::time::sleep(PACE).await;
+    }
+}
+
+async fn look(control: &Arc<Control>, environment: &Environment) {
+    let statuses: BTreeMap<InstanceId, InstanceStatus> = control
+        .observe(&environment.scope)
+        .into_iter()
+        .map(|status| (status.id.clone(), status))
+        .collect();
+    let (desired, moving, known, rolling) = {
+        let inner = environment.inner();
+        (
+            inner.kept.desired.instances.clone(),
+            inner.moving(),
+            inner.known(),
+            inner.running.is_some(),
+        )
+    };
+    for (service, instances) in desired.iter().filter(|(name, _)| !moving.contains(*name)) {
+        for id in instances.iter().filter(|id| !statuses.contains_key(*id)) {
+            if let Err(error) = control.start_instance(environment, id).await {
+                tracing::warn!(%id, %error, "cannot start");
+            }
+        }
+        let weights = weights(instances, &statuses);
+        environment.inner().weights.insert(service.clone(), weights);
+    }
+    if !rolling {
+        drop_unwanted(control, environment, &statuses, &known).await;
+        let wanted: BTreeSet<&ServiceName> = desired.keys().collect();
+        environment
+            .inner()
+            .weights
+            .retain(|service, _| wanted.contains(service));
+    }
+}
+
+/// The healthy share the traffic. Where none is, all get it: a slow answer or a refused
+/// connection says more than a proxy that knows nobody.
+fn weights(
+    instances: &[InstanceId],
+    statuses: &BTreeMap<InstanceId, InstanceStatus>,
+) -> BTreeMap<InstanceId, u32> {
+    let healthy = |id: &InstanceId| {
+        statuses
+            .get(id)
+            .is_some_and(|status| status.phase == Phase::Healthy)
+    };
+    let any = instances.iter().any(healthy);
+    instances
+        .iter()
+        .map(|id| (id.clone(), if healthy(id) || !any { FULL } else { 0 }))
+        .collect()
+}
+
+/// What a crash or a lost rollout left behind: stopped, and forgotten once it has ended.
+async fn drop_unwanted(
+    control: &Control,
+    environment: &Environment,
+    statuses: &BTreeMap<InstanceId, InstanceStatus>,
+    known: &BTreeSet<InstanceId>,
+) {
+    let scope = &environment.scope;
+    for (id, status) in statuses.iter().filter(|(id, _)| !known.contains(*id)) {
+        let result = match status.phase {
+            Phase::Stopping => Ok(()),
+            Phase::Exited { .. } | Phase::CrashLoop { .. } | Phase::NotStarted { .. } => {
+                control.target().remove(scope, id).await
+            }
+            _ => {
+                let grace = Duration::from_secs(30);
+                control.target().stop(scope, id, grace).await
+            }
+        };
+        if let Err(error) = result {
+            tracing::warn!(%id, %error, "cannot end an instance that is not wanted");
+        }
+    }
+}
+
+/// One event for each turn to the worse, and for the way back.
+async fn note_changes(
+    control: &Control,
+    environment: &Environment,
+    seen: &mut BTreeMap<(String, InstanceId), &'static str>,
+) {
+    let scope = environment.scope.to_string();
+    let statuses = control.observe(&environment.scope);
+    seen.retain(|(other, id), _| *other != scope || statuses.iter().any(|s| s.id == *id));
+    for status in statuses {
+        let word = phase_word(&status.phase);
+        let before = seen.insert((scope.clone(), status.id.clone()), word);
+        let worth_saying = match word {
+            "unhealthy" | "restarting" | "crash loop" | "not started" => before != Some(word),
+            "healthy" => matches!(before, Some("unhealthy" | "restarting" | "crash loop")),
+            _ => false,
+        };
+        if worth_saying {
+            control
+                .record_instance_event(environment, &status, word)
+                .await;
+        }
+    }
+}
+
+/// The phase in words, as [`crate::api::types::InstanceReport`] has it.
+pub fn phase_word(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Starting => "starting",
+        Phase::Healthy => "healthy",
+        Phase::Unhealthy => "unhealthy",
+        Phase::Restarting { .. } => "restarting",
+        Phase::Stopping => "stopping",
+        Phase::Exited { .. } => "exited",
+        Phase::CrashLoop { .. } => "crash loop",
+        Phase::NotStarted { .. } => "not started",
+    }
+}

@@ -1,0 +1,60 @@
+//! What can be known to fail before anything is touched.
+
+use crate::api::types::ApiError;
+use crate::control::Control;
+use crate::ports;
+use crate::traffic::{self, Share};
+use mainstay_model::Scope;
+use mainstay_stack::Stack;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Refuses a stack whose routes or addresses somebody else has.
+pub async fn check(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
+    clashes(control, scope, stack)?;
+    taken(control, stack).await
+}
+
+fn clashes(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
+    let mut shares = control.shares();
+    shares.retain(|share| share.scope != *scope);
+    shares.push(Share {
+        scope: scope.clone(),
+        stack: stack.clone(),
+        before: None,
+        ports: BTreeMap::new(),
+        weights: BTreeMap::new(),
+        addresses: BTreeMap::new(),
+    });
+    let clashes = traffic::clashes(control.proxy().main(), &shares);
+    if clashes.is_empty() {
+        return Ok(());
+    }
+    let words: Vec<String> = clashes.iter().map(ToString::to_string).collect();
+    Err(ApiError::conflict(words.join("; "))
+        .hint("give one of them another host or path in `routes`, or another published port"))
+}
+
+async fn taken(control: &Control, stack: &Stack) -> Result<(), ApiError> {
+    let status = control.proxy().status().await;
+    let ours: BTreeSet<_> = status
+        .iter()
+        .flat_map(|status| &status.listeners)
+        .map(|listener| listener.address)
+        .collect();
+    for (service, address, _) in traffic::published(stack) {
+        if ours.contains(&address) || ports::is_free(address) {
+            continue;
+        }
+        let owner = ports::owner(address)
+            .map_or_else(|| "another process".to_owned(), |owner| owner.to_string());
+        return Err(ApiError::conflict(format!(
+            "port {} of `{service}` is taken by {owner}",
+            address.port()
+        ))
+        .hint(format!(
+            "end it, or publish another port: `ports: [\"{}:…\"]`",
+            address.port().wrapping_add(1)
+        )));
+    }
+    Ok(())
+}

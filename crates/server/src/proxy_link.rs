@@ -1,0 +1,160 @@
+//! The control plane's hold on the proxy: one configuration at a time, applied in order.
+
+use crate::control::Control;
+use crate::environment::{Environment, Weights};
+use crate::proxy_process::{self, ProxyProcessError};
+use crate::traffic::{self, Share};
+use mainstay_model::{InstanceId, Scope, Timestamp};
+use mainstay_proxy::Client;
+use mainstay_proxy::config::{Config, Status};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Why the proxy does not have what it is to have.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct ProxyProblem(pub String);
+
+/// The client, what was applied last, and what is wrong.
+#[derive(Debug)]
+pub struct ProxyLink {
+    client: Client,
+    main: SocketAddr,
+    /// Serialises applying; holds the last configuration that was accepted.
+    applied: tokio::sync::Mutex<Option<Config>>,
+    problem: Mutex<Option<(String, Timestamp)>>,
+}
+
+impl ProxyLink {
+    pub fn new(client: Client, main: SocketAddr) -> Self {
+        Self {
+            client,
+            main,
+            applied: tokio::sync::Mutex::new(None),
+            problem: Mutex::new(None),
+        }
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where routes without a port of their own are served.
+    pub fn main(&self) -> SocketAddr {
+        self.main
+    }
+
+    /// What is wrong with the proxy, in words; `None`: nothing.
+    pub fn problem(&self) -> Option<String> {
+        let problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        problem.as_ref().map(|(words, _)| words.clone())
+    }
+
+    fn note(&self, result: Result<(), String>, now: Timestamp) {
+        let mut problem = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        *problem = result.err().map(|words| {
+            tracing::warn!(problem = %words, "the proxy does not have its configuration");
+            (words, now)
+        });
+    }
+
+    /// The proxy's status now; `None` where it does not answer.
+    pub async fn status(&self) -> Option<Status> {
+        self.client.status().await.ok()
+    }
+
+    /// Gives the proxy what `shares` come to, unless it has that already. They are asked for when
+    /// it is our turn: shares from before could undo what somebody applied since.
+    async fn apply(&self, shares: impl FnOnce() -> Vec<Share>) -> Result<(), ProxyProblem> {
+        let problem = |error: mainstay_proxy::ClientError| ProxyProblem(error.to_string());
+        let mut applied = self.applied.lock().await;
+        let seen = self.client.status().await.map_err(problem)?;
+        let config = traffic::config(seen.revision, self.main, &shares());
+        // A proxy that was restarted has its last revision from its disk.
+        if applied.as_ref() == Some(&config) {
+            return Ok(());
+        }
+        let next = Config {
+            revision: seen.revision + 1,
+            ..config
+        };
+        self.client.apply(&next).await.map_err(problem)?;
+        *applied = Some(next);
+        Ok(())
+    }
+}
+
+impl Control {
+    /// Makes sure that a proxy runs and has the configuration that the environments want now.
+    pub async fn apply_traffic(&self) -> Result<(), ProxyProblem> {
+        let result = self.try_apply_traffic().await;
+        let words = result.as_ref().map(|()| ()).map_err(ToString::to_string);
+        self.proxy().note(words, self.now());
+        result
+    }
+
+    async fn try_apply_traffic(&self) -> Result<(), ProxyProblem> {
+        let problem = |error: ProxyProcessError| ProxyProblem(error.to_string());
+        proxy_process::ensure(self.data(), self.program(), self.proxy().client())
+            .await
+            .map_err(problem)?;
+        self.proxy().apply(|| self.shares()).await
+    }
+
+    /// What every environment wants of the proxy.
+    pub fn shares(&self) -> Vec<Share> {
+        self.environments()
+            .iter()
+            .filter_map(|environment| environment.share(self.addresses(&environment.scope)))
+            .collect()
+    }
+
+    fn addresses(&self, scope: &Scope) -> BTreeMap<InstanceId, SocketAddr> {
+        self.observe(scope)
+            .into_iter()
+            .filter_map(|status| Some((status.id, status.address?)))
+            .collect()
+    }
+
+    /// Takes the weights of an environment from what the proxy does now: at start-up, where a
+    /// rollout goes on in the middle.
+    pub async fn adopt_weights(&self, environment: &Arc<Environment>) {
+        let Some(status) = self.proxy().status().await else {
+            return;
+        };
+        let mut weights = Weights::new();
+        for endpoint in status.endpoints {
+            let id = instance_of(&environment.scope, &endpoint.instance);
+            if let (Some(id), Some(weight)) = (id, endpoint.weight) {
+                weights
+                    .entry(id.service.clone())
+                    .or_default()
+                    .insert(id, weight);
+            }
+        }
+        environment.inner().weights = weights;
+    }
+}
+
+/// The id in a full name, where the instance belongs to `scope`.
+pub fn instance_of(scope: &Scope, name: &str) -> Option<InstanceId> {
+    let prefix = format!("{}-{}-", scope.stack, scope.environment);
+    let id: InstanceId = name.strip_prefix(&prefix)?.parse().ok()?;
+    // `a-b` in `c` and `a` in `b-c` share a prefix; the whole name decides.
+    (scope.instance_name(&id) == name).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_found_by_its_full_name_in_its_own_scope() {
+        let scope: Scope = serde_json::from_str(r#"{"stack":"shop","environment":"dev"}"#).unwrap();
+        let id = instance_of(&scope, "shop-dev-my-app-r3-1").unwrap();
+        assert_eq!(id.to_string(), "my-app-r3-1");
+        assert_eq!(instance_of(&scope, "other-dev-app-r3-1"), None);
+        assert_eq!(instance_of(&scope, "shop-dev-app"), None);
+    }
+}

@@ -1,0 +1,428 @@
+//! Rollouts of the server: begun, driven, settled, parked, and taken up again at start-up.
+//!
+//! Settling is what turns an ended rollout into what ought to run from then on. The rollout's row
+//! ends first, the environment's row follows; where the control plane dies between the two,
+//! start-up settles it again from the rollout's own state.
+
+use crate::api::types::{ApiError, ErrorCode, Operation};
+use crate::control::Control;
+use crate::driver::{self, Begin, Driver, DriverError, Ended};
+use crate::engine::ScopeEngine;
+use crate::environment::{Environment, Kept, Running};
+use crate::operations::Start;
+use crate::planning;
+use crate::specs::Bundle;
+use crate::store::{kept_kind, shown_operation};
+use mainstay_journal::{
+    Journal, JournalError, ReleaseStatus, RolloutKind, RolloutOutcome, RolloutPhase, RolloutRow,
+};
+use mainstay_model::{ReleaseNumber, Scope};
+use mainstay_rollout::Rollout;
+use mainstay_rollout::world::Command;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Commands of people to one rollout.
+const COMMANDS: usize = 16;
+/// How long `down` waits for the rollout that it aborts.
+const ABORT_DEADLINE: Duration = Duration::from_secs(60);
+
+impl From<DriverError> for ApiError {
+    fn from(error: DriverError) -> Self {
+        match error {
+            DriverError::Journal(error) => error.into(),
+            DriverError::State { .. } => Self::new(ErrorCode::Unavailable, error.to_string()),
+        }
+    }
+}
+
+impl Control {
+    /// Writes the rollout down and starts to drive it. The caller holds the environment's gate.
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        start: Start,
+    ) -> Result<Operation, ApiError> {
+        let now = self.now();
+        let scope = environment.scope.clone();
+        let kept = environment.inner().kept.clone();
+        let kept = serde_json::to_value(kept)
+            .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+        let begin = Begin {
+            id: start.id,
+            scope: scope.clone(),
+            kind: kept_kind(start.kind),
+            by: start.by,
+            data: serde_json::json!({
+                "reason": start.reason,
+                "replicas": replicas(&start.to),
+            }),
+        };
+        let plan = start.plan;
+        let write = move |journal: &mut Journal| {
+            journal.write(|writer| {
+                writer.put_environment(&scope, &kept, now)?;
+                Driver::begin(writer, begin, plan, now)
+            })
+        };
+        let driver = self.store.journal().write::<_, DriverError>(write).await?;
+        let operation = Operation {
+            id: start.id,
+            scope: environment.scope.clone(),
+            kind: start.kind,
+            release: Some(start.release),
+            started_at: now,
+            outcome: None,
+        };
+        self.drive(environment, driver, operation.clone(), start.to);
+        Ok(operation)
+    }
+
+    /// Runs the driver in a task of its own until the rollout has ended or the server stops.
+    fn drive(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        driver: Driver,
+        operation: Operation,
+        to: Arc<Bundle>,
+    ) {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let (summary, shown) = watch::channel(driver.summary());
+        let plan = Arc::new(driver.plan().clone());
+        {
+            let mut inner = environment.inner();
+            inner.evidence.clear();
+            let from = inner.current.clone();
+            inner.bundles.insert(plan.to, Arc::clone(&to));
+            inner.running = Some(Running {
+                operation,
+                plan: Arc::clone(&plan),
+                from,
+                to: Arc::clone(&to),
+                commands,
+                summary: shown,
+            });
+        }
+        let engine = ScopeEngine::new(
+            Arc::clone(self),
+            Arc::clone(environment),
+            plan,
+            driver.id(),
+            &to.stack,
+        );
+        let control = Arc::clone(self);
+        let environment = Arc::clone(environment);
+        self.rollouts().spawn(async move {
+            let journal = control.store.journal().clone();
+            let (id, stop) = (driver.id(), control.stop_token());
+            let clock = crate::control::now;
+            let ended = driver::run(driver, journal, &engine, inbox, summary, clock, stop).await;
+            match ended {
+                Ok(Ended::Parked) => {}
+                Ok(Ended::Finished(_)) => control.settle(&environment, id).await,
+                Err(error) => {
+                    tracing::error!(rollout = %id, %error, "the rollout is parked");
+                }
+            }
+        });
+    }
+
+    /// Takes over what the ended rollout left, on disk and in memory.
+    async fn settle(self: &Arc<Self>, environment: &Arc<Environment>, id: uuid::Uuid) {
+        let result = async {
+            let row = self.store.rollout(id).await?;
+            let row = row.ok_or_else(|| ApiError::not_found(format!("rollout {id}")))?;
+            self.settle_row(environment, &row).await?;
+            Ok::<_, ApiError>(row)
+        };
+        match result.await {
+            Ok(row) => environment.inner().last = Some(shown_operation(&row)),
+            Err(error) => {
+                tracing::error!(rollout = %id, %error, "not settled; the next start does it");
+            }
+        }
+        environment.inner().running = None;
+        self.wake_keeper();
+        if let Err(error) = self.forget_old_releases(environment).await {
+            tracing::warn!(%error, "old releases are still kept");
+        }
+    }
+
+    /// One transaction: what ought to run, and which release is current.
+    async fn settle_row(
+        &self,
+        environment: &Environment,
+        row: &RolloutRow,
+    ) -> Result<(), ApiError> {
+        let rollout: Rollout = serde_json::from_str(&row.state)
+            .map_err(|error| ApiError::unavailable(format!("state of a rollout: {error}")))?;
+        let mut kept = environment.inner().kept.clone();
+        let succeeded = row.outcome == Some(RolloutOutcome::Succeeded);
+        if succeeded {
+            kept.desired = planning::after(rollout.plan());
+        }
+        if (succeeded && row.kind == RolloutKind::Down) || (!succeeded && row.from.is_none()) {
+            kept.desired = planning::Desired::default();
+        }
+        kept.settled = Some(row.id);
+        let status = release_status(row.kind, succeeded);
+        let (scope, number, now) = (row.scope.clone(), row.to, self.now());
+        let data = serde_json::to_value(&kept)
+            .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+        let write = move |journal: &mut Journal| {
+            journal.write(|writer| {
+                writer.put_environment(&scope, &data, now)?;
+                match status {
+                    Some(status) => writer.set_release_status(&scope, number, status),
+                    None => Ok(()),
+                }
+            })
+        };
+        self.store.journal().write::<_, JournalError>(write).await?;
+        let current = self.current_bundle(environment, &kept, row)?;
+        let mut inner = environment.inner();
+        inner.kept = kept;
+        inner.current = current;
+        Ok(())
+    }
+
+    /// The definition that runs now, with as many instances as run now.
+    fn current_bundle(
+        &self,
+        environment: &Environment,
+        kept: &Kept,
+        row: &RolloutRow,
+    ) -> Result<Option<Arc<Bundle>>, ApiError> {
+        let Some(release) = kept.desired.release else {
+            return Ok(None);
+        };
+        let bundle = self
+            .bundle(environment, release)
+            .map_err(ApiError::unavailable)?;
+        let scaled = release == row.to && row.kind == RolloutKind::Scale;
+        if !scaled || row.outcome != Some(RolloutOutcome::Succeeded) {
+            return Ok(Some(bundle));
+        }
+        let mut bundle = Bundle::clone(&bundle);
+        for (name, service) in &mut bundle.stack.services {
+            let running = kept.desired.instances.get(name);
+            service.replicas = running.map_or(0, |instances| instances.len() as u32);
+        }
+        Ok(Some(Arc::new(bundle)))
+    }
+
+    /// Ends what runs now, so that `down` can begin.
+    pub(crate) async fn abort_for_down(
+        &self,
+        environment: &Environment,
+        by: &str,
+    ) -> Result<(), ApiError> {
+        let Some(running) = environment.inner().running.clone() else {
+            return Ok(());
+        };
+        let command = Command::Abort {
+            by: by.to_owned(),
+            reason: Some("the environment is taken down".to_owned()),
+        };
+        // A rollout that has just ended takes no command any more; that is as good.
+        let _ = running.commands.send(command).await;
+        let ended = async {
+            while environment.inner().running.is_some() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(ABORT_DEADLINE, ended)
+            .await
+            .map_err(|_| {
+                ApiError::conflict("the rollout that runs could not be ended in time")
+                    .hint("`mainstay rollout status` says what it waits for")
+            })
+    }
+
+    /// Hands a person's command to the running rollout.
+    pub async fn command(
+        &self,
+        scope: &Scope,
+        command: Command,
+    ) -> Result<crate::api::types::RolloutStatus, ApiError> {
+        let environment = self.environment(scope)?;
+        let running = environment.inner().running.clone();
+        let Some(running) = running else {
+            return Err(ApiError::conflict(format!("no rollout runs in {scope}")));
+        };
+        let mut summary = running.summary.clone();
+        summary.mark_unchanged();
+        running
+            .commands
+            .try_send(command)
+            .map_err(|_| ApiError::unavailable("too many commands wait for this rollout"))?;
+        // The next turn shows what came of it.
+        let _ = tokio::time::timeout(Duration::from_secs(2), summary.changed()).await;
+        self.rollout_status(scope).await
+    }
+
+    /// Takes up everything that the last server left.
+    pub(crate) async fn recover(self: &Arc<Self>) -> Result<(), ApiError> {
+        for (scope, kept) in self.store.environments().await? {
+            let environment = self.add(Environment::new(scope.clone(), kept));
+            self.recover_one(&environment).await.map_err(|mut error| {
+                error.message = format!("recovery of {scope}: {}", error.message);
+                error
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn recover_one(self: &Arc<Self>, environment: &Arc<Environment>) -> Result<(), ApiError> {
+        let last = self.store.last_rollout(&environment.scope).await?;
+        let settled = environment.inner().kept.settled;
+        let finished = last
+            .as_ref()
+            .filter(|row| row.phase == RolloutPhase::Finished && settled != Some(row.id));
+        if let Some(row) = finished {
+            self.settle_row(environment, row).await?;
+        } else {
+            let release = environment.inner().kept.desired.release;
+            let current = match release {
+                Some(release) => Some(
+                    self.bundle(environment, release)
+                        .map_err(ApiError::unavailable)?,
+                ),
+                None => None,
+            };
+            environment.inner().current = current;
+        }
+        environment.inner().last = last.as_ref().map(shown_operation);
+        let running = last.filter(|row| row.phase == RolloutPhase::Running);
+        if let Some(row) = running {
+            self.adopt_weights(environment).await;
+            self.resume(environment, &row).await?;
+        }
+        self.give_specs(environment).await;
+        Ok(())
+    }
+
+    async fn resume(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        row: &RolloutRow,
+    ) -> Result<(), ApiError> {
+        let (scope, now) = (environment.scope.clone(), self.now());
+        let write = move |journal: &mut Journal| Driver::recover(journal, &scope, now);
+        let driver = self.store.journal().write::<_, DriverError>(write).await?;
+        let Some(driver) = driver else {
+            return Ok(());
+        };
+        let bundle = self
+            .bundle(environment, row.to)
+            .map_err(ApiError::unavailable)?;
+        let to = with_replicas(&bundle, &row.data["replicas"]);
+        self.drive(environment, driver, shown_operation(row), Arc::new(to));
+        Ok(())
+    }
+
+    /// Gives the target the definitions of what runs: they hold secrets, so it keeps none itself.
+    async fn give_specs(&self, environment: &Environment) {
+        let known = environment.inner().known();
+        for status in self.observe(&environment.scope) {
+            if !known.contains(&status.id) {
+                continue;
+            }
+            if let Err(error) = self.start_instance(environment, &status.id).await {
+                tracing::warn!(id = %status.id, %error, "cannot be taken up");
+            }
+        }
+    }
+
+    /// Waits until every rollout has stopped where it is; its state is on disk.
+    pub(crate) async fn park(&self) {
+        self.rollouts().close();
+        if tokio::time::timeout(ABORT_DEADLINE, self.rollouts().wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!("a rollout does not stop; it is cut");
+        }
+    }
+
+    /// Drops bundles and artifacts that no kept release needs. What runs, what can be rolled back
+    /// to, and every release whose instances those keep, stay.
+    async fn forget_old_releases(&self, environment: &Environment) -> Result<(), ApiError> {
+        let Some(current) = environment.inner().current.clone() else {
+            return Ok(());
+        };
+        let keep = current.stack.deploy.keep_releases.max(1) as usize;
+        let releases = self.store.releases(&environment.scope).await?;
+        let usable = releases.iter().filter(|release| {
+            matches!(
+                release.status,
+                ReleaseStatus::Current | ReleaseStatus::Superseded
+            )
+        });
+        let mut needed: BTreeSet<ReleaseNumber> = BTreeSet::new();
+        let desired = environment.inner().kept.desired.release;
+        let always = releases
+            .iter()
+            .filter(|release| Some(release.number) == desired);
+        for release in usable.take(keep + 1).chain(always) {
+            needed.insert(release.number);
+            needed.extend(release.services.values().map(|service| service.generation));
+        }
+        for release in releases.iter().filter(|r| !needed.contains(&r.number)) {
+            let (path, _) = self.bundle_place(&environment.scope, release.number);
+            let _ = std::fs::remove_file(path);
+            environment.inner().bundles.remove(&release.number);
+        }
+        self.forget_artifacts().await
+    }
+
+    async fn forget_artifacts(&self) -> Result<(), ApiError> {
+        let mut used: HashSet<String> = HashSet::new();
+        for environment in self.environments() {
+            // A rollout may be about to need what nothing needs yet.
+            let Ok(_gate) = environment.gate.try_lock() else {
+                return Ok(());
+            };
+            if environment.inner().running.is_some() {
+                return Ok(());
+            }
+            for release in self.store.releases(&environment.scope).await? {
+                let (path, _) = self.bundle_place(&environment.scope, release.number);
+                if path.exists() {
+                    used.extend(release.artifacts.into_values());
+                }
+            }
+        }
+        self.artifact_store()
+            .remove_unused(&used)
+            .map_err(ApiError::unavailable)?;
+        Ok(())
+    }
+}
+
+fn release_status(kind: RolloutKind, succeeded: bool) -> Option<ReleaseStatus> {
+    match (kind, succeeded) {
+        (RolloutKind::Deploy | RolloutKind::Rollback, true) => Some(ReleaseStatus::Current),
+        (RolloutKind::Deploy, false) => Some(ReleaseStatus::Failed),
+        _ => None,
+    }
+}
+
+fn replicas(bundle: &Bundle) -> serde_json::Value {
+    let services = bundle.stack.services.iter();
+    services
+        .map(|(name, service)| (name.to_string(), service.replicas.into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+fn with_replicas(bundle: &Bundle, replicas: &serde_json::Value) -> Bundle {
+    let mut bundle = bundle.clone();
+    for (name, service) in &mut bundle.stack.services {
+        let wanted = replicas[name.as_str()].as_u64();
+        service.replicas = wanted.map_or(service.replicas, |wanted| wanted as u32);
+    }
+    bundle
+}
