@@ -37,11 +37,11 @@ pub(crate) async fn serve(
         () = deadline => tracing::warn!("requests were still in flight at the deadline"),
     }
     wind_down.abort();
-    tracing::info!("stopped");
     Ok(())
 }
 
-async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
+/// Lets the start go wrong as `FAULT_START` asks; comes before anything else.
+pub(crate) async fn start_fault(settings: &Settings) -> anyhow::Result<()> {
     match settings.start_fault {
         Some(StartFault::Crash) => anyhow::bail!("crashing at the start, as FAULT_START asks"),
         Some(StartFault::NeverBind) => {
@@ -54,6 +54,10 @@ async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
         }
         Some(StartFault::Hang) | None => {}
     }
+    Ok(())
+}
+
+async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!(
             "cannot listen on {}\n  hint: set PORT to a free port",

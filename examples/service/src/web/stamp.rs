@@ -2,8 +2,9 @@
 //! for, and one log line.
 
 use super::App;
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use super::error::ApiError;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -22,7 +23,14 @@ pub(crate) async fn stamp(State(app): State<Arc<App>>, request: Request, next: N
     let id = request_id(&request);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let mut response = answer(&app, request, next).await;
+    let endpoint = request.extensions().get::<MatchedPath>().cloned();
+    let endpoint = endpoint.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let exempt = is_exempt(&app, endpoint);
+    let mut response = if exempt {
+        next.run(request).await
+    } else {
+        with_faults(&app, request, next).await
+    };
     let headers = response.headers_mut();
     for (name, value) in [
         (REQUEST_ID, &id),
@@ -33,33 +41,49 @@ pub(crate) async fn stamp(State(app): State<Arc<App>>, request: Request, next: N
             headers.insert(name, value);
         }
     }
-    tracing::info!(
-        request_id = id,
-        %method,
-        path,
-        status = response.status().as_u16(),
-        duration_ms = started.elapsed().as_secs_f64() * 1000.0,
-        "request"
-    );
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    count(&app, &method, endpoint, status, took);
+    let duration_ms = took.as_secs_f64() * 1000.0;
+    if exempt && status < 500 {
+        // Probes and scrapes would be most of the log.
+        tracing::debug!(request_id = id, %method, path, status, duration_ms, "request");
+    } else {
+        tracing::info!(request_id = id, %method, path, status, duration_ms, "request");
+    }
     response
 }
 
-async fn answer(app: &App, request: Request, next: Next) -> Response {
-    if !is_exempt(request.uri().path()) {
-        let faults = app.faults.get();
-        if faults.latency_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
-        }
-        if app.faults.next_is_error() {
-            return (StatusCode::INTERNAL_SERVER_ERROR, "fault: error_rate\n").into_response();
-        }
+fn count(app: &App, method: &Method, endpoint: &str, status: u16, took: Duration) {
+    let names = &app.settings.profile.metrics;
+    // Any other method counts as one: a client may send what it likes.
+    let method = match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),
+        _ => "OTHER",
+    };
+    let status = status.to_string();
+    let labels = [("method", method), ("endpoint", endpoint)];
+    app.metrics.observe(names.request_seconds, &labels, took);
+    let labels = [labels[0], labels[1], ("status", &status)];
+    app.metrics.count(names.requests, &labels, 1);
+}
+
+async fn with_faults(app: &App, request: Request, next: Next) -> Response {
+    let faults = app.faults.get();
+    if faults.latency_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
+    }
+    if app.faults.next_is_error() {
+        return ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the fault error_rate")
+            .into_response();
     }
     next.run(request).await
 }
 
 /// Faults never hide the paths by which they are seen and taken back.
-fn is_exempt(path: &str) -> bool {
-    matches!(path, "/health" | "/metrics" | "/admin/faults")
+fn is_exempt(app: &App, endpoint: &str) -> bool {
+    let paths = &app.settings.profile.endpoints;
+    [paths.health, paths.metrics, paths.admin_faults].contains(&endpoint)
 }
 
 fn request_id(request: &Request) -> String {
