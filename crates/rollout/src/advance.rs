@@ -284,16 +284,21 @@ impl<'a> Advance<'a> {
         };
         let mut staying: Vec<_> = self.leaving().iter().collect();
         staying.retain(|id| self.state.stand(id).is_serving());
-        staying.sort_by_key(|id| self.view(id).is_some_and(InstanceView::healthy));
+        staying.sort_by_key(|id| !self.is_ill(id));
         let mut left = staying.len();
         for id in staying {
-            let ill = !self.view(id).is_some_and(InstanceView::healthy);
-            let spare = self.back && ill && ready > 0;
+            let spare = self.back && ready > 0 && self.is_ill(id);
             if self.forced || all_in || spare || ready + left > level {
                 self.retire(id);
                 left -= 1;
             }
         }
+    }
+
+    /// Known to be of no use to anybody.
+    fn is_ill(&self, id: &InstanceId) -> bool {
+        self.view(id)
+            .is_none_or(|view| view.ended() || view.known_bad())
     }
 
     /// Back from blue to green in one change of the routes, as soon as green can carry it.
@@ -331,14 +336,19 @@ impl<'a> Advance<'a> {
         self.out.push(Decision::Shifted { service, percent });
     }
 
-    /// Going back, nothing is left to do for this service.
-    pub(crate) fn is_back(&self) -> bool {
+    /// Going back, the old instances are there and the new ones are not.
+    pub(crate) fn is_restored(&self) -> bool {
         let left = self.state.all(self.leaving(), Stand::is_away);
-        let arrived = self.plan.one_shot
-            || self.state.all(self.arriving(), |stand| {
-                stand.is_serving() || (self.forced && stand.is_starting())
-            });
-        left && arrived && (self.forced || self.route_applied())
+        let arrived = |id: &InstanceId| match self.state.stand(id) {
+            Stand::Serving => true,
+            // Past the deadline it is enough that it was started; or that this was tried for long.
+            Stand::Starting { counted, .. } if self.forced => {
+                let tried = self.now.since(counted);
+                self.view(id).is_some() || tried > self.plan.healthy_deadline
+            }
+            _ => false,
+        };
+        left && (self.plan.one_shot || self.arriving().iter().all(arrived))
     }
 
     /// Forward, nothing is left of the old release.

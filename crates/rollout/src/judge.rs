@@ -129,7 +129,7 @@ impl State {
         let services = self.plan.services.iter().zip(&self.services);
         let mut moving = services.filter(|(_, state)| state.stage == Stage::Moving);
         moving.any(|(plan, state)| {
-            let pausing = state.step_applied.is_some();
+            let pausing = self.phase == Phase::Services && state.step_applied.is_some();
             let ripening = state.stands.iter().any(|(id, stand)| {
                 let view = world.instances.get(id).filter(|view| view.healthy());
                 let young =

@@ -218,20 +218,21 @@ impl State {
     /// Last service first, so that each state on the way back existed on the way there. A switch
     /// back is at once for all.
     fn go_back(&mut self, world: &World, now: Timestamp, out: &mut Vec<Decision>) {
-        let mut settled = true;
+        let (mut restored, mut routed) = (true, true);
         for at in (0..self.services.len()).rev() {
             if self.services[at].stage == Stage::Waiting {
                 continue;
             }
             let plan = &self.plan.services[at];
             let at_once = matches!(plan.strategy, Strategy::BlueGreen { .. }) || plan.one_shot;
-            if settled || at_once || self.forced {
+            if restored || at_once || self.forced {
                 let mut service = self.service(at, world, now, out);
                 service.go();
-                settled &= service.is_back();
+                restored &= service.is_restored();
+                routed &= service.route_applied();
             }
         }
-        if settled {
+        if restored && (routed || self.forced) {
             let failure = self.failure.clone();
             let Some(failure) = failure else { return };
             let trouble = self.trouble.clone();

@@ -72,7 +72,7 @@ fn enough_serve(plan: &ServicePlan, machine: &Machine) -> Result<(), Broken> {
         return Ok(());
     }
     let (old, new, kept) = (plan.old.len(), plan.new.len(), plan.kept.len());
-    let harmed = instances(machine, all(plan)).filter(|(_, instance)| instance.harmed);
+    let harmed = all(plan).filter(|id| machine.harmed.contains(*id));
     let wanted = (old.min(new) + kept).saturating_sub(harmed.count());
     let serves = |(id, instance): &(&InstanceId, &Instance)| {
         instance.healthy() && (!plan.routed || machine.proxy.weight(id) > 0)
@@ -187,7 +187,7 @@ fn routes_are(plan: &ServicePlan, stay: &[InstanceId], machine: &Machine) -> Res
         return Err(format!("{id} still gets requests"));
     }
     let forgotten = |(id, instance): &(&InstanceId, &Instance)| {
-        instance.healthy() && !instance.harmed && machine.proxy.weight(id) == 0
+        instance.healthy() && !machine.harmed.contains(*id) && machine.proxy.weight(id) == 0
     };
     match instances(machine, here()).find(forgotten) {
         Some((id, _)) => Err(format!("{id} is healthy and gets no requests")),

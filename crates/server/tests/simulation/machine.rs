@@ -4,7 +4,7 @@ use crate::proxy::Proxy;
 use crate::random::Random;
 use mainstay_model::{InstanceId, Timestamp};
 use mainstay_rollout::world::{HookView, InstancePhase, InstanceView, World};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What becomes of an instance: phases, each so many milliseconds after the one before.
 pub(crate) type Fate = VecDeque<(i64, InstancePhase)>;
@@ -18,8 +18,6 @@ pub(crate) struct Instance {
     /// It has been healthy for so long in one piece.
     pub healthy_longest: i64,
     pub ever_healthy: bool,
-    /// It fell ill or died by itself after it had been healthy.
-    pub harmed: bool,
     /// A restarted control plane sees it as starting until then.
     blind_until: i64,
 }
@@ -33,7 +31,6 @@ impl Instance {
             fate,
             healthy_longest: 0,
             ever_healthy: false,
-            harmed: false,
             blind_until: i64::MIN,
         }
     }
@@ -67,7 +64,6 @@ impl Instance {
     fn enter(&mut self, phase: InstancePhase, now: i64) {
         if self.healthy() {
             self.healthy_longest = self.healthy_longest.max(now - self.since);
-            self.harmed |= phase != InstancePhase::Stopping;
         }
         if phase == InstancePhase::Restarting {
             self.restarts += 1;
@@ -115,6 +111,8 @@ pub(crate) struct Hook {
 pub(crate) struct Machine {
     pub now: i64,
     pub instances: BTreeMap<InstanceId, Instance>,
+    /// Fell ill or died by themselves after they had been healthy.
+    pub harmed: BTreeSet<InstanceId>,
     pub proxy: Proxy,
     pub before: Hook,
     pub after: Hook,
@@ -144,7 +142,11 @@ impl Machine {
         } else if let Some((_, id)) = instance {
             let instance = self.instances.get_mut(&id).unwrap();
             let (_, phase) = instance.fate.pop_front().unwrap();
+            let harmed = instance.healthy();
             instance.enter(phase, self.now);
+            if harmed {
+                self.harmed.insert(id);
+            }
         }
         true
     }

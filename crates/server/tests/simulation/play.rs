@@ -12,7 +12,7 @@ use mainstay_rollout::world::{Action, Command, Event};
 use mainstay_rollout::{Decision, Outcome};
 use mainstay_server::driver::{Begin, Driver, Turn};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Where virtual time begins; instances that run already are far older.
@@ -75,6 +75,7 @@ impl<'a> Play<'a> {
         let machine = Machine {
             now: BEGIN_MS,
             instances,
+            harmed: BTreeSet::new(),
             proxy: Proxy::new(config, scenario.slowest),
             before: Default::default(),
             after: Default::default(),
@@ -133,7 +134,7 @@ impl<'a> Play<'a> {
     }
 
     fn to_the_end(&mut self) -> Result<(), Broken> {
-        self.say(|| format!("{:#?}", self.scenario));
+        self.say(|| self.scenario.to_string());
         let mut driver = Some(self.begin());
         let mut outcome = None;
         while self.broken.is_none() && outcome.is_none() {
@@ -311,11 +312,11 @@ impl<'a> Play<'a> {
         };
         self.tally.faults += u64::from(faulty);
         self.say(|| match fault {
-            0 => format!("lost: {action:?}"),
-            1 => format!("twice: {action:?}"),
-            2 => format!("slow: {action:?}"),
-            3 => format!("answer lost: {action:?}"),
-            _ => format!("{action:?}"),
+            0 => format!("lost: {}", words(action)),
+            1 => format!("twice: {}", words(action)),
+            2 => format!("slow: {}", words(action)),
+            3 => format!("answer lost: {}", words(action)),
+            _ => words(action),
         });
         match fault {
             0 => self.effect(action, Fault::Lost),
@@ -390,5 +391,20 @@ impl<'a> Play<'a> {
         self.tally.finished(outcome);
         self.say(|| format!("schedule {} is through", self.seed));
         Ok(())
+    }
+}
+
+/// An action in short.
+fn words(action: &Action) -> String {
+    match action {
+        Action::Start { instance } => format!("start {instance}"),
+        Action::Stop { instance, .. } => format!("stop {instance}"),
+        Action::Remove { instance } => format!("remove {instance}"),
+        Action::Route { service, weights } => {
+            let weights = weights.iter().map(|(id, weight)| format!(" {id}:{weight}"));
+            format!("route {service}:{}", weights.collect::<String>())
+        }
+        Action::RunHookBefore => "run the hook before".to_owned(),
+        Action::RunHookAfter => "run the hook after".to_owned(),
     }
 }

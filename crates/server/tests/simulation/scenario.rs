@@ -7,6 +7,7 @@ use mainstay_model::{InstanceId, ReleaseNumber, ServiceName};
 use mainstay_rollout::plan::{Plan, ServicePlan, Strategy};
 use mainstay_rollout::world::{HookView, InstancePhase};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// How likely what is, per mille.
@@ -42,6 +43,45 @@ pub(crate) struct Scenario {
 
 fn ms(random: &mut Random, low: i64, high: i64) -> Duration {
     Duration::from_millis(random.between(low, high) as u64)
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?}, {:?}", self.kind, self.odds)?;
+        let plan = &self.plan;
+        writeln!(
+            f,
+            "progress {:?}, watch {:?}, hooks {} {}, rollback {}, slowest request {} ms",
+            plan.progress_deadline,
+            plan.watch,
+            plan.hook_before,
+            plan.hook_after,
+            plan.rollback,
+            self.slowest
+        )?;
+        for service in &plan.services {
+            let names = |ids: &[InstanceId]| {
+                let names: Vec<_> = ids.iter().map(ToString::to_string).collect();
+                names.join(" ")
+            };
+            writeln!(
+                f,
+                "{}: old [{}] new [{}] kept [{}] {:?}, routed {}, one-shot {}, healthy {:?} + {:?}, drain {:?}, grace {:?}",
+                service.service,
+                names(&service.old),
+                names(&service.new),
+                names(&service.kept),
+                service.strategy,
+                service.routed,
+                service.one_shot,
+                service.healthy_deadline,
+                service.minimum_healthy_time,
+                service.drain,
+                service.stop_grace
+            )?;
+        }
+        Ok(())
+    }
 }
 
 impl Scenario {
