@@ -3,6 +3,7 @@
 //! They start through the stage (`mainstay_wire::stage`), as the instance itself did, and so see
 //! the same user, groups and limits. They are children of the control plane and end with it.
 
+use crate::group::Group;
 use crate::spec::InstanceSpec;
 use crate::target::TargetError;
 use mainstay_model::Secret;
@@ -14,7 +15,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// What a failed probe says of its output.
 const MAX_SAID: u64 = 200;
@@ -47,7 +48,7 @@ impl Surroundings {
     }
 
     /// Starts `command` here; its standard input follows the order that was written.
-    async fn spawn(&self, command: &[String]) -> io::Result<Child> {
+    async fn spawn(&self, command: &[String]) -> io::Result<Group> {
         let order = Order {
             command: command.to_vec(),
             environment: self.environment.clone(),
@@ -62,7 +63,7 @@ impl Surroundings {
             .shim
             .split_first()
             .ok_or_else(|| io::Error::other("the shim command is empty"))?;
-        let mut child = Command::new(program)
+        let child = Command::new(program)
             .args(arguments)
             .env_clear()
             .env(stage::VARIABLE, "1")
@@ -71,10 +72,11 @@ impl Surroundings {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        if let Some(stdin) = &mut child.stdin {
+        let mut group = Group::new(child)?;
+        if let Some(stdin) = &mut group.child.stdin {
             stdin.write_all(bytes.expose()).await?;
         }
-        Ok(child)
+        Ok(group)
     }
 }
 
@@ -84,14 +86,13 @@ pub(crate) async fn probe(
     surroundings: Option<&Surroundings>,
 ) -> Result<(), String> {
     let surroundings = surroundings.ok_or("the instance was not given to this server yet")?;
-    let mut child = surroundings
+    let mut group = surroundings
         .spawn(command)
         .await
         .map_err(|error| error.to_string())?;
-    let _whole = EndGroup(child.id());
-    drop(child.stdin.take());
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (_, said, status) = tokio::join!(first_bytes(stdout), first_bytes(stderr), child.wait());
+    drop(group.child.stdin.take());
+    let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
+    let (_, said, status) = tokio::join!(first_bytes(stdout), first_bytes(stderr), group.wait());
     let status = status.map_err(|error| error.to_string())?;
     if status.success() {
         return Ok(());
@@ -115,26 +116,10 @@ async fn first_bytes(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Strin
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-/// Ends the session that the stage made, with all that the command has left in it.
-#[derive(Debug)]
-struct EndGroup(Option<u32>);
-
-impl Drop for EndGroup {
-    fn drop(&mut self) {
-        // The child is reaped after this at the earliest, so that the number is still its own.
-        if let Some(pid) = self
-            .0
-            .and_then(|pid| rustix::process::Pid::from_raw(pid as i32))
-        {
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-        }
-    }
-}
-
 /// A command that runs beside an instance.
 #[derive(Debug)]
 pub struct Exec {
-    child: Child,
+    group: Group,
     pub stdin: Option<ChildStdin>,
     pub stdout: Option<ChildStdout>,
     pub stderr: Option<ChildStderr>,
@@ -145,26 +130,26 @@ impl Exec {
         surroundings: &Surroundings,
         command: &[String],
     ) -> Result<Self, TargetError> {
-        let mut child = surroundings
+        let mut group = surroundings
             .spawn(command)
             .await
             .map_err(|error| TargetError::new(format!("cannot run the command: {error}")))?;
         Ok(Self {
-            stdin: child.stdin.take(),
-            stdout: child.stdout.take(),
-            stderr: child.stderr.take(),
-            child,
+            stdin: group.child.stdin.take(),
+            stdout: group.child.stdout.take(),
+            stderr: group.child.stderr.take(),
+            group,
         })
     }
 
     /// 125 to 127 are also what says that the command could not be started (see standard error).
+    /// What the command leaves behind in its session is ended with it.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+        self.group.wait().await
     }
 
     /// Ends it and all in its session.
-    pub async fn kill(&mut self) -> io::Result<()> {
-        drop(EndGroup(self.child.id()));
-        self.child.kill().await
+    pub fn kill(&mut self) {
+        self.group.kill();
     }
 }

@@ -7,8 +7,12 @@
 //!
 //! **Invariant:** every verb is idempotent, and what it intends is on disk before it acts.
 
+pub mod artifacts;
+pub mod build;
 pub mod exec;
+mod group;
 pub mod health;
+pub mod logs;
 mod probe;
 pub mod process;
 pub mod restart;

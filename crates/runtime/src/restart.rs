@@ -6,7 +6,7 @@ use mainstay_wire::shim::Exit;
 use std::time::Duration;
 
 /// The back-off doubles up to this.
-pub const LONGEST_DELAY: Duration = Duration::from_secs(60);
+pub const LONGEST_DELAY: Duration = Duration::from_mins(1);
 
 /// What becomes of an instance that ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ mod tests {
     fn a_run_longer_than_the_window_forgives() {
         let policy = policy(RestartCondition::OnFailure, 1);
         let mut times = Vec::new();
-        let mut at = |millis, times: &mut _| {
+        let at = |millis, times: &mut _| {
             decide(
                 &policy,
                 times,

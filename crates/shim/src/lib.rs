@@ -18,6 +18,7 @@
 mod cgroup;
 mod clock;
 mod descendants;
+mod descriptors;
 mod launch;
 mod lifecycle;
 mod limits;
@@ -39,6 +40,7 @@ use std::process::ExitCode;
 ///
 /// The process's own arguments are used again for the second case, so they must lead here again.
 pub fn run() -> ExitCode {
+    descriptors::keep_from_program();
     if std::env::var_os(mainstay_wire::stage::VARIABLE).is_some() {
         return stage::run();
     }

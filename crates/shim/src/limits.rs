@@ -2,7 +2,7 @@
 //!
 //! Memory and CPU have no such limit worth the name; they are the cgroup's (`cgroup`).
 
-use mainstay_wire::shim::Limits;
+use mainstay_wire::shim::{Launch, Limits};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What can be had of `limits` here, with a warning for what cannot.
@@ -18,6 +18,24 @@ pub(crate) fn attainable(limits: &Limits, warnings: &mut Vec<String>) -> Limits 
         }
     }
     attainable
+}
+
+/// Where no control group counts the processes of the instance. `RLIMIT_NPROC` counts those of the
+/// whole user, so it is only of use where the instance has a user of its own.
+pub(crate) fn processes_without_cgroup(
+    launch: &Launch,
+    limits: &mut Limits,
+    warnings: &mut Vec<String>,
+) {
+    let Some(most) = limits.processes else {
+        return;
+    };
+    match &launch.user {
+        Some(user) => warnings.push(format!(
+            "the limit of {most} processes counts all processes of the user `{user}`"
+        )),
+        None => limits.processes = None,
+    }
 }
 
 /// Sets them on this process, for what it will become.

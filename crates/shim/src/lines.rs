@@ -107,9 +107,9 @@ mod tests {
         input.push('\n');
         for size in [1, 777, 65_536, input.len()] {
             let pieces = split(input.as_bytes(), size);
-            assert_eq!(pieces.len(), 4, "{size}");
-            assert!(pieces[..3].iter().all(|(_, partial)| *partial));
-            assert!(!pieces[3].1);
+            assert_eq!(pieces.len(), 3, "{size}");
+            assert!(pieces[..2].iter().all(|(_, partial)| *partial));
+            assert!(!pieces[2].1);
             let joined: Vec<u8> = pieces.iter().flat_map(|(bytes, _)| bytes.clone()).collect();
             assert_eq!(joined, input.trim_end().as_bytes());
             assert!(

@@ -23,7 +23,7 @@ const READ: usize = 64 << 10;
 const READS_PER_TURN: usize = 8;
 
 /// How often old log files are looked for, where nothing else happens.
-const HOUSEKEEPING: Duration = Duration::from_secs(600);
+const HOUSEKEEPING: Duration = Duration::from_mins(10);
 
 /// How long those who wait for the end are given to take their answer.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -38,6 +38,19 @@ struct Output {
     /// `None` after its end.
     pipe: Option<OwnedFd>,
     splitter: Splitter,
+}
+
+/// What `start` has set up.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) launch: Launch,
+    pub(crate) record: Record,
+    pub(crate) prepared: Prepared,
+    pub(crate) cgroup: Cgroup,
+    pub(crate) log: Log,
+    pub(crate) listener: UnixListener,
+    pub(crate) signals: Signals,
+    pub(crate) lock: File,
 }
 
 /// A shim whose program was started.
@@ -73,54 +86,37 @@ struct Woken {
 }
 
 impl Shim {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "everything that `start` has set up"
-    )]
-    pub(crate) fn new(
-        launch: Launch,
-        mut record: Record,
-        prepared: Prepared,
-        cgroup: Cgroup,
-        log: Log,
-        listener: UnixListener,
-        signals: Signals,
-        lock: File,
-    ) -> Self {
+    pub(crate) fn new(parts: Parts) -> Self {
         let output = |stream, pipe| Output {
             stream,
             pipe: Some(pipe),
             splitter: Splitter::default(),
         };
-        let stop_signal = named_signal(&launch.stop.signal).unwrap_or_else(|| {
-            record.warnings.push(format!(
-                "`{}` is not a signal; SIGTERM is used to stop",
-                launch.stop.signal
-            ));
-            Signal::TERM
-        });
+        let Parts {
+            launch, prepared, ..
+        } = parts;
         Self {
             directory: launch.directory,
             socket: launch.socket,
-            stop_signal,
+            stop_signal: named_signal(&launch.stop.signal).unwrap_or(Signal::TERM),
             grace: launch.stop.grace,
-            record,
+            record: parts.record,
             main: prepared.process,
             lifecycle: Lifecycle::new(launch.stop.grace),
             outputs: [
                 output(Stream::Stdout, prepared.stdout),
                 output(Stream::Stderr, prepared.stderr),
             ],
-            log,
-            listener,
+            log: parts.log,
+            listener: parts.listener,
             connections: Vec::new(),
-            signals,
+            signals: parts.signals,
             unwritten: false,
             dismissed: false,
             retry_at: None,
             buffer: vec![0; READ],
-            _cgroup: cgroup,
-            _lock: lock,
+            _cgroup: parts.cgroup,
+            _lock: parts.lock,
         }
     }
 
@@ -401,7 +397,7 @@ impl Shim {
     }
 }
 
-fn named_signal(text: &str) -> Option<Signal> {
+pub(crate) fn named_signal(text: &str) -> Option<Signal> {
     signal_number(text).and_then(Signal::from_named_raw)
 }
 

@@ -11,7 +11,7 @@
 use crate::cgroup::Cgroup;
 use crate::launch::{self, Prepared};
 use crate::log::{Log, Stream};
-use crate::serve::Shim;
+use crate::serve::{Parts, Shim, named_signal};
 use crate::signals::Signals;
 use crate::{clock, descendants, limits, record, socket};
 use mainstay_wire::shim::{Launch, PROTOCOL, Phase, Record, Response};
@@ -21,9 +21,13 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A launch is never longer than this.
 const MAX_LAUNCH: u64 = 4 << 20;
+
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
@@ -58,7 +62,9 @@ pub(crate) fn run() -> Result<(), StartError> {
         Ok((shim, answer)) => {
             tell(&answer);
             detach_output();
-            shim.map(Shim::run);
+            if let Some(shim) = shim {
+                shim.run();
+            }
             Ok(())
         }
         Err(error) => {
@@ -86,9 +92,16 @@ fn begin() -> Result<(Option<Shim>, Response), StartError> {
     match start_program(&launch, &mut record) {
         Ok((prepared, cgroup)) => {
             let answer = Response::Record(record.clone());
-            let shim = Shim::new(
-                launch, record, prepared, cgroup, log, listener, signals, lock,
-            );
+            let shim = Shim::new(Parts {
+                launch,
+                record,
+                prepared,
+                cgroup,
+                log,
+                listener,
+                signals,
+                lock,
+            });
             Ok((Some(shim), answer))
         }
         Err(reason) => {
@@ -151,8 +164,14 @@ fn lock(launch: &Launch) -> Result<File, StartError> {
         .mode(0o600)
         .open(&path)
         .map_err(set_up("open the lock of the instance directory"))?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| StartError::Locked(path))?;
-    Ok(file)
+    // Whoever asks whether the lock is held holds it for a moment.
+    for _ in 0..LOCK_TRIES {
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return Ok(file);
+        }
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    Err(StartError::Locked(path))
 }
 
 /// True where the reading end of our standard output was closed.
@@ -190,9 +209,17 @@ fn start_program(launch: &Launch, record: &mut Record) -> Result<(Prepared, Cgro
     if launch.command.is_empty() {
         return Err("there is no command to run; hint: give the service a `command`".into());
     }
-    let limits = limits::attainable(&launch.limits, &mut record.warnings);
+    if named_signal(&launch.stop.signal).is_none() {
+        record.warnings.push(format!(
+            "`{}` is not a signal; SIGTERM is used to stop",
+            launch.stop.signal
+        ));
+    }
+    let mut limits = limits::attainable(&launch.limits, &mut record.warnings);
     let mut prepared = launch::prepare().map_err(text)?;
-    let cgroup = Cgroup::create(launch, prepared.process, &mut record.warnings);
+    let warnings = &mut record.warnings;
+    let cgroup = Cgroup::create(launch, prepared.process, &mut limits, warnings);
+    limits::processes_without_cgroup(launch, &mut limits, warnings);
     record.instance = Some(prepared.process);
     let started = record::write(&launch.directory, record)
         .map_err(text)

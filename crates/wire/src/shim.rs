@@ -76,7 +76,7 @@ impl Default for LogPolicy {
         Self {
             max_size: Bytes(10 << 20),
             max_files: 3,
-            max_age: Duration::from_secs(7 * 86_400),
+            max_age: Duration::from_hours(7 * 24),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The control plane's end of a shim: starting one, and speaking to one that runs.
 
+use super::shared::Shared;
 use mainstay_wire::shim::{Launch, Record, Request, Response};
 use std::ffi::OsString;
 use std::io;
@@ -9,7 +10,6 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Command;
-use tokio_util::task::TaskTracker;
 
 /// For a shim to be up: it waits at most 10 s for the program's directory itself.
 const START: Duration = Duration::from_secs(20);
@@ -25,7 +25,7 @@ pub(crate) async fn start(
     shim: &[OsString],
     mark: &Path,
     launch: &Launch,
-    tasks: &TaskTracker,
+    shared: &Shared,
 ) -> io::Result<Response> {
     let (program, arguments) = shim
         .split_first()
@@ -46,8 +46,14 @@ pub(crate) async fn start(
             ))
         })?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    // Reaped whenever it ends; on a clean end of ours it is left to init.
-    tasks.spawn(async move { child.wait().await });
+    // Reaped whenever it ends; when the target goes before, that is left to the runtime and to init.
+    let cancel = shared.cancel.clone();
+    shared.tasks.spawn(async move {
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            _ = child.wait() => {}
+        }
+    });
     let (Some(mut stdin), Some(stdout)) = (stdin, stdout) else {
         return Err(io::Error::other("the shim has no standard input"));
     };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const FIRST: u16 = 20_000;
 /// Where the kernel's own range begins, when it does not say (ip(7), `ip_local_port_range`).
 const DEFAULT_END: u16 = 32_768;
-const REST: Duration = Duration::from_secs(300);
+const REST: Duration = Duration::from_mins(5);
 
 #[derive(Debug)]
 pub(crate) struct Ports {

@@ -91,6 +91,10 @@ fn marked(root: &Path, process: Process) -> Option<Orphan> {
     })
 }
 
+pub(crate) fn kill(process: Process) -> bool {
+    table::signal(process, Signal::KILL)
+}
+
 /// Ends a run whose shim is gone or does not answer: the stop signal's place is taken by SIGTERM.
 /// The shim goes last, so that it keeps what is below it together.
 pub(crate) async fn end_run(record: &Record, grace: Duration) {

@@ -2,13 +2,14 @@
 //!
 //! The layout of the directory is written down in `docs/formats/instance-directory.md`.
 
+use super::directory::make;
 use crate::spec::{InstanceSpec, RestartPolicy};
 use mainstay_model::{InstanceId, Scope, Timestamp};
 use mainstay_wire::shim::{Exit, Record};
 use serde::{Deserialize, Serialize};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// major.minor; a newer major is refused.
@@ -98,22 +99,18 @@ impl State {
         Ok(state)
     }
 
-    /// Writes the first state. Refused where there is one that could not be read.
-    pub(crate) fn create(&self, directory: &Path) -> io::Result<()> {
+    /// Writes the first state, or gives back the one that is there.
+    pub(crate) fn create(self, directory: &Path) -> io::Result<Self> {
         if directory.join("instance.json").exists() {
-            return Err(io::Error::other(
-                "there is an instance.json that cannot be read; hint: see the server's log, and remove the directory once nothing runs from it",
-            ));
+            return Self::read(directory);
         }
-        self.write(directory)
+        self.write(directory)?;
+        Ok(self)
     }
 
     /// On disk, whole, when this returns. The directory is made where it is missing.
     pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
+        make(directory)?;
         let new = directory.join("instance.json.new");
         let mut file = OpenOptions::new()
             .create(true)
@@ -149,11 +146,4 @@ pub(crate) fn is_locked(directory: &Path) -> bool {
     };
     // Let go again as `file` is closed.
     flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
-}
-
-/// Where an instance lives below the instances directory.
-pub(crate) fn directory_of(root: &Path, scope: &Scope, id: &InstanceId) -> PathBuf {
-    root.join(scope.stack.as_str())
-        .join(scope.environment.as_str())
-        .join(id.to_string())
 }

@@ -1,17 +1,36 @@
 //! A target in a temporary directory, specs for it, and waiting with a deadline.
 
+use libtest_mimic::Trial;
 use mainstay_model::{InstanceId, Scope, Secret};
 use mainstay_runtime::process::{Options, ProcessTarget};
-use mainstay_runtime::spec::{InstanceSpec, RestartCondition, RestartPolicy};
+use mainstay_runtime::spec::{HealthCheck, InstanceSpec, Probe, RestartCondition, RestartPolicy};
 use mainstay_runtime::status::{InstanceStatus, Phase};
 use mainstay_runtime::target::Target;
-use mainstay_wire::shim::{Limits, LogPolicy, StopPolicy};
+use mainstay_wire::shim::{Exit, Limits, LogPolicy, StopPolicy};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// No wait in these tests is longer; it is only reached where something is broken.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the suite needs of the target under test.
+pub(crate) trait Engine: Sync {
+    type Target: Target;
+
+    /// Opens the target, again where it was open before.
+    fn open(&self) -> Self::Target;
+
+    /// Lets go of it as an orderly control plane does.
+    fn close(&self, target: Self::Target) -> impl Future<Output = ()>;
+
+    /// Runs a script in a shell, never restarted.
+    fn shell(&self, slot: u32, script: &str) -> InstanceSpec;
+
+    /// Listens on `PORT` after so many milliseconds, and answers with this HTTP status; `hang`
+    /// never answers.
+    fn server(&self, slot: u32, late: u64, status: &str) -> InstanceSpec;
+}
 
 /// Directories that outlive any number of targets.
 #[derive(Debug)]
@@ -20,7 +39,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
         }
@@ -30,12 +49,75 @@ impl Place {
         self.directory.path()
     }
 
-    pub(crate) fn options(&self) -> Options {
-        options(self.path())
+    /// Where an instance keeps its files.
+    pub(crate) fn instance(&self, slot: u32) -> PathBuf {
+        let id = id(slot).to_string();
+        self.path().join("instances/shop/test").join(id)
     }
 
-    pub(crate) fn open(&self) -> ProcessTarget {
-        ProcessTarget::open(self.options()).unwrap()
+    /// Everything that bears the mark of this place, and has not ended.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        let root = self.path().join("instances");
+        let mark = format!("MAINSTAY_DIRECTORY={}", root.display());
+        let marked = |pid: i32| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == mark.as_bytes())
+        };
+        pids().into_iter().filter(|pid| marked(*pid)).collect()
+    }
+
+    /// The last thing of every test.
+    fn assert_nothing_left(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.processes().is_empty() {
+            assert!(
+                Instant::now() < deadline,
+                "left behind: {:?}",
+                self.processes()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Place {
+    /// A test that failed leaves nothing behind either.
+    fn drop(&mut self) {
+        for pid in self.processes() {
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+impl Engine for Place {
+    type Target = ProcessTarget;
+
+    fn open(&self) -> ProcessTarget {
+        ProcessTarget::open(options(self.path())).unwrap()
+    }
+
+    async fn close(&self, target: ProcessTarget) {
+        target.close().await;
+    }
+
+    fn shell(&self, slot: u32, script: &str) -> InstanceSpec {
+        shell(slot, script)
+    }
+
+    fn server(&self, slot: u32, late: u64, status: &str) -> InstanceSpec {
+        let mut spec = shell(slot, "");
+        let program = std::env::current_exe().unwrap();
+        spec.command = vec![program.to_str().unwrap().to_owned(), "serve".to_owned()];
+        let mut set = |name: &str, value: String| {
+            spec.environment.insert(name.to_owned(), Secret::new(value));
+        };
+        set("LATE", late.to_string());
+        set("STATUS", status.to_owned());
+        spec.wants_port = true;
+        spec
     }
 }
 
@@ -58,7 +140,7 @@ pub(crate) fn id(slot: u32) -> InstanceId {
     format!("app-r1-{slot}").parse().unwrap()
 }
 
-/// Runs `script` in a shell, never restarted, with a short grace.
+/// Runs `script` in a shell, never restarted.
 pub(crate) fn shell(slot: u32, script: &str) -> InstanceSpec {
     InstanceSpec {
         scope: scope(),
@@ -71,18 +153,49 @@ pub(crate) fn shell(slot: u32, script: &str) -> InstanceSpec {
         limits: Limits::default(),
         wants_port: false,
         health: None,
-        restart: RestartPolicy {
-            condition: RestartCondition::No,
-            delay: Duration::from_millis(10),
-            max_attempts: 3,
-            window: Duration::from_secs(60),
-        },
+        restart: restart(RestartCondition::No, 0),
         stop: StopPolicy {
             signal: "SIGTERM".into(),
             grace: Duration::from_secs(5),
         },
         log: LogPolicy::default(),
     }
+}
+
+pub(crate) fn restart(condition: RestartCondition, max_attempts: u32) -> RestartPolicy {
+    RestartPolicy {
+        condition,
+        delay: Duration::from_millis(10),
+        max_attempts,
+        window: Duration::from_mins(1),
+    }
+}
+
+/// Quick, so that a test is; two passes, three failures.
+pub(crate) fn check(probe: Probe) -> HealthCheck {
+    HealthCheck {
+        probe,
+        interval: Duration::from_millis(100),
+        start_interval: Duration::from_millis(20),
+        timeout: Duration::from_millis(300),
+        start_period: Duration::ZERO,
+        retries: 3,
+        passes: 2,
+    }
+}
+
+/// A test with a place and a runtime of its own, after which nothing may be left.
+pub(crate) fn trial(name: &str, body: impl AsyncFnOnce(&Place) + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        let place = Place::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.block_on(body(&place));
+        place.assert_nothing_left();
+        Ok(())
+    })
 }
 
 /// The status of an instance once it satisfies `wanted`.
@@ -96,10 +209,7 @@ pub(crate) async fn seen(
     let look = async {
         loop {
             changes.mark_unchanged();
-            last = target
-                .observe()
-                .into_iter()
-                .find(|status| status.id == id(slot));
+            last = status(target, slot);
             if let Some(status) = last.clone().filter(|status| wanted(status)) {
                 return status;
             }
@@ -108,6 +218,11 @@ pub(crate) async fn seen(
     };
     let found = tokio::time::timeout(DEADLINE, look).await;
     found.unwrap_or_else(|_| panic!("not seen in time; last seen: {last:?}"))
+}
+
+pub(crate) fn status(target: &impl Target, slot: u32) -> Option<InstanceStatus> {
+    let statuses = target.observe();
+    statuses.into_iter().find(|status| status.id == id(slot))
 }
 
 pub(crate) async fn healthy(target: &impl Target, slot: u32) -> InstanceStatus {
@@ -123,4 +238,51 @@ pub(crate) async fn ended(target: &impl Target, slot: u32) -> InstanceStatus {
         )
     })
     .await
+}
+
+/// Starts it, and waits until it is healthy.
+pub(crate) async fn up(target: &impl Target, spec: InstanceSpec) -> InstanceStatus {
+    let slot = spec.id.slot;
+    target.start(spec).await.unwrap();
+    healthy(target, slot).await
+}
+
+/// Stops it with a grace that is long enough, and waits for the end.
+pub(crate) async fn down(target: &impl Target, slot: u32) -> InstanceStatus {
+    let grace = Duration::from_secs(5);
+    target.stop(&scope(), &id(slot), grace).await.unwrap();
+    ended(target, slot).await
+}
+
+/// It was asked to end and obeyed the signal.
+pub(crate) fn stopped() -> Phase {
+    Phase::Exited {
+        exit: Exit::Signal("SIGTERM".into()),
+        requested: true,
+    }
+}
+
+/// Looks again and again, in the absence of something that would announce it.
+pub(crate) async fn until(what: &str, mut look: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !look() {
+        assert!(Instant::now() < deadline, "not seen in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Every process of the machine that has not ended.
+pub(crate) fn pids() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| is_alive(*pid))
+        .collect()
+}
+
+pub(crate) fn is_alive(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|text| mainstay_wire::process::Stat::parse(&text))
+        .is_some_and(|stat| !stat.is_zombie())
 }

@@ -1,11 +1,23 @@
 //! What every target must keep, run against the process target with real shims and processes.
 //!
-//! This executable is three things, told apart by its first argument: `shim` is the shim that the
-//! targets under test start (the real one is `mainstay shim`), `control-plane` is a process that
-//! holds a target and waits to be killed, and without either it is the test.
+//! `suite` is written over any [`fixture::Engine`], so that the next target runs the same tests;
+//! the other modules are about what only the process target has.
+//!
+//! This executable is several things, told apart by its first argument: `shim` is the shim that the
+//! targets under test start (the real one is `mainstay shim`), `serve` an instance that listens,
+//! `control-plane` a process that holds a target until it is killed; without any of these it is
+//! the test.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod adoption;
+mod beside;
+mod descendants;
 mod fixture;
-mod lifecycle;
+mod logs;
+mod programs;
+mod shims;
+mod suite;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -13,8 +25,20 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("shim") => mainstay_shim::run(),
+        Some("serve") => programs::serve(),
+        Some("control-plane") => programs::control_plane(),
         _ => {
-            let trials: Vec<Trial> = lifecycle::trials();
+            let trials: Vec<Trial> = [
+                suite::trials(),
+                adoption::trials(),
+                beside::trials(),
+                descendants::trials(),
+                logs::trials(),
+                shims::trials(),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
             libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
         }
     }

@@ -1,0 +1,129 @@
+//! What else can be asked of an instance than to run: its log, a command beside it, its usage.
+
+use super::table::Table;
+use super::{Entry, ProcessTarget, lock, remains};
+use crate::exec::Exec;
+use crate::logs::{self, LogLine, LogQuery};
+use crate::target::TargetError;
+use mainstay_model::{Bytes, InstanceId, Scope};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use tokio::sync::mpsc;
+
+pub use super::remains::Orphan;
+
+/// What an instance uses now, all its processes together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// User and kernel time since each of the processes started, with that of their ended and
+    /// reaped children.
+    pub cpu_seconds: f64,
+    /// Resident memory; what processes share counts for each.
+    pub rss: Bytes,
+    pub processes: usize,
+}
+
+impl ProcessTarget {
+    /// The log of an instance, running or ended: the receiver is bounded, and dropping it ends the
+    /// reading.
+    pub fn read_logs(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        query: LogQuery,
+    ) -> Result<mpsc::Receiver<LogLine>, TargetError> {
+        let directory = self.with(scope, id, |entry| entry.directory.join("log"))?;
+        let (receiver, work) = logs::read(directory, scope.clone(), id.clone(), query);
+        let cancel = self.shared.cancel.clone();
+        self.shared.tasks.spawn(async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = work => {}
+            }
+        });
+        Ok(receiver)
+    }
+
+    /// Runs a command beside an instance, in its environment, directory and user.
+    pub async fn exec(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        command: &[String],
+        tty: bool,
+    ) -> Result<Exec, TargetError> {
+        if tty {
+            let error = "the process target has no terminal for a command yet";
+            return Err(TargetError::new(error.into()).hint("run it without a terminal"));
+        }
+        if command.is_empty() {
+            return Err(TargetError::new("there is no command to run".into()));
+        }
+        let surroundings = self
+            .with(scope, id, |entry| lock(&entry.shown).surroundings.clone())?
+            .ok_or_else(|| {
+                TargetError::new(format!("{id} was not handed to this server yet"))
+                    .hint("try again once the server has resumed its deployments")
+            })?;
+        Exec::start(&surroundings, command).await
+    }
+
+    /// What each running instance uses. Blocking: reads all of `/proc` once.
+    pub fn resources(&self) -> Vec<(Scope, InstanceId, Resources)> {
+        let table = Table::read();
+        let instances = lock(&self.instances);
+        let measured = instances.iter().filter_map(|((scope, id), entry)| {
+            let shim = entry.shim()?;
+            // A shim that has gone has nothing below it; its pid may be somebody else's.
+            let alive = table.by_pid.get(&shim.pid)?.process == shim;
+            alive.then(|| (scope.clone(), id.clone(), measure(&table, shim.pid)))
+        });
+        measured.collect()
+    }
+
+    /// Processes of ours that no shim looks after. Blocking: reads `/proc`.
+    pub fn orphans(&self) -> Vec<Orphan> {
+        let mut keepers = remains::own_process();
+        keepers.extend(lock(&self.instances).values().filter_map(Entry::shim));
+        remains::orphans(&self.shared.options.directory, &keepers)
+    }
+
+    /// Kills the orphans that were found, as far as each still is who it was. Blocking.
+    pub fn end_orphans(&self, found: &[Orphan]) -> usize {
+        let ours = self.orphans();
+        found
+            .iter()
+            .filter(|orphan| ours.contains(orphan) && remains::kill(orphan.process))
+            .count()
+    }
+
+    /// Instance directories that could not be read; each stands in the server's log with its reason.
+    pub fn damaged(&self) -> &[PathBuf] {
+        &self.damaged
+    }
+
+    fn with<T>(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        look: impl FnOnce(&Entry) -> T,
+    ) -> Result<T, TargetError> {
+        let instances = lock(&self.instances);
+        let entry = instances.get(&(scope.clone(), id.clone()));
+        entry.map(look).ok_or_else(|| {
+            TargetError::new(format!("there is no instance {id} in {scope}"))
+                .hint("`mainstay ps` lists them")
+        })
+    }
+}
+
+fn measure(table: &Table, shim: i32) -> Resources {
+    let below = table.below(shim);
+    let ticks: u64 = below.iter().map(|stat| stat.cpu_ticks).sum();
+    let pages: u64 = below.iter().map(|stat| stat.resident_pages).sum();
+    Resources {
+        cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
+        rss: Bytes(pages * rustix::param::page_size() as u64),
+        processes: below.len(),
+    }
+}
