@@ -35,6 +35,7 @@ const MAX_ARTIFACT: u64 = 2 << 30;
 #[derive(Debug)]
 pub struct Control {
     pub(crate) started_at: Timestamp,
+    pub(crate) background: bool,
     pub(crate) store: Store,
     pub(crate) key: HostKey,
     data: DataDirectory,
@@ -61,6 +62,7 @@ pub struct Parts {
     pub artifacts: ArtifactStore,
     pub proxy: ProxyLink,
     pub tokens: Tokens,
+    pub background: bool,
     pub stop: CancellationToken,
 }
 
@@ -68,6 +70,7 @@ impl Control {
     pub fn new(parts: Parts) -> Arc<Self> {
         Arc::new(Self {
             started_at: now(),
+            background: parts.background,
             store: parts.store,
             key: parts.key,
             data: parts.data,
@@ -317,7 +320,7 @@ impl Control {
 }
 
 /// Why an instance is not well, in words: its exit, its probe, its reason.
-pub fn detail(status: &InstanceStatus) -> Option<String> {
+pub(crate) fn detail(status: &InstanceStatus) -> Option<String> {
     use mainstay_runtime::status::Phase;
     match &status.phase {
         Phase::Exited { exit, .. } | Phase::Restarting { exit } | Phase::CrashLoop { exit } => {

@@ -13,7 +13,7 @@ use mainstay_stack::Stack;
 use std::path::Path;
 
 /// Log lines that are shown as evidence.
-pub const EVIDENCE_LINES: usize = 15;
+pub(crate) const EVIDENCE_LINES: usize = 15;
 /// Below this the disk counts as full: a release, a log file and a journal page need room.
 const DISK_FLOOR: Bytes = Bytes(64 << 20);
 
@@ -245,7 +245,7 @@ pub fn disk(directory: &Path) -> Option<Diagnosis> {
     })
 }
 
-pub fn kind_word(kind: OperationKind) -> &'static str {
+pub(crate) fn kind_word(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::Deploy => "deploy",
         OperationKind::Rollback => "rollback",

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 /// The hands and eyes of one rollout.
 #[derive(Debug)]
-pub struct ScopeEngine {
+pub(crate) struct ScopeEngine {
     control: Arc<Control>,
     environment: Arc<Environment>,
     plan: Arc<Plan>,
@@ -36,7 +36,7 @@ pub struct ScopeEngine {
 }
 
 impl ScopeEngine {
-    pub fn new(
+    pub(crate) fn new(
         control: Arc<Control>,
         environment: Arc<Environment>,
         plan: Arc<Plan>,

@@ -19,10 +19,10 @@ use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 /// Weight of an instance that takes its full share.
-pub const FULL: u32 = 100;
+pub(crate) const FULL: u32 = 100;
 
 /// Weights of the instances of each service, as the proxy is to have them.
-pub type Weights = BTreeMap<ServiceName, BTreeMap<InstanceId, u32>>;
+pub(crate) type Weights = BTreeMap<ServiceName, BTreeMap<InstanceId, u32>>;
 
 /// The environment's row in the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]

@@ -19,7 +19,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The commands of one hook, one after the other until one fails.
 #[derive(Debug, Clone)]
-pub struct HookRun {
+pub(crate) struct HookRun {
     pub commands: Vec<Vec<String>>,
     pub directory: PathBuf,
     /// What a script needs to know: names and numbers, no secret.
@@ -29,12 +29,12 @@ pub struct HookRun {
 
 /// A hook that is run in the background and looked at from the driver.
 #[derive(Debug, Clone, Default)]
-pub struct Hook {
+pub(crate) struct Hook {
     view: Arc<Mutex<HookView>>,
 }
 
 impl Hook {
-    pub fn view(&self) -> HookView {
+    pub(crate) fn view(&self) -> HookView {
         self.view
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -42,7 +42,7 @@ impl Hook {
     }
 
     /// Starts it, unless it was started already.
-    pub fn start(&self, run: HookRun) {
+    pub(crate) fn start(&self, run: HookRun) {
         let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
         if *view != HookView::NotRun {
             return;

@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_secs(1);
 const PACE: Duration = Duration::from_millis(20);
 
 /// Looks until the server stops.
-pub async fn run(control: Arc<Control>) {
+pub(crate) async fn run(control: Arc<Control>) {
     let mut changes = control.target().changes();
     let mut seen: BTreeMap<(String, InstanceId), &'static str> = BTreeMap::new();
     loop {
@@ -142,7 +142,7 @@ async fn note_changes(
 }
 
 /// The phase in words, as [`crate::api::types::InstanceReport`] has it.
-pub fn phase_word(phase: &Phase) -> &'static str {
+pub(crate) fn phase_word(phase: &Phase) -> &'static str {
     match phase {
         Phase::Starting => "starting",
         Phase::Healthy => "healthy",

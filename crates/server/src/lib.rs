@@ -33,6 +33,7 @@ mod store;
 mod testing;
 mod tokens;
 mod traffic;
+mod versioned;
 
 pub use doctor::disk;
 pub use ports::{is_free, owner};

@@ -19,7 +19,7 @@ pub struct Desired {
 
 /// What shall become of each service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub(crate) struct Wish {
     pub to: ReleaseNumber,
     /// Which release's definition each service runs; services not named are removed.
     pub generations: BTreeMap<ServiceName, ReleaseNumber>,
@@ -31,7 +31,7 @@ pub struct Wish {
 
 /// The plan that leads from `desired` to `wish`. `stack` is the one that the wish deploys, `order`
 /// its services by dependency.
-pub fn plan(desired: &Desired, stack: &Stack, order: &[ServiceName], wish: &Wish) -> Plan {
+pub(crate) fn plan(desired: &Desired, stack: &Stack, order: &[ServiceName], wish: &Wish) -> Plan {
     let mut services: Vec<ServicePlan> = order
         .iter()
         .filter_map(|name| {
@@ -47,12 +47,18 @@ pub fn plan(desired: &Desired, stack: &Stack, order: &[ServiceName], wish: &Wish
     for (name, instances) in removed {
         services.push(removal(name, instances, stack));
     }
+    if desired.release.is_none() {
+        services.iter_mut().for_each(first_time);
+    }
     Plan {
         from: desired.release,
         to: wish.to,
         services,
         progress_deadline: stack.deploy.progress_deadline,
-        watch: stack.deploy.watch,
+        // Where nothing ran before there is nothing to go back to, and so nothing to watch for.
+        watch: desired
+            .release
+            .map_or(Duration::ZERO, |_| stack.deploy.watch),
         hook_before: !stack.deploy.hooks.before.is_empty(),
         hook_after: !stack.deploy.hooks.after.is_empty(),
         rollback: wish.rollback,
@@ -60,7 +66,7 @@ pub fn plan(desired: &Desired, stack: &Stack, order: &[ServiceName], wish: &Wish
 }
 
 /// Everything ends, dependants first. `stack` is the one that runs.
-pub fn down(desired: &Desired, stack: &Stack, order: &[ServiceName]) -> Plan {
+pub(crate) fn down(desired: &Desired, stack: &Stack, order: &[ServiceName]) -> Plan {
     let services = order
         .iter()
         .rev()
@@ -79,7 +85,7 @@ pub fn down(desired: &Desired, stack: &Stack, order: &[ServiceName]) -> Plan {
 }
 
 /// What runs once the plan has succeeded.
-pub fn after(plan: &Plan) -> Desired {
+pub(crate) fn after(plan: &Plan) -> Desired {
     Desired {
         release: Some(plan.to),
         instances: plan
@@ -96,7 +102,7 @@ pub fn after(plan: &Plan) -> Desired {
 }
 
 /// Whether anything starts or ends.
-pub fn changes_instances(plan: &Plan) -> bool {
+pub(crate) fn changes_instances(plan: &Plan) -> bool {
     plan.services
         .iter()
         .any(|service| !service.new.is_empty() || !service.old.is_empty())
@@ -125,6 +131,16 @@ fn service_plan(
         new,
         kept,
         ..service_rules(stack, service)
+    }
+}
+
+/// Where nothing ran, nobody is served worse by a start all at once, and waiting to see whether
+/// the healthy stay so would keep users from what is there.
+fn first_time(service: &mut ServicePlan) {
+    service.minimum_healthy_time = Duration::ZERO;
+    if let Strategy::Rolling { surge, parallelism } = &mut service.strategy {
+        let all = service.new.len().max(1) as u32;
+        (*surge, *parallelism) = (all, all);
     }
 }
 
@@ -209,7 +225,7 @@ fn strategy(service: &Service, policy: &DeployPolicy) -> Strategy {
 }
 
 /// Whether a service listens: it publishes or exposes a port, is routed to, or is probed on one.
-pub fn has_port(stack: &Stack, service: &Service) -> bool {
+pub(crate) fn has_port(stack: &Stack, service: &Service) -> bool {
     use mainstay_stack::Probe;
     !service.ports.is_empty()
         || stack
@@ -223,7 +239,7 @@ pub fn has_port(stack: &Stack, service: &Service) -> bool {
 }
 
 /// Whether another service waits for this one to complete.
-pub fn is_one_shot(stack: &Stack, name: &ServiceName) -> bool {
+pub(crate) fn is_one_shot(stack: &Stack, name: &ServiceName) -> bool {
     stack.services.values().any(|other| {
         other.depends_on.get(name).is_some_and(|dependency| {
             dependency.condition == DependencyCondition::ServiceCompletedSuccessfully

@@ -26,7 +26,7 @@ pub fn is_free(address: SocketAddr) -> bool {
 }
 
 /// The first free port at or above `wanted`.
-pub fn next_free(ip: IpAddr, wanted: u16) -> Option<SocketAddr> {
+pub(crate) fn next_free(ip: IpAddr, wanted: u16) -> Option<SocketAddr> {
     (wanted..wanted.saturating_add(SEARCH))
         .map(|port| SocketAddr::new(ip, port))
         .find(|address| is_free(*address))
@@ -34,7 +34,7 @@ pub fn next_free(ip: IpAddr, wanted: u16) -> Option<SocketAddr> {
 
 /// Gives each service that has none yet a port that is free and that nobody else was given.
 /// `None` where there is none left.
-pub fn complete(
+pub(crate) fn complete(
     ports: &mut InternalPorts,
     services: impl IntoIterator<Item = ServiceName>,
     taken: &BTreeSet<u16>,

@@ -138,7 +138,7 @@ impl Control {
 }
 
 /// The id in a full name, where the instance belongs to `scope`.
-pub fn instance_of(scope: &Scope, name: &str) -> Option<InstanceId> {
+pub(crate) fn instance_of(scope: &Scope, name: &str) -> Option<InstanceId> {
     let prefix = format!("{}-{}-", scope.stack, scope.environment);
     let id: InstanceId = name.strip_prefix(&prefix)?.parse().ok()?;
     // `a-b` in `c` and `a` in `b-c` share a prefix; the whole name decides.

@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Why there is no proxy.
 #[derive(Debug, thiserror::Error)]
-pub enum ProxyProcessError {
+pub(crate) enum ProxyProcessError {
     #[error("cannot start the proxy ({program}): {source}")]
     Spawn { program: PathBuf, source: io::Error },
     #[error("the proxy ended at its start ({status}): {last_line}")]
@@ -29,7 +29,7 @@ pub enum ProxyProcessError {
 }
 
 /// Answers with the status of the running proxy, after starting one where none answers.
-pub async fn ensure(
+pub(crate) async fn ensure(
     data: &DataDirectory,
     program: &Path,
     client: &Client,

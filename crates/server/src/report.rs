@@ -27,6 +27,7 @@ impl Control {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             started_at: self.started_at,
+            background: self.background,
             directory: self.data().root().to_owned(),
             api: self.api_address(),
             proxy: ProxyStatus {
@@ -227,7 +228,7 @@ fn instance(
 }
 
 /// Healthy, or ended well by itself.
-pub fn is_fine(status: &InstanceStatus) -> bool {
+pub(crate) fn is_fine(status: &InstanceStatus) -> bool {
     match &status.phase {
         Phase::Healthy => true,
         Phase::Exited { exit, requested } => exit.is_success() && !requested,
@@ -247,7 +248,7 @@ fn endpoints<'a>(
 }
 
 /// Where people reach the stack.
-pub fn urls(stack: &Stack, main: SocketAddr) -> Vec<RouteUrl> {
+pub(crate) fn urls(stack: &Stack, main: SocketAddr) -> Vec<RouteUrl> {
     let routed = stack.routes.iter().map(|route| {
         let host = route.hosts.first().filter(|host| !host.starts_with('*'));
         let authority = host.map_or_else(

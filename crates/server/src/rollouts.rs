@@ -14,7 +14,8 @@ use crate::planning;
 use crate::specs::Bundle;
 use crate::store::{kept_kind, shown_operation};
 use mainstay_journal::{
-    Journal, JournalError, ReleaseStatus, RolloutKind, RolloutOutcome, RolloutPhase, RolloutRow,
+    Journal, JournalError, NewEvent, ReleaseStatus, RolloutKind, RolloutOutcome, RolloutPhase,
+    RolloutRow,
 };
 use mainstay_model::{ReleaseNumber, Scope};
 use mainstay_rollout::Rollout;
@@ -50,21 +51,29 @@ impl Control {
         let kept = environment.inner().kept.clone();
         let kept = serde_json::to_value(kept)
             .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+        let (by, reason) = (start.by.clone(), start.reason);
         let begin = Begin {
             id: start.id,
             scope: scope.clone(),
             kind: kept_kind(start.kind),
             by: start.by,
-            data: serde_json::json!({
-                "reason": start.reason,
-                "replicas": replicas(&start.to),
-            }),
+            data: serde_json::json!({"reason": reason, "replicas": replicas(&start.to)}),
         };
         let plan = start.plan;
         let write = move |journal: &mut Journal| {
             journal.write(|writer| {
                 writer.put_environment(&scope, &kept, now)?;
-                Driver::begin(writer, begin, plan, now)
+                let driver = Driver::begin(writer, begin, plan, now)?;
+                if let Some(reason) = reason {
+                    writer.append(&NewEvent {
+                        scope: Some(scope.clone()),
+                        rollout: Some(driver.id()),
+                        release: Some(driver.plan().to),
+                        actor: Some(by),
+                        ..NewEvent::new(now, "rollout.reason", reason)
+                    })?;
+                }
+                Ok(driver)
             })
         };
         let driver = self.store.journal().write::<_, DriverError>(write).await?;

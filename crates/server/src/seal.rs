@@ -161,7 +161,7 @@ fn read_key(path: &Path, mut file: std::fs::File) -> Result<[u8; KEY_LENGTH], Se
 }
 
 /// Whole or not at all: temporary file, fsync, rename, fsync of the directory. Mode 0600.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
     let temporary = path.with_extension("new");

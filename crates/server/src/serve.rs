@@ -11,9 +11,10 @@ use crate::keeper;
 use crate::paths::DataDirectory;
 use crate::ports;
 use crate::proxy_link::ProxyLink;
-use crate::seal::{HostKey, SealError, write_private};
+use crate::seal::{HostKey, SealError};
 use crate::store::Store;
 use crate::tokens::{TokenError, Tokens};
+use crate::versioned::{self, VersionedError};
 use mainstay_journal::{JournalError, JournalHandle};
 use mainstay_runtime::artifacts::ArtifactStore;
 use mainstay_runtime::process::{Options as ProcessOptions, ProcessTarget};
@@ -45,6 +46,8 @@ pub struct ServeOptions {
     pub api: Option<SocketAddr>,
     /// Where the proxy listens; none: the port it had, 127.0.0.1:8080, or the next free port.
     pub proxy: Option<SocketAddr>,
+    /// Started by `up` for its stack, and not by a person or a service manager.
+    pub background: bool,
 }
 
 /// Why a server did not start, or did not end well.
@@ -62,6 +65,8 @@ pub enum ServeError {
     Recovery(#[from] ApiError),
     #[error(transparent)]
     Tokens(#[from] TokenError),
+    #[error(transparent)]
+    Versioned(#[from] VersionedError),
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error("no free port at or above {0}")]
@@ -156,6 +161,7 @@ async fn build(
         artifacts,
         proxy: ProxyLink::new(client, main),
         tokens,
+        background: options.background,
         stop,
         data,
     }))
@@ -198,9 +204,7 @@ async fn main_address(
     client: &mainstay_proxy::Client,
 ) -> Result<SocketAddr, ServeError> {
     let path = data.root().join("server.json");
-    let given: Option<Given> = std::fs::read(&path)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let given: Option<Given> = versioned::read(&path)?;
     let serving = client.status().await.ok().and_then(|status| {
         let main = status
             .listeners
@@ -214,8 +218,7 @@ async fn main_address(
         None => ports::next_free(Ipv4Addr::LOCALHOST.into(), PROXY_PORT)
             .ok_or(ServeError::NoPort(PROXY_PORT))?,
     };
-    let bytes = serde_json::to_vec_pretty(&Given { proxy: address }).unwrap_or_default();
-    write_private(&path, &bytes).map_err(|source| ServeError::Directory { path, source })?;
+    versioned::write(&path, &Given { proxy: address })?;
     Ok(address)
 }
 

@@ -20,11 +20,11 @@ pub struct Bundle {
 }
 
 /// Where services reach each other: a stable loopback port of the proxy for each.
-pub type InternalPorts = BTreeMap<ServiceName, u16>;
+pub(crate) type InternalPorts = BTreeMap<ServiceName, u16>;
 
 /// Why an instance cannot be described to the process target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SpecError {
+pub(crate) enum SpecError {
     #[error("release has no service `{0}`")]
     NoService(ServiceName),
     #[error("service `{0}` has no `x-mainstay` command: the process target cannot run it")]
@@ -34,7 +34,7 @@ pub enum SpecError {
 }
 
 /// The specification of one instance. `artifact` gives the place of a kept file by its SHA-256.
-pub fn instance_spec(
+pub(crate) fn instance_spec(
     bundle: &Bundle,
     id: &InstanceId,
     ports: &InternalPorts,

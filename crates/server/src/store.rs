@@ -228,7 +228,7 @@ fn shown_event(event: journal::Event) -> Event {
 }
 
 /// A release as the API shows it.
-pub fn shown_release(release: &journal::Release) -> Release {
+pub(crate) fn shown_release(release: &journal::Release) -> Release {
     Release {
         number: release.number,
         created_at: release.created_at,
@@ -251,7 +251,7 @@ pub fn shown_release(release: &journal::Release) -> Release {
 }
 
 /// The same with all that is kept of it.
-pub fn shown_detail(release: journal::Release) -> ReleaseDetail {
+pub(crate) fn shown_detail(release: journal::Release) -> ReleaseDetail {
     ReleaseDetail {
         release: shown_release(&release),
         stack: release.definition,
@@ -264,7 +264,7 @@ pub fn shown_detail(release: journal::Release) -> ReleaseDetail {
 }
 
 /// A rollout's row as an operation.
-pub fn shown_operation(row: &RolloutRow) -> Operation {
+pub(crate) fn shown_operation(row: &RolloutRow) -> Operation {
     let outcome = row.outcome.map(|outcome| OperationOutcome {
         result: match outcome {
             RolloutOutcome::Succeeded => OperationResult::Succeeded,
@@ -291,7 +291,7 @@ pub fn shown_operation(row: &RolloutRow) -> Operation {
 }
 
 /// The journal's word for a kind of operation.
-pub fn kept_kind(kind: OperationKind) -> RolloutKind {
+pub(crate) fn kept_kind(kind: OperationKind) -> RolloutKind {
     match kind {
         OperationKind::Deploy => RolloutKind::Deploy,
         OperationKind::Rollback => RolloutKind::Rollback,

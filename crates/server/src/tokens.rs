@@ -6,12 +6,11 @@
 //! a slow hash would add nothing.
 
 use crate::api::types::{Role, Token};
-use crate::seal::write_private;
+use crate::versioned::{self, VersionedError};
 use mainstay_model::Timestamp;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -31,10 +30,8 @@ pub enum TokenError {
     TooMany,
     #[error("the system gives no random bytes")]
     NoRandom,
-    #[error("tokens file: {0}")]
-    File(#[from] io::Error),
-    #[error("tokens file does not read: {0}")]
-    Form(#[from] serde_json::Error),
+    #[error(transparent)]
+    File(#[from] VersionedError),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +39,12 @@ struct Row {
     token: Token,
     /// Hex SHA-256 of the secret.
     hash: String,
+}
+
+/// `tokens.json`
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    tokens: Vec<Row>,
 }
 
 /// The tokens of one server, in `tokens.json` (0600).
@@ -53,14 +56,10 @@ pub struct Tokens {
 
 impl Tokens {
     pub fn open(path: PathBuf) -> Result<Self, TokenError> {
-        let rows = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
+        let kept: Kept = versioned::read(&path)?.unwrap_or_default();
         Ok(Self {
             path,
-            rows: Mutex::new(rows),
+            rows: Mutex::new(kept.tokens),
         })
     }
 
@@ -133,8 +132,8 @@ impl Tokens {
     }
 
     fn save(&self, rows: &[Row]) -> Result<(), TokenError> {
-        write_private(&self.path, &serde_json::to_vec_pretty(rows)?)?;
-        Ok(())
+        let tokens = rows.to_vec();
+        Ok(versioned::write(&self.path, &Kept { tokens })?)
     }
 }
 

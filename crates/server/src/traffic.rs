@@ -31,14 +31,14 @@ pub struct Share {
 /// Two environments that ask for the same thing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is wanted by {first} and by {second}")]
-pub struct Clash {
+pub(crate) struct Clash {
     pub what: String,
     pub first: Scope,
     pub second: Scope,
 }
 
 /// The whole configuration. `main` is where routes without a port of their own are served.
-pub fn config(revision: u64, main: SocketAddr, shares: &[Share]) -> Config {
+pub(crate) fn config(revision: u64, main: SocketAddr, shares: &[Share]) -> Config {
     let mut routes = Vec::new();
     let mut listeners = Vec::new();
     let mut pools = BTreeMap::new();
@@ -65,7 +65,7 @@ pub fn config(revision: u64, main: SocketAddr, shares: &[Share]) -> Config {
 }
 
 /// What would be served twice, before it is asked for.
-pub fn clashes(main: SocketAddr, shares: &[Share]) -> Vec<Clash> {
+pub(crate) fn clashes(main: SocketAddr, shares: &[Share]) -> Vec<Clash> {
     let mut routes: BTreeMap<(Vec<String>, String), &Scope> = BTreeMap::new();
     let mut addresses: BTreeMap<SocketAddr, &Scope> = BTreeMap::new();
     let mut clashes = Vec::new();
@@ -101,7 +101,7 @@ pub fn clashes(main: SocketAddr, shares: &[Share]) -> Vec<Clash> {
 
 /// Addresses that a stack publishes: service, address, protocol. Without `host_ip` it is loopback,
 /// a stated deviation from Compose, which opens every interface.
-pub fn published(stack: &Stack) -> Vec<(&ServiceName, SocketAddr, PortProtocol)> {
+pub(crate) fn published(stack: &Stack) -> Vec<(&ServiceName, SocketAddr, PortProtocol)> {
     stack
         .services
         .values()
@@ -116,7 +116,7 @@ pub fn published(stack: &Stack) -> Vec<(&ServiceName, SocketAddr, PortProtocol)>
 }
 
 /// The name of a service's pool.
-pub fn pool_name(scope: &Scope, service: &ServiceName) -> String {
+pub(crate) fn pool_name(scope: &Scope, service: &ServiceName) -> String {
     format!("{scope}/{service}")
 }
 

@@ -25,7 +25,7 @@ pub struct Actor {
 
 /// The peer of a connection over the unix socket.
 #[derive(Debug, Clone)]
-pub struct Peer {
+pub(super) struct Peer {
     user: Option<u32>,
 }
 
@@ -42,7 +42,7 @@ fn refuse(status: StatusCode, message: &str, hint: &str) -> Response {
 }
 
 /// Lets in the server's own user and root.
-pub async fn unix_peer(
+pub(super) async fn unix_peer(
     ConnectInfo(peer): ConnectInfo<Peer>,
     mut request: Request,
     next: Next,
@@ -65,7 +65,7 @@ pub async fn unix_peer(
 }
 
 /// Lets in tokens, on `Host`s that are ours.
-pub async fn tcp_token(
+pub(super) async fn tcp_token(
     State(tokens): State<Arc<Tokens>>,
     mut request: Request,
     next: Next,

@@ -135,9 +135,7 @@ impl From<TokenError> for ApiError {
             TokenError::Exists(_) | TokenError::TooMany => ErrorCode::Conflict,
             TokenError::Unknown(_) => ErrorCode::NotFound,
             TokenError::Name(_) => ErrorCode::Invalid,
-            TokenError::NoRandom | TokenError::File(_) | TokenError::Form(_) => {
-                ErrorCode::Unavailable
-            }
+            TokenError::NoRandom | TokenError::File(_) => ErrorCode::Unavailable,
         };
         Self::new(code, error.to_string())
     }

@@ -73,6 +73,8 @@ pub struct ServerStatus {
     pub version: String,
     pub pid: u32,
     pub started_at: Timestamp,
+    /// Started by `up`, in the background: ends with the last environment that is taken down.
+    pub background: bool,
     pub directory: PathBuf,
     pub api: Option<SocketAddr>,
     pub proxy: ProxyStatus,

@@ -114,7 +114,7 @@ impl Driver {
 
     fn read(row: RolloutRow) -> Result<Self, DriverError> {
         let (id, scope) = (row.id, row.scope);
-        let rollout = serde_json::from_str(&row.state);
+        let rollout = Rollout::decode(&row.state);
         let rollout = rollout.map_err(|source| DriverError::State { id, source })?;
         Ok(Self { id, scope, rollout })
     }
@@ -254,7 +254,9 @@ impl Proposal {
 }
 
 fn state(id: Uuid, rollout: &Rollout) -> Result<String, DriverError> {
-    serde_json::to_string(rollout).map_err(|source| DriverError::State { id, source })
+    rollout
+        .encode()
+        .map_err(|source| DriverError::State { id, source })
 }
 
 fn kind(outcome: &Outcome) -> RolloutOutcome {

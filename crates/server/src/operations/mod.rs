@@ -30,7 +30,7 @@ const MAX_REPLICAS: u32 = 1000;
 
 /// A rollout that is about to begin; everything in it has been checked.
 #[derive(Debug)]
-pub struct Start {
+pub(crate) struct Start {
     pub id: Uuid,
     pub kind: OperationKind,
     pub plan: Plan,
@@ -310,6 +310,7 @@ fn same_release(desired: &Desired, stack: &Stack, renew: BTreeSet<ServiceName>) 
         rollback: true,
     };
     let mut plan = planning::plan(desired, stack, &order, &wish);
+    plan.watch = std::time::Duration::ZERO;
     plan.hook_before = false;
     plan.hook_after = false;
     plan

@@ -9,7 +9,7 @@ use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Refuses a stack whose routes or addresses somebody else has.
-pub async fn check(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
+pub(super) async fn check(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
     clashes(control, scope, stack)?;
     taken(control, stack).await
 }

@@ -49,6 +49,12 @@ fn a_first_deploy_starts_everything() {
     );
     assert_eq!(plan.from, None);
     assert_eq!(plan.services[0].new, ids(&["app-r1-1", "app-r1-2"]));
+    let all_at_once = Strategy::Rolling {
+        surge: 2,
+        parallelism: 2,
+    };
+    assert_eq!(plan.services[0].strategy, all_at_once);
+    assert_eq!(plan.watch, Duration::ZERO);
     assert_eq!(after(&plan).instances[&name("app")].len(), 2);
 }
 

@@ -1,0 +1,88 @@
+//! The main job: a new version replaces the old one, and nobody notices.
+
+use crate::load::Load;
+use crate::site::{Site, compose};
+
+/// Through everything that moves instances, under load: not one failed request.
+#[test]
+fn nothing_that_moves_instances_fails_a_request() {
+    let site = Site::sample();
+    site.up();
+    assert_eq!(site.release(), 1);
+    let load = Load::start(site.proxy);
+
+    site.deploy("rolling", &["GREETING=two"]).with_code(0);
+    assert_eq!(site.get("/health").header("x-release"), Some("r2"));
+
+    site.deploy("blue-green", &["GREETING=three"]).with_code(0);
+    assert_eq!(site.get("/health").header("x-release"), Some("r3"));
+
+    site.ok(&["rollback", "--reason", "it was better before"]);
+    assert_eq!(site.get("/health").header("x-release"), Some("r2"));
+
+    site.ok(&["scale", "app=4"]);
+    assert_eq!(site.running_instances().len(), 4);
+    site.ok(&["scale", "app=1"]);
+    assert_eq!(site.running_instances().len(), 1);
+
+    site.ok(&["scale", "app=2"]);
+    site.ok(&["restart"]);
+    assert_eq!(
+        site.running_instances(),
+        ["shop-dev-app-r2-3", "shop-dev-app-r2-4"]
+    );
+
+    let seen = load.seen();
+    seen.no_failed_request();
+    let releases: Vec<&str> = seen.releases.keys().map(String::as_str).collect();
+    assert_eq!(releases, ["r1", "r2", "r3"], "{seen:?}");
+
+    let reasons = site.events().join("\n");
+    assert!(reasons.contains("it was better before"), "{reasons}");
+    assert!(site.ok(&["journal", "verify"]).contains("intact"));
+}
+
+/// What did not change keeps running; what changed is replaced alone.
+#[test]
+fn an_unchanged_service_keeps_its_instances() {
+    let site = Site::sample();
+    let both = format!(
+        "{}  helper:\n    x-mainstay:\n      command: [sleep, \"1000\"]\n",
+        compose(1, "")
+    );
+    site.write("compose.yaml", &both);
+    site.up();
+    assert_eq!(
+        site.running_instances(),
+        ["shop-dev-app-r1-1", "shop-dev-helper-r1-1"]
+    );
+    site.deploy("rolling", &["GREETING=two"]).with_code(0);
+    assert_eq!(
+        site.running_instances(),
+        ["shop-dev-app-r2-1", "shop-dev-helper-r1-1"]
+    );
+    site.run(&["deploy", "--set", "app.environment.GREETING=two"])
+        .with_code(0)
+        .says("nothing changed");
+    assert_eq!(site.release(), 2);
+}
+
+/// A singleton is stopped before it is started again.
+#[test]
+fn a_singleton_never_runs_twice() {
+    let site = Site::sample();
+    let once = compose(1, "").replace("x-mainstay:\n", "x-mainstay:\n      singleton: true\n");
+    site.write("compose.yaml", &once);
+    site.up();
+    site.run(&["deploy", "--set", "app.environment.GREETING=two"])
+        .with_code(0);
+    let events = site.events();
+    let gone = events
+        .iter()
+        .position(|event| event.contains("app-r1-1 has ended"));
+    let started = events
+        .iter()
+        .position(|event| event.contains("app-r2-1 is to run"));
+    assert!(gone.is_some() && gone < started, "{events:#?}");
+    site.run(&["scale", "app=2"]).with_code(2).says("singleton");
+}

@@ -1,0 +1,12 @@
+//! Scenarios against the real binary, each a short story of what a user does and must see.
+//!
+//! Every scenario has a directory, ports and processes of its own, and leaves nothing behind: the
+//! end of a [`site::Site`] looks for processes that mention its directory and fails the scenario
+//! where there are any. No scenario asserts how long something took; all have deadlines.
+
+mod crashes;
+mod deploys;
+mod first_run;
+mod load;
+mod refusals;
+mod site;

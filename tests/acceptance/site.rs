@@ -1,0 +1,480 @@
+//! A place of its own for one scenario: a stack's directory, free ports, and the `mainstay` binary.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// No command of any scenario may take longer.
+const COMMAND_DEADLINE: Duration = Duration::from_secs(90);
+
+/// What every scenario's `mainstay.yaml` says, unless it says otherwise: short times.
+pub const QUICK: &str = "\
+routes:
+  - path: /
+    service: app
+health:
+  app:
+    http: /health
+deploy:
+  minimum_healthy_time: 300ms
+  healthy_deadline: 15s
+  watch: 1s
+  drain: 10s
+";
+
+/// One scenario's place.
+pub struct Site {
+    directory: TempDir,
+    pub proxy: SocketAddr,
+    api: SocketAddr,
+    variables: BTreeMap<String, String>,
+}
+
+impl Site {
+    /// A stack with the sample service in two instances.
+    pub fn sample() -> Self {
+        let site = Self::empty();
+        site.write("compose.yaml", &compose(2, ""));
+        site.write("mainstay.yaml", QUICK);
+        site
+    }
+
+    pub fn empty() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            proxy: free_address(),
+            api: free_address(),
+            variables: BTreeMap::new(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// The command, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mainstay"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_remove("MAINSTAY_SERVER")
+            .env("MAINSTAY_PROXY_ADDRESS", self.proxy.to_string())
+            .env("MAINSTAY_API_ADDRESS", self.api.to_string())
+            .env("NO_COLOR", "1")
+            .envs(&self.variables)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Said {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let output = finish(child, COMMAND_DEADLINE)
+            .unwrap_or_else(|| panic!("`mainstay {}` does not end", arguments.join(" ")));
+        Said {
+            words: format!("mainstay {}", arguments.join(" ")),
+            output,
+        }
+    }
+
+    /// Runs a command that has to succeed; what it wrote to standard output.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        self.run(arguments).with_code(0).out()
+    }
+
+    /// Runs a command with `--json` and reads the answer.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let mut all = vec!["--json"];
+        all.extend(arguments);
+        let text = self.ok(&all);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+
+    /// Starts the stack in the background.
+    pub fn up(&self) {
+        self.ok(&["up", "--detach"]);
+    }
+
+    /// Deploys with settings of the service's environment.
+    pub fn deploy(&self, strategy: &str, settings: &[&str]) -> Said {
+        let settings: Vec<String> = settings
+            .iter()
+            .map(|setting| format!("app.environment.{setting}"))
+            .collect();
+        let mut arguments = vec!["deploy", "--strategy", strategy];
+        for setting in &settings {
+            arguments.extend(["--set", setting]);
+        }
+        self.run(&arguments)
+    }
+
+    /// Number of the current release; 0: none.
+    pub fn release(&self) -> u64 {
+        self.json(&["status"])["release"]["number"]
+            .as_u64()
+            .unwrap_or(0)
+    }
+
+    /// The messages of all events, oldest first.
+    pub fn events(&self) -> Vec<String> {
+        let text = self.ok(&["events", "--json"]);
+        let events: Vec<Value> = match serde_json::from_str(&text) {
+            Ok(Value::Array(events)) => events,
+            _ => text
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect(),
+        };
+        events
+            .iter()
+            .map(|event| format!("{} {}", event["kind"], event["message"]).replace('"', ""))
+            .collect()
+    }
+
+    /// GET through the proxy.
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[])
+    }
+
+    pub fn request(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        request(self.proxy, method, path, body)
+    }
+
+    /// The pid of the control plane.
+    pub fn server_pid(&self) -> i32 {
+        let lock = self.path().join(".mainstay/lock");
+        std::fs::read_to_string(lock)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    /// `kill -9` of the control plane.
+    pub fn kill_server(&self) {
+        kill(self.server_pid());
+    }
+
+    /// Starts a control plane over the same directory, and waits until it answers.
+    pub fn start_server(&self) {
+        let log = std::fs::File::create(self.path().join("serve.log")).unwrap();
+        let mut child = self
+            .command(&["serve", "--own-session", "."])
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        // It is our child until it ends, and must not stay a zombie.
+        std::thread::spawn(move || child.wait());
+        self.eventually("the server answers", || {
+            self.run(&["status"]).output.status.success()
+        });
+    }
+
+    /// Waits for something, with a deadline.
+    pub fn eventually(&self, what: &str, mut happens: impl FnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !happens() {
+            assert!(Instant::now() < deadline, "never: {what}\n{}", self.story());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Instances that run now, from the processes themselves.
+    pub fn running_instances(&self) -> Vec<String> {
+        let mut found: Vec<String> = self
+            .processes()
+            .into_iter()
+            .filter_map(|process| process.instance)
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// Everything that is known, for a failed scenario.
+    pub fn story(&self) -> String {
+        let mut story = String::new();
+        for name in [
+            ".mainstay/server.log",
+            "serve.log",
+            ".mainstay/proxy/proxy.log",
+        ] {
+            let text = std::fs::read_to_string(self.path().join(name)).unwrap_or_default();
+            let _ = writeln!(story, "--- {name}\n{text}");
+        }
+        let events = self.run(&["events"]);
+        let _ = writeln!(story, "--- events\n{}", events.out());
+        story
+    }
+
+    /// Processes whose environment or arguments name this directory.
+    pub fn processes(&self) -> Vec<Process> {
+        let mark = self.path().to_str().unwrap().to_owned();
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|pid| *pid != std::process::id() as i32)
+            .filter_map(|pid| Process::read(pid, &mark))
+            .collect()
+    }
+
+    fn end(&self) -> Result<(), String> {
+        let _ = self.run(&["down"]);
+        if let Ok(text) = std::fs::read_to_string(self.path().join(".mainstay/lock"))
+            && let Ok(pid) = text.trim().parse()
+        {
+            terminate(pid);
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let left = self.processes();
+            let only_proxy = left
+                .iter()
+                .all(|process| process.arguments.contains("proxy"));
+            if only_proxy {
+                left.iter().for_each(|process| terminate(process.pid));
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                left.iter().for_each(|process| kill(process.pid));
+                return Err(format!("left behind: {left:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let ended = self.end();
+        if std::thread::panicking() {
+            return;
+        }
+        if let Err(left) = ended {
+            panic!("{left}");
+        }
+    }
+}
+
+/// A process of a scenario.
+#[derive(Debug)]
+pub struct Process {
+    pub pid: i32,
+    pub arguments: String,
+    /// Its name, where it is an instance.
+    pub instance: Option<String>,
+}
+
+impl Process {
+    fn read(pid: i32, mark: &str) -> Option<Self> {
+        let text = |name: &str| {
+            let bytes = std::fs::read(format!("/proc/{pid}/{name}")).ok()?;
+            Some(String::from_utf8_lossy(&bytes).replace('\0', "\n"))
+        };
+        let (arguments, environment) = (text("cmdline")?, text("environ").unwrap_or_default());
+        let place = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+        let ours =
+            arguments.contains(mark) || environment.contains(mark) || place.starts_with(mark);
+        // A zombie has no arguments.
+        (ours && !arguments.is_empty()).then(|| Self {
+            pid,
+            instance: environment
+                .lines()
+                .find_map(|line| line.strip_prefix("MAINSTAY_INSTANCE="))
+                .map(str::to_owned),
+            arguments,
+        })
+    }
+}
+
+/// What a command said.
+pub struct Said {
+    words: String,
+    pub output: Output,
+}
+
+impl Said {
+    pub fn out(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    pub fn err(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    #[track_caller]
+    pub fn with_code(self, code: i32) -> Self {
+        let status = self.output.status;
+        assert_eq!(
+            status.code().or(status.signal()),
+            Some(code),
+            "{}\n{}\n{}",
+            self.words,
+            self.out(),
+            self.err()
+        );
+        self
+    }
+
+    /// Asserts that the words stand in what it wrote, to either stream.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        let all = format!("{}\n{}", self.out(), self.err());
+        assert!(
+            all.contains(words),
+            "{}: no `{words}` in:\n{all}",
+            self.words
+        );
+        self
+    }
+}
+
+/// An answer through the proxy.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+}
+
+/// One request on a connection of its own.
+pub fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Answer {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head
+        .split_whitespace()
+        .nth(1)
+        .and_then(|code| code.parse().ok());
+    Answer {
+        status: status.unwrap_or(0),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}
+
+/// The sample service as a Compose file; `more` are lines of its environment.
+pub fn compose(replicas: u32, more: &str) -> String {
+    let program = sample_service();
+    let program = program.display();
+    format!(
+        "\
+name: shop
+services:
+  app:
+    x-mainstay:
+      artifacts: [{program}]
+      command: [{program}]
+    environment:
+      FAULTS_ENABLED: \"true\"
+      DATABASE_PATH: ./data.db
+{more}    expose: [\"8000\"]
+    stop_grace_period: 5s
+    deploy:
+      replicas: {replicas}
+"
+    )
+}
+
+/// Built beside this test by `cargo xtask test`, or by `cargo build -p sample-service`.
+fn sample_service() -> PathBuf {
+    let path = Path::new(env!("CARGO_BIN_EXE_mainstay")).with_file_name("sample-service");
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build -p sample-service` first",
+        path.display()
+    );
+    path
+}
+
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+/// Waits for the end; `None` after the deadline, and it is ended.
+pub fn finish(mut child: Child, within: Duration) -> Option<Output> {
+    let pid = child.id() as i32;
+    let (sender, done) = std::sync::mpsc::sync_channel(1);
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let collect = |stream: Option<Box<dyn std::io::Read + Send>>| {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            if let Some(mut stream) = stream {
+                let _ = std::io::Read::read_to_end(&mut stream, &mut bytes);
+            }
+            bytes
+        })
+    };
+    let out = collect(out.map(|stream| Box::new(stream) as _));
+    let err = collect(err.map(|stream| Box::new(stream) as _));
+    std::thread::spawn(move || sender.send(child.wait()));
+    let Ok(Ok(status)) = done.recv_timeout(within) else {
+        kill(pid);
+        return None;
+    };
+    Some(Output {
+        status,
+        stdout: out.join().unwrap(),
+        stderr: err.join().unwrap(),
+    })
+}
+
+pub fn kill(pid: i32) {
+    signal(pid, rustix::process::Signal::KILL);
+}
+
+pub fn terminate(pid: i32) {
+    signal(pid, rustix::process::Signal::TERM);
+}
+
+fn signal(pid: i32, signal: rustix::process::Signal) {
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
