@@ -6,6 +6,7 @@
 // A command-line tool: its output is its purpose.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod sim;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -22,11 +23,14 @@ struct Cli {
 enum Chore {
     /// Run every test, and say which were skipped for want of which peer
     Test(test::Options),
+    /// Simulate rollouts by seed, or replay one seed
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
+        Chore::Sim(options) => sim::run(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -64,7 +64,7 @@ impl From<rusqlite::Error> for JournalError {
 
 impl JournalError {
     /// A row whose content is not what this program writes.
-    pub(crate) fn row(row: impl Into<String>, detail: impl ToString) -> Self {
+    pub(crate) fn row(row: impl Into<String>, detail: &impl ToString) -> Self {
         Self::Row {
             row: row.into(),
             detail: detail.to_string(),

@@ -56,7 +56,7 @@ impl Writer<'_> {
             });
         }
         let result = result.map(|text| serde_json::from_str(&text)).transpose();
-        let result = result.map_err(|error| JournalError::row(format!("key {key}"), error))?;
+        let result = result.map_err(|error| JournalError::row(format!("key {key}"), &error))?;
         Ok(Claim::Known { operation, result })
     }
 

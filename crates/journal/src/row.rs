@@ -85,7 +85,7 @@ pub(crate) fn scope_if(row: &Row<'_>) -> Result<Option<Scope>> {
 }
 
 pub(crate) fn to_json(value: &impl Serialize) -> std::result::Result<String, JournalError> {
-    serde_json::to_string(value).map_err(|error| JournalError::row("to be written", error))
+    serde_json::to_string(value).map_err(|error| JournalError::row("to be written", &error))
 }
 
 /// The serde name of an enum that is one word.
@@ -94,8 +94,8 @@ pub(crate) fn to_word(value: &impl Serialize) -> std::result::Result<String, Jou
         Ok(serde_json::Value::String(word)) => Ok(word),
         Ok(other) => Err(JournalError::row(
             "to be written",
-            format!("{other} is no word"),
+            &format!("{other} is no word"),
         )),
-        Err(error) => Err(JournalError::row("to be written", error)),
+        Err(error) => Err(JournalError::row("to be written", &error)),
     }
 }

@@ -89,6 +89,16 @@ impl Rollout {
         Self { state, hold: None }
     }
 
+    /// The state as it is kept in the journal.
+    pub fn encode(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// Reads what [`Rollout::encode`] gave; an error where it is something else.
+    pub fn decode(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
     /// To be called on a rollout read back after a restart of the control plane: routes are asked
     /// for again, and every wait gets its full deadline, as nobody was there to see it end.
     pub fn recovered(&mut self, now: Timestamp) {

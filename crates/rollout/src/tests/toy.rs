@@ -136,8 +136,8 @@ impl Toy {
 
     /// A restart of the control plane: the rollout as it was written.
     pub(super) fn restart(&mut self) {
-        let json = serde_json::to_string(&self.rollout).unwrap();
-        self.rollout = serde_json::from_str(&json).unwrap();
+        let json = self.rollout.encode().unwrap();
+        self.rollout = Rollout::decode(&json).unwrap();
         self.rollout.recovered(self.now);
     }
 
