@@ -87,10 +87,6 @@ impl Control {
         })
     }
 
-    pub fn now(&self) -> Timestamp {
-        now()
-    }
-
     pub fn data(&self) -> &DataDirectory {
         &self.data
     }
@@ -293,7 +289,7 @@ impl Control {
         let event = NewEvent {
             subject: Some(subject.to_owned()),
             actor: Some(actor.name.clone()),
-            ..NewEvent::new(self.now(), kind, message)
+            ..NewEvent::new(now(), kind, message)
         };
         self.store.record(event).await
     }
@@ -311,7 +307,7 @@ impl Control {
             scope: Some(environment.scope.clone()),
             release: Some(status.id.release),
             subject: Some(status.id.to_string()),
-            ..NewEvent::new(self.now(), kind, message)
+            ..NewEvent::new(now(), kind, message)
         };
         if let Err(error) = self.store.record(event).await {
             tracing::warn!(%error, "event not recorded");

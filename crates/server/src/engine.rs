@@ -1,6 +1,6 @@
 //! What the rollout driver sees and does: the target and the proxy, for one environment.
 
-use crate::control::{Control, detail};
+use crate::control::{Control, detail, now};
 use crate::driver::Engine;
 use crate::environment::Environment;
 use crate::hooks::{Hook, HookRun};
@@ -171,7 +171,7 @@ impl ScopeEngine {
             release: Some(instance.release),
             subject: Some(subject),
             data: serde_json::json!({"code": found.code, "lines": found.evidence, "hint": found.hint}),
-            ..NewEvent::new(self.control.now(), "instance.evidence", &*found.message)
+            ..NewEvent::new(now(), "instance.evidence", &*found.message)
         };
         if let Err(error) = self.control.store.record(event).await {
             tracing::warn!(%error, "evidence not recorded");

@@ -19,6 +19,7 @@
 //! Sockets do not live in the data directory: an address holds 108 bytes (unix(7)), and a project
 //! may lie deep.
 
+use crate::tokens::hex;
 use ring::digest;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -143,10 +144,7 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
 
 fn runtime_directory(root: &Path) -> PathBuf {
     let hash = digest::digest(&digest::SHA256, root.as_os_str().as_encoded_bytes());
-    let name: String = hash.as_ref()[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let name = hex(&hash.as_ref()[..8]);
     let user = rustix::process::geteuid();
     if let Some(base) = std::env::var_os("XDG_RUNTIME_DIR").filter(|base| !base.is_empty()) {
         PathBuf::from(base).join(format!("mainstay-{name}"))

@@ -1,6 +1,6 @@
 //! The control plane's hold on the proxy: one configuration at a time, applied in order.
 
-use crate::control::Control;
+use crate::control::{Control, now};
 use crate::environment::{Environment, Weights};
 use crate::proxy_process::{self, ProxyProcessError};
 use crate::traffic::{self, Share};
@@ -89,8 +89,8 @@ impl Control {
     /// Makes sure that a proxy runs and has the configuration that the environments want now.
     pub async fn apply_traffic(&self) -> Result<(), ProxyProblem> {
         let result = self.try_apply_traffic().await;
-        let words = result.as_ref().map(|()| ()).map_err(ToString::to_string);
-        self.proxy().note(words, self.now());
+        let words = result.clone().map_err(|problem| problem.to_string());
+        self.proxy().note(words, now());
         result
     }
 

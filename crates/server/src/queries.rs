@@ -5,7 +5,7 @@ use crate::api::types::{
     ReleaseDetail, ShutdownRequest,
 };
 use crate::api::{Actor, EventQuery, LogParameters};
-use crate::control::Control;
+use crate::control::{Control, now};
 use crate::store::{shown_detail, shown_operation, shown_release};
 use mainstay_journal::{EventFilter, NewEvent};
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, did_you_mean};
@@ -76,7 +76,7 @@ impl Control {
     }
 
     /// Lines of the instances asked for, merged as they come.
-    pub async fn logs(
+    pub fn logs(
         &self,
         scope: &Scope,
         parameters: &LogParameters,
@@ -204,7 +204,7 @@ impl Control {
             subject: Some(chosen.id.to_string()),
             actor: Some(actor.name.clone()),
             ..NewEvent::new(
-                self.now(),
+                now(),
                 "exec",
                 format!("`{program}` run beside {}", chosen.id),
             )
@@ -227,7 +227,7 @@ impl Control {
         }
         let event = NewEvent {
             actor: Some(actor.name.clone()),
-            ..NewEvent::new(self.now(), "server.stopping", "the server was asked to end")
+            ..NewEvent::new(now(), "server.stopping", "the server was asked to end")
         };
         self.store.record(event).await?;
         // First, so that the keeper does not start the proxy again.

@@ -4,7 +4,7 @@ use crate::api::types::{
     ApiError, EnvironmentState, EnvironmentStatus, EnvironmentSummary, InstanceReport, ProxyStatus,
     Release, RolloutProgress, RolloutStatus, RouteUrl, ServerStatus, ServiceStatus,
 };
-use crate::control::{Control, detail};
+use crate::control::{Control, detail, now};
 use crate::environment::Environment;
 use crate::keeper::phase_word;
 use crate::proxy_link::instance_of;
@@ -187,7 +187,7 @@ impl Control {
         let running = environment.inner().running.clone();
         if let Some(running) = running {
             let summary = running.summary.borrow().clone();
-            return Ok(rollout_status(running.operation, &summary, self.now()));
+            return Ok(rollout_status(running.operation, &summary, now()));
         }
         let row = self
             .store
@@ -199,7 +199,7 @@ impl Control {
         Ok(rollout_status(
             shown_operation(&row),
             &rollout.summary(),
-            self.now(),
+            now(),
         ))
     }
 }

@@ -5,7 +5,7 @@
 //! start-up settles it again from the rollout's own state.
 
 use crate::api::types::{ApiError, ErrorCode, Operation};
-use crate::control::Control;
+use crate::control::{Control, now};
 use crate::driver::{self, Begin, Driver, DriverError, Ended};
 use crate::engine::ScopeEngine;
 use crate::environment::{Environment, Kept, Running};
@@ -46,7 +46,7 @@ impl Control {
         environment: &Arc<Environment>,
         start: Start,
     ) -> Result<Operation, ApiError> {
-        let now = self.now();
+        let now = now();
         let scope = environment.scope.clone();
         let kept = environment.inner().kept.clone();
         let kept = serde_json::to_value(kept)
@@ -85,7 +85,7 @@ impl Control {
             started_at: now,
             outcome: None,
         };
-        self.drive(environment, driver, operation.clone(), start.to);
+        self.drive(environment, driver, operation.clone(), &start.to);
         Ok(operation)
     }
 
@@ -95,7 +95,7 @@ impl Control {
         environment: &Arc<Environment>,
         driver: Driver,
         operation: Operation,
-        to: Arc<Bundle>,
+        to: &Arc<Bundle>,
     ) {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (summary, shown) = watch::channel(driver.summary());
@@ -104,12 +104,11 @@ impl Control {
             let mut inner = environment.inner();
             inner.evidence.clear();
             let from = inner.current.clone();
-            inner.bundles.insert(plan.to, Arc::clone(&to));
             inner.running = Some(Running {
                 operation,
                 plan: Arc::clone(&plan),
                 from,
-                to: Arc::clone(&to),
+                to: Arc::clone(to),
                 commands,
                 summary: shown,
             });
@@ -177,7 +176,7 @@ impl Control {
         }
         kept.settled = Some(row.id);
         let status = release_status(row.kind, succeeded);
-        let (scope, number, now) = (row.scope.clone(), row.to, self.now());
+        let (scope, number, now) = (row.scope.clone(), row.to, now());
         let data = serde_json::to_value(&kept)
             .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
         let write = move |journal: &mut Journal| {
@@ -190,36 +189,24 @@ impl Control {
             })
         };
         self.store.journal().write::<_, JournalError>(write).await?;
-        let current = self.current_bundle(environment, &kept, row)?;
+        let current = self.current_bundle(environment, &kept)?;
         let mut inner = environment.inner();
         inner.kept = kept;
         inner.current = current;
         Ok(())
     }
 
-    /// The definition that runs now, with as many instances as run now.
+    /// The definition of the release that runs now.
     fn current_bundle(
         &self,
         environment: &Environment,
         kept: &Kept,
-        row: &RolloutRow,
     ) -> Result<Option<Arc<Bundle>>, ApiError> {
-        let Some(release) = kept.desired.release else {
-            return Ok(None);
-        };
-        let bundle = self
-            .bundle(environment, release)
-            .map_err(ApiError::unavailable)?;
-        let scaled = release == row.to && row.kind == RolloutKind::Scale;
-        if !scaled || row.outcome != Some(RolloutOutcome::Succeeded) {
-            return Ok(Some(bundle));
-        }
-        let mut bundle = Bundle::clone(&bundle);
-        for (name, service) in &mut bundle.stack.services {
-            let running = kept.desired.instances.get(name);
-            service.replicas = running.map_or(0, |instances| instances.len() as u32);
-        }
-        Ok(Some(Arc::new(bundle)))
+        kept.desired
+            .release
+            .map(|release| self.bundle(environment, release))
+            .transpose()
+            .map_err(ApiError::unavailable)
     }
 
     /// Ends what runs now, so that `down` can begin.
@@ -293,14 +280,8 @@ impl Control {
         if let Some(row) = finished {
             self.settle_row(environment, row).await?;
         } else {
-            let release = environment.inner().kept.desired.release;
-            let current = match release {
-                Some(release) => Some(
-                    self.bundle(environment, release)
-                        .map_err(ApiError::unavailable)?,
-                ),
-                None => None,
-            };
+            let kept = environment.inner().kept.clone();
+            let current = self.current_bundle(environment, &kept)?;
             environment.inner().current = current;
         }
         environment.inner().last = last.as_ref().map(shown_operation);
@@ -318,7 +299,7 @@ impl Control {
         environment: &Arc<Environment>,
         row: &RolloutRow,
     ) -> Result<(), ApiError> {
-        let (scope, now) = (environment.scope.clone(), self.now());
+        let (scope, now) = (environment.scope.clone(), now());
         let write = move |journal: &mut Journal| Driver::recover(journal, &scope, now);
         let driver = self.store.journal().write::<_, DriverError>(write).await?;
         let Some(driver) = driver else {
@@ -328,7 +309,7 @@ impl Control {
             .bundle(environment, row.to)
             .map_err(ApiError::unavailable)?;
         let to = with_replicas(&bundle, &row.data["replicas"]);
-        self.drive(environment, driver, shown_operation(row), Arc::new(to));
+        self.drive(environment, driver, shown_operation(row), &Arc::new(to));
         Ok(())
     }
 

@@ -26,11 +26,11 @@ pub(crate) type InternalPorts = BTreeMap<ServiceName, u16>;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SpecError {
     #[error("release has no service `{0}`")]
-    NoService(ServiceName),
+    UnknownService(ServiceName),
     #[error("service `{0}` has no `x-mainstay` command: the process target cannot run it")]
-    NoCommand(ServiceName),
+    MissingCommand(ServiceName),
     #[error("artifact `{0}` of the release is not kept any more")]
-    NoArtifact(String),
+    LostArtifact(String),
 }
 
 /// The specification of one instance. `artifact` gives the place of a kept file by its SHA-256.
@@ -44,15 +44,15 @@ pub(crate) fn instance_spec(
     let service = stack
         .services
         .get(&id.service)
-        .ok_or_else(|| SpecError::NoService(id.service.clone()))?;
+        .ok_or_else(|| SpecError::UnknownService(id.service.clone()))?;
     let run = service
         .process
         .as_ref()
         .filter(|run| !run.command.is_empty())
-        .ok_or_else(|| SpecError::NoCommand(id.service.clone()))?;
+        .ok_or_else(|| SpecError::MissingCommand(id.service.clone()))?;
     let mut command = run.command.clone();
     if let Some(hash) = bundle.artifacts.get(Path::new(&command[0])) {
-        let kept = artifact(hash).ok_or_else(|| SpecError::NoArtifact(command[0].clone()))?;
+        let kept = artifact(hash).ok_or_else(|| SpecError::LostArtifact(command[0].clone()))?;
         command[0] = kept.to_string_lossy().into_owned();
     }
     Ok(InstanceSpec {

@@ -89,7 +89,7 @@ async fn pump(mut child: Exec, socket: &mut WebSocket) -> i32 {
             },
         }
     }
-    let _ = child.kill();
+    child.kill();
     wait(&mut child).await
 }
 

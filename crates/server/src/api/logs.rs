@@ -33,7 +33,7 @@ pub(super) async fn follow(
     Query(parameters): Query<LogParameters>,
 ) -> Result<impl IntoResponse, ApiError> {
     actor.needs(Role::Viewer)?;
-    let lines = control.logs(&scope, &parameters).await?;
+    let lines = control.logs(&scope, &parameters)?;
     let stopping = Arc::clone(&control);
     let events = stream::unfold(lines, |mut lines| async move {
         lines.recv().await.map(|line: LogLine| (line, lines))

@@ -5,7 +5,7 @@ use super::types::{
     ApiError, ErrorCode, JournalVerdict, Role, ServerStatus, ShutdownRequest, Token, TokenCreated,
     TokenRequest,
 };
-use crate::control::Control;
+use crate::control::{Control, now};
 use crate::tokens::TokenError;
 use axum::Json;
 use axum::body::Body;
@@ -90,7 +90,7 @@ pub(super) async fn create_token(
     let (token, secret) =
         control
             .tokens()
-            .create(&request.name, request.role, &actor.name, control.now())?;
+            .create(&request.name, request.role, &actor.name, now())?;
     let message = format!("token {} created with role {:?}", token.name, token.role);
     control
         .record_machine_event("token.created", &token.name, message, &actor)

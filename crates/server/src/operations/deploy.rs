@@ -3,7 +3,7 @@
 use super::{Start, preflight};
 use crate::api::Actor;
 use crate::api::types::{ApiError, DeployRequest, ErrorCode, Operation, OperationKind};
-use crate::control::Control;
+use crate::control::{Control, now};
 use crate::environment::{Environment, Kept};
 use crate::planning::{self, Desired, Wish};
 use crate::ports;
@@ -29,7 +29,7 @@ impl Control {
         self.check_request(scope, &request)?;
         let environment = self.add(Environment::new(scope.clone(), Kept::default()));
         let _gate = environment.gate.lock().await;
-        let desired = match self.idle(&environment) {
+        let desired = match Self::idle(&environment) {
             Ok((desired, _)) => desired,
             Err(error) if error.code == ErrorCode::NotFound => Desired::default(),
             Err(error) => return Err(error),
@@ -43,7 +43,8 @@ impl Control {
         renew_dependants(&request.stack, &desired, &mut wish);
         let order = mainstay_stack::dependency_order(&request.stack);
         let plan = planning::plan(&desired, &request.stack, &order, &wish);
-        if !planning::changes_instances(&plan) && self.same_operations(&environment, &request.stack)
+        if !planning::changes_instances(&plan)
+            && Self::same_operations(&environment, &request.stack)
         {
             let release = desired.release.unwrap_or_default();
             let words = "nothing changed: every service runs as the files say";
@@ -65,7 +66,7 @@ impl Control {
         self.keep_bundle(scope, number, &bundle)?;
         let release = NewRelease {
             scope: scope.clone(),
-            created_at: self.now(),
+            created_at: now(),
             by: actor.name.clone(),
             description: request.description.clone(),
             tag: request.tag,
@@ -169,7 +170,7 @@ impl Control {
     }
 
     /// Whether routes and rules are as they were, so that nothing at all would change.
-    fn same_operations(&self, environment: &Environment, stack: &Stack) -> bool {
+    fn same_operations(environment: &Environment, stack: &Stack) -> bool {
         let inner = environment.inner();
         inner.current.as_ref().is_some_and(|current| {
             current.stack.routes == stack.routes && current.stack.deploy == stack.deploy

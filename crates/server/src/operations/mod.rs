@@ -12,7 +12,7 @@ use crate::api::types::{
     ApiError, ErrorCode, Operation, OperationKind, OperationOutcome, OperationResult,
     RestartRequest, ScaleRequest,
 };
-use crate::control::Control;
+use crate::control::{Control, now};
 use crate::environment::Environment;
 use crate::planning::{self, Desired, Wish};
 use crate::specs::Bundle;
@@ -51,8 +51,8 @@ impl Control {
     ) -> Result<Operation, ApiError> {
         let environment = self.environment(scope)?;
         let _gate = environment.gate.lock().await;
-        let (desired, current) = self.idle(&environment)?;
-        let mut stack = current.stack.clone();
+        let (desired, current) = Self::idle(&environment)?;
+        let mut stack = scaled(&current.stack, &desired);
         for (name, replicas) in &request.replicas {
             known_service(&stack, name)?;
             let Some(service) = stack.services.get_mut(name) else {
@@ -97,7 +97,7 @@ impl Control {
     ) -> Result<Operation, ApiError> {
         let environment = self.environment(scope)?;
         let _gate = environment.gate.lock().await;
-        let (desired, current) = self.idle(&environment)?;
+        let (desired, current) = Self::idle(&environment)?;
         for name in &request.services {
             known_service(&current.stack, name)?;
         }
@@ -134,7 +134,7 @@ impl Control {
         let environment = self.environment(scope)?;
         let _gate = environment.gate.lock().await;
         self.abort_for_down(&environment, &actor.name).await?;
-        let (desired, current) = match self.idle(&environment) {
+        let (desired, current) = match Self::idle(&environment) {
             Ok(idle) => idle,
             Err(error) if error.code == ErrorCode::NotFound => {
                 let release = ReleaseNumber::default();
@@ -183,11 +183,7 @@ impl Control {
             let Some(key) = key else {
                 return verb(control, id).await;
             };
-            match control
-                .store
-                .claim(&key, &request, id, control.now())
-                .await?
-            {
+            match control.store.claim(&key, &request, id, now()).await? {
                 Known::Before {
                     answer: Some(operation),
                     ..
@@ -205,7 +201,7 @@ impl Control {
     }
 
     /// What runs, where no rollout does.
-    fn idle(&self, environment: &Environment) -> Result<(Desired, Arc<Bundle>), ApiError> {
+    fn idle(environment: &Environment) -> Result<(Desired, Arc<Bundle>), ApiError> {
         let inner = environment.inner();
         if let Some(running) = &inner.running {
             let summary = running.summary.borrow();
@@ -260,7 +256,7 @@ impl Control {
         by: &str,
         words: &str,
     ) -> Result<Operation, ApiError> {
-        let now = self.now();
+        let now = now();
         let operation = Operation {
             id,
             scope: environment.scope.clone(),

@@ -23,7 +23,7 @@ impl Control {
     ) -> Result<Operation, ApiError> {
         let environment = self.environment(scope)?;
         let _gate = environment.gate.lock().await;
-        let desired = match self.idle(&environment) {
+        let desired = match Self::idle(&environment) {
             Ok((desired, _)) => desired,
             Err(error) if error.code == ErrorCode::NotFound => Desired::default(),
             Err(error) => return Err(error),
