@@ -53,6 +53,7 @@ pub(super) enum Fate {
     NeverHealthy,
     Fails,
     Crashes,
+    Completes,
 }
 
 pub(super) struct Toy {
@@ -62,6 +63,10 @@ pub(super) struct Toy {
     pub fates: BTreeMap<InstanceId, Fate>,
     /// The proxy does not answer, and does not do what it is asked.
     pub proxy_down: bool,
+    pub hook_fails: bool,
+    /// Requests that never end, at each instance.
+    pub in_flight: u64,
+    pub routes_asked: u32,
     pub decisions: Vec<Decision>,
     pub serving_min: usize,
     pub alive_max: usize,
@@ -96,6 +101,9 @@ impl Toy {
             now,
             fates: BTreeMap::new(),
             proxy_down: false,
+            hook_fails: false,
+            in_flight: 0,
+            routes_asked: 0,
             decisions: vec![],
             serving_min: usize::MAX,
             alive_max: 0,
@@ -166,6 +174,9 @@ impl Toy {
             let next = match (view.phase, fate) {
                 (InstancePhase::Starting, Fate::Good) if age >= 300 => InstancePhase::Healthy,
                 (InstancePhase::Starting, Fate::Fails) if age >= 300 => InstancePhase::Failed,
+                (InstancePhase::Starting, Fate::Completes) if age >= 300 => {
+                    InstancePhase::Completed
+                }
                 (InstancePhase::Starting, Fate::Crashes) if age >= 300 => {
                     view.restarts += 1;
                     InstancePhase::Restarting
@@ -173,8 +184,20 @@ impl Toy {
                 (InstancePhase::Stopping, _) if age >= 200 => InstancePhase::Stopped,
                 _ => continue,
             };
+            if next == InstancePhase::Failed {
+                view.detail = Some("exit code 3".to_owned());
+            }
             view.phase = next;
             view.since = now;
+        }
+    }
+
+    fn hook(&self) -> HookView {
+        let reason = "exit code 1".to_owned();
+        if self.hook_fails {
+            HookView::Failed { reason }
+        } else {
+            HookView::Passed
         }
     }
 
@@ -195,12 +218,13 @@ impl Toy {
                 assert!(view.ended(), "{instance} runs");
             }
             Action::Route { service, weights } => self.route(&service, weights),
-            Action::RunHookBefore => self.world.hook_before = HookView::Passed,
-            Action::RunHookAfter => self.world.hook_after = HookView::Passed,
+            Action::RunHookBefore => self.world.hook_before = self.hook(),
+            Action::RunHookAfter => self.world.hook_after = self.hook(),
         }
     }
 
     fn route(&mut self, service: &ServiceName, weights: BTreeMap<InstanceId, u32>) {
+        self.routes_asked += 1;
         if self.proxy_down {
             return;
         }
@@ -212,12 +236,18 @@ impl Toy {
             self.shares.push(share);
         }
         let traffic = self.world.traffic.as_mut().unwrap();
-        traffic.retain(|id, _| id.service != *service);
+        for (id, view) in traffic.iter_mut() {
+            if id.service == *service {
+                view.weight = None;
+            }
+        }
         for (id, weight) in weights {
             if weight > 0 {
                 self.routed.insert(id.clone());
             }
-            traffic.insert(id, endpoint(weight));
+            let in_flight = self.in_flight;
+            let weight = Some(weight);
+            traffic.insert(id, EndpointView { weight, in_flight });
         }
     }
 
@@ -228,6 +258,50 @@ impl Toy {
         });
         self.serving_min = self.serving_min.min(serving.count());
         self.alive_max = self.alive_max.max(self.alive().len());
+    }
+
+    pub(super) fn run_until(&mut self, phase: &str) {
+        self.run_while(|toy| toy.rollout.phase().name() != phase);
+    }
+
+    pub(super) fn run_until_percent(&mut self, percent: u8) {
+        self.run_while(|toy| toy.rollout.summary().services[0].percent != Some(percent));
+    }
+
+    fn run_while(&mut self, condition: impl Fn(&Self) -> bool) {
+        for _ in 0..3000 {
+            if !condition(self) {
+                return;
+            }
+            self.tick();
+        }
+        panic!("not reached: {:?}", self.rollout.summary());
+    }
+
+    fn become_phase(&mut self, id: &str, phase: InstancePhase) {
+        let view = self.world.instances.get_mut(&id.parse().unwrap()).unwrap();
+        view.phase = phase;
+        view.since = self.now;
+    }
+
+    pub(super) fn fall_ill(&mut self, id: &str) {
+        self.become_phase(id, InstancePhase::Unhealthy);
+    }
+
+    pub(super) fn recover(&mut self, id: &str) {
+        self.become_phase(id, InstancePhase::Healthy);
+    }
+
+    /// When a decision was taken, in the order of all.
+    pub(super) fn position(&self, decision: &Decision) -> usize {
+        let mut decisions = self.decisions.iter();
+        decisions.position(|other| other == decision).unwrap()
+    }
+
+    pub(super) fn weights_of_release(&self, release: u32) -> Vec<u32> {
+        let traffic = self.world.traffic.as_ref().unwrap();
+        let of_release = traffic.iter().filter(|(id, _)| id.release.0 == release);
+        of_release.filter_map(|(_, view)| view.weight).collect()
     }
 
     pub(super) fn alive(&self) -> Vec<String> {
