@@ -8,8 +8,9 @@ use crate::faults::{FaultSwitch, StartFault};
 use crate::settings::Settings;
 use anyhow::Context;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Serves until SIGTERM or SIGINT, then winds down. `stopping` is cancelled at the signal, for
@@ -20,10 +21,21 @@ pub(crate) async fn serve(
     router: axum::Router,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
-    let listener = bind(settings).await?;
+    // Before anybody can know that we listen: from then on a signal may come.
+    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    let [terminate, interrupt] = signals;
+    let stop = Stop {
+        terminate: terminate?,
+        interrupt: interrupt?,
+        faults,
+        lame_duck: settings.lame_duck,
+    };
     let closing = CancellationToken::new();
-    let wind_down = wait_for_stop(settings.clone(), faults, stopping, closing.clone());
-    let wind_down = tokio::spawn(wind_down);
+    let wind_down = tokio::spawn(stop.run(stopping.clone(), closing.clone()));
+    let Some(listener) = stopping.run_until_cancelled(bind(settings)).await else {
+        return Ok(());
+    };
+    let listener = listener?;
     let serving = axum::serve(listener, router).with_graceful_shutdown({
         let closing = closing.clone();
         async move { closing.cancelled().await }
@@ -72,28 +84,30 @@ async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// Returns after a stop signal and the lame-duck time, with both tokens cancelled.
-async fn wait_for_stop(
-    settings: Settings,
+/// How the end comes about.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
     faults: Arc<FaultSwitch>,
-    stopping: CancellationToken,
-    closing: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    lame_duck: Duration,
+}
+
+impl Stop {
+    /// Waits for a stop signal: `stopping` is cancelled at once, `closing` after the lame-duck time.
+    async fn run(mut self, stopping: CancellationToken, closing: CancellationToken) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            if !self.faults.get().refuse_stop {
+                break;
+            }
+            tracing::warn!("not stopping, as the fault asks");
         }
-        if !faults.get().refuse_stop {
-            break;
-        }
-        tracing::warn!("not stopping, as the fault asks");
+        tracing::info!("stopping");
+        stopping.cancel();
+        tokio::time::sleep(self.lame_duck).await;
+        closing.cancel();
     }
-    tracing::info!("stopping");
-    stopping.cancel();
-    tokio::time::sleep(settings.lame_duck).await;
-    closing.cancel();
-    Ok(())
 }

@@ -16,7 +16,7 @@ pub(crate) use jobs::{Claim, Filter, NewJob};
 use postgres::Postgres;
 use sqlite::Sqlite;
 use std::path::PathBuf;
-use value::{Row, Statement, statement};
+use value::{Row, Statement};
 
 /// Both engines take it: SQLite reads `BYTEA` and `DOUBLE PRECISION` as mere hints.
 const SCHEMA: &str = "
@@ -132,7 +132,8 @@ impl Store {
 
     /// Whether it answers.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        self.run(vec![statement!("SELECT 1")]).await.map(drop)
+        // A table of ours: a database without them answers as well, but is of no use.
+        self.user_count().await.map(drop)
     }
 
     async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Row>, StoreError> {

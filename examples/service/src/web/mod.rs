@@ -83,8 +83,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn page() -> Html<&'static str> {
-    Html(include_str!("page.html"))
+/// A form to try it with: one static file, with the profile's names in it.
+async fn page(State(app): Shared) -> Html<String> {
+    let profile = app.settings.profile;
+    let page = include_str!("page.html")
+        .replace("{{title}}", profile.title)
+        .replace("{{jobs}}", profile.endpoints.jobs)
+        .replace("{{progress}}", profile.endpoints.progress)
+        .replace("{{status}}", profile.endpoints.status);
+    Html(page)
 }
 
 async fn nothing_here() -> ApiError {
