@@ -14,6 +14,7 @@ pub enum Severity {
 }
 
 /// A place in a file the user wrote. Lines and columns count from 1; columns count characters.
+/// Line 0 is the file (or the option) as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// As the user would type it.
@@ -24,6 +25,9 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return f.write_str(&self.file);
+        }
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }

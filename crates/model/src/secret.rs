@@ -22,6 +22,10 @@ impl<T> Secret<T> {
         &self.0
     }
 
+    pub fn expose_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+
     pub fn into_inner(self) -> T {
         self.0
     }

@@ -10,6 +10,7 @@ use mainstay_model::{Bytes, InstanceId, Scope};
 use mainstay_runtime::logs::LogQuery;
 use mainstay_runtime::status::{InstanceStatus, Phase};
 use mainstay_stack::Stack;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Log lines that are shown as evidence.
@@ -101,9 +102,9 @@ impl Control {
         while let Some(line) = log.recv().await {
             lines.push(line.line);
         }
-        let secrets: Vec<String> = self
+        let secrets = self
             .bundle(environment, id.release)
-            .map(|bundle| secrets(&bundle.stack))
+            .map(|bundle| bundle.stack.secret_values())
             .unwrap_or_default();
         lines
             .into_iter()
@@ -112,20 +113,10 @@ impl Control {
     }
 }
 
-fn secrets(stack: &Stack) -> Vec<String> {
-    stack
-        .services
-        .values()
-        .flat_map(|service| service.environment.values())
-        .filter(|value| value.secret && value.text.expose().len() >= 4)
-        .map(|value| value.text.expose().clone())
-        .collect()
-}
-
-fn scrub(line: String, secrets: &[String]) -> String {
-    secrets
-        .iter()
-        .fold(line, |line, secret| line.replace(secret.as_str(), "••••••"))
+fn scrub(line: String, secrets: &BTreeSet<String>) -> String {
+    secrets.iter().fold(line, |line, secret| {
+        line.replace(secret.as_str(), mainstay_stack::HIDDEN)
+    })
 }
 
 /// What is wrong with one instance.
@@ -304,7 +295,10 @@ mod tests {
 
     #[test]
     fn secret_values_are_taken_out_of_evidence() {
-        let line = scrub("password=hunter22 ok".to_owned(), &["hunter22".to_owned()]);
+        let line = scrub(
+            "password=hunter22 ok".to_owned(),
+            &BTreeSet::from(["hunter22".to_owned()]),
+        );
         assert_eq!(line, "password=•••••• ok");
     }
 }

@@ -48,8 +48,9 @@ impl Control {
             .iter()
             .map(|environment| EnvironmentSummary {
                 scope: environment.scope.clone(),
-                release: environment.inner().kept.desired.release,
                 state: self.state(environment),
+                // Last: the guard lives to the end of the expression, and `state` locks too.
+                release: environment.inner().kept.desired.release,
             })
             .collect()
     }
