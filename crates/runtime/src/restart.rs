@@ -62,7 +62,7 @@ mod tests {
             condition,
             delay: Duration::from_secs(1),
             max_attempts,
-            window: Duration::from_secs(600),
+            window: Duration::from_mins(10),
         }
     }
 

@@ -81,7 +81,7 @@ mod tests {
         let mut lines = Vec::new();
         for piece in input.chunks(size) {
             splitter.feed(piece, |line| {
-                lines.push((line.bytes.to_vec(), line.partial))
+                lines.push((line.bytes.to_vec(), line.partial));
             });
         }
         splitter.finish(|line| lines.push((line.bytes.to_vec(), line.partial)));

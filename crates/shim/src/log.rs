@@ -1,7 +1,7 @@
 //! The log of an instance: `log/current.log` and the files rotated out of it.
 //!
 //! One JSON object a line; see `docs/formats/instance-directory.md`. A line is written whole or
-//! not at all. Where it cannot be written (a full disk) it is dropped and counted, the file is cut
+//! not at all, and a whole line is never taken back. Where it cannot be written (a full disk) it is dropped and counted, the file is cut
 //! back to its last whole line, and the count is written once there is room again: the instance
 //! never waits for its log.
 
@@ -50,7 +50,6 @@ pub(crate) struct Log {
     /// When the first line of the current file was written.
     born: Timestamp,
     batch: Vec<u8>,
-    batch_lines: u64,
     /// Lines that could not be written, and why the last one could not.
     dropped: u64,
     last_error: String,
@@ -67,7 +66,6 @@ impl Log {
             size: 0,
             born: clock::now(),
             batch: Vec::new(),
-            batch_lines: 0,
             dropped: 0,
             last_error: String::new(),
             retry_at: None,
@@ -92,7 +90,6 @@ impl Log {
             self.born = time;
         }
         self.batch.extend_from_slice(&line);
-        self.batch_lines += 1;
         if self.batch.len() >= BATCH {
             self.flush();
         }
@@ -103,26 +100,19 @@ impl Log {
         if self.batch.is_empty() {
             return;
         }
-        let lines = std::mem::take(&mut self.batch_lines);
-        let batch = std::mem::take(&mut self.batch);
-        match self.write_with_notice(&batch) {
-            Ok(()) => self.retry_at = None,
-            Err(error) => self.fail(&error, lines),
-        }
+        let mut batch = std::mem::take(&mut self.batch);
+        self.write_with_notice(&batch);
         // Keeps the allocation where it is of ordinary size.
         if batch.capacity() <= 2 * BATCH {
+            batch.clear();
             self.batch = batch;
-            self.batch.clear();
         }
     }
 
     /// Reports dropped lines where there is room again, and removes files that have become too old.
     pub(crate) fn tick(&mut self, now: Duration) {
         if self.retry_at.is_some_and(|at| at <= now) {
-            match self.write_with_notice(&[]) {
-                Ok(()) => self.retry_at = None,
-                Err(error) => self.fail(&error, 0),
-            }
+            self.write_with_notice(&[]);
         }
         self.remove_surplus(clock::now());
     }
@@ -137,37 +127,55 @@ impl Log {
         self.retry_at = Some(clock::monotonic() + RETRY);
     }
 
-    fn write_with_notice(&mut self, batch: &[u8]) -> io::Result<()> {
+    fn write_with_notice(&mut self, batch: &[u8]) {
+        let mut written = Ok(());
         if self.dropped > 0 {
             let text = format!("{} lines were dropped: {}", self.dropped, self.last_error);
             let notice = format_line(clock::now(), Stream::Mainstay, text.as_bytes(), false);
-            self.write(&notice)?;
-            self.dropped = 0;
+            written = self.write(&notice).map_err(|(error, _)| (error, batch));
         }
-        self.write(batch)
+        if written.is_ok() {
+            self.dropped = 0;
+            written = self.write(batch);
+        }
+        match written {
+            Ok(()) => self.retry_at = None,
+            Err((error, unwritten)) => self.fail(&error, lines_in(unwritten)),
+        }
     }
 
-    /// All of `bytes` or none of it.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes all of `bytes`, or as many whole lines as there is room for; what was not written.
+    fn write<'a>(&mut self, bytes: &'a [u8]) -> Result<(), (io::Error, &'a [u8])> {
         if self.file.is_none() {
-            self.reopen()?;
+            self.reopen().map_err(|error| (error, bytes))?;
         }
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        match file.write_all(bytes) {
-            Ok(()) => {
-                self.size += bytes.len() as u64;
-                Ok(())
-            }
-            Err(error) => {
-                // A torn line at the end is cut off. Where even that fails, a new start is safer.
-                if file.set_len(self.size).is_err() {
-                    self.file = None;
+        let mut written = 0;
+        let error = loop {
+            match file.write(&bytes[written..]) {
+                Ok(count) if written + count == bytes.len() => {
+                    self.size += bytes.len() as u64;
+                    return Ok(());
                 }
-                Err(error)
+                Ok(0) => break io::ErrorKind::WriteZero.into(),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break error,
             }
+        };
+        // A torn line at the end is cut off; a whole line is not, because it may have been read.
+        let whole = bytes[..written]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        self.size += whole as u64;
+        if file.set_len(self.size).is_err() {
+            // Opening it again mends the end.
+            self.file = None;
         }
+        Err((error, &bytes[whole..]))
     }
 
     fn reopen(&mut self) -> io::Result<()> {
@@ -237,6 +245,10 @@ impl Log {
         files.sort_unstable();
         files
     }
+}
+
+fn lines_in(bytes: &[u8]) -> u64 {
+    (bytes.split(|byte| *byte == b'\n').count() - 1) as u64
 }
 
 fn format_line(time: Timestamp, stream: Stream, bytes: &[u8], partial: bool) -> Vec<u8> {

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// The shim writes no longer line; what is longer is passed over.
-const MAX_LINE: usize = 1 << 20;
+/// The shim writes no longer line; what is longer is none of ours, and is passed over in pieces.
+const MAX_LINE: u64 = 1 << 20;
 
 /// Read backwards at a time when looking for the last lines.
 const BLOCK: usize = 64 << 10;
@@ -18,8 +18,6 @@ pub(crate) struct Reader {
     file: Option<BufReader<File>>,
     /// Of the open file.
     inode: u64,
-    /// A line whose end is not written yet.
-    begun: Vec<u8>,
     /// The highest number of a rotated file that was read.
     last_number: u64,
 }
@@ -31,7 +29,6 @@ impl Reader {
             directory,
             file: None,
             inode: 0,
-            begun: Vec::new(),
             last_number: 0,
         };
         match tail {
@@ -67,27 +64,21 @@ impl Reader {
         !self.directory.exists()
     }
 
+    /// The next whole line. One that is not whole yet is left in the file: where the disk is full
+    /// the shim cuts it off again, and writes another in its place.
     fn read_line(&mut self) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = &mut self.file else {
             self.advance()?;
             return Ok(None);
         };
-        loop {
-            let room = (MAX_LINE + 1).saturating_sub(self.begun.len()) as u64;
-            let count =
-                io::Read::take(&mut *file, room.max(1)).read_until(b'\n', &mut self.begun)?;
-            if self.begun.last() == Some(&b'\n') {
-                let line = std::mem::take(&mut self.begun);
-                return Ok(Some(line));
-            }
-            if count == 0 {
-                return Ok(None);
-            }
-            if self.begun.len() > MAX_LINE {
-                // Not ours; go on behind it.
-                self.begun.clear();
-            }
+        let mut line = Vec::new();
+        io::Read::take(&mut *file, MAX_LINE).read_until(b'\n', &mut line)?;
+        if line.last() == Some(&b'\n') || line.len() as u64 == MAX_LINE {
+            return Ok(Some(line));
         }
+        // Also discards what was read ahead.
+        file.seek(SeekFrom::Current(-(line.len() as i64)))?;
+        Ok(None)
     }
 
     /// True where the open file is no longer the current one.
@@ -136,7 +127,6 @@ impl Reader {
     }
 
     fn open_at(&mut self, path: &Path, offset: u64) -> io::Result<()> {
-        self.begun.clear();
         match File::open(path) {
             Ok(mut file) => {
                 file.seek(SeekFrom::Start(offset))?;
@@ -317,6 +307,21 @@ mod tests {
         write(&path("00000006.log"), 2000..2001);
         write(&path("current.log"), 2001..2002);
         assert_eq!(read(&mut reader), [2000, 2001]);
+    }
+
+    #[test]
+    fn a_line_that_is_cut_off_again_is_not_mixed_with_the_next() {
+        let log = tempfile::tempdir().unwrap();
+        let path = log.path().join("current.log");
+        write(&path, 0..3);
+        let whole = path.metadata().unwrap().len();
+        let mut reader = Reader::open(log.path().to_owned(), None).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"time\":\"2026-01-0").unwrap();
+        assert_eq!(read(&mut reader), [0, 1, 2]);
+        file.set_len(whole).unwrap();
+        write(&path, 3..6);
+        assert_eq!(read(&mut reader), [3, 4, 5]);
     }
 
     #[test]

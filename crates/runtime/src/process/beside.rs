@@ -74,9 +74,11 @@ impl ProcessTarget {
         let instances = lock(&self.instances);
         let measured = instances.iter().filter_map(|((scope, id), entry)| {
             let shim = entry.shim()?;
-            // A shim that has gone has nothing below it; its pid may be somebody else's.
+            // Of a shim that has gone the pid may be somebody else's.
             let alive = table.by_pid.get(&shim.pid)?.process == shim;
-            alive.then(|| (scope.clone(), id.clone(), measure(&table, shim.pid)))
+            let used = alive.then(|| measure(&table, shim.pid));
+            let used = used.filter(|used| used.processes > 0)?;
+            Some((scope.clone(), id.clone(), used))
         });
         measured.collect()
     }

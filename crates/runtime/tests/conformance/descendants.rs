@@ -41,7 +41,7 @@ const FUGITIVES: &str = r#"
     echo $$ >> FILE
 "#;
 
-async fn fugitives(place: &Place, then: &str) -> (String, std::path::PathBuf) {
+fn fugitives(place: &Place, then: &str) -> (String, std::path::PathBuf) {
     let file = place.path().join("pids");
     let script = FUGITIVES.replace("FILE", file.to_str().unwrap()) + then;
     (script, file)
@@ -60,7 +60,7 @@ async fn five(file: &std::path::Path) -> Vec<i32> {
 
 async fn nobody_escapes(place: &Place) {
     let target = place.open();
-    let (script, file) = fugitives(place, "while :; do sleep 0.05; done").await;
+    let (script, file) = fugitives(place, "while :; do sleep 0.05; done");
     up(&target, shell(1, &script)).await;
     let pids = five(&file).await;
     assert!(pids.iter().all(|pid| is_alive(*pid)), "{pids:?}");
@@ -78,7 +78,7 @@ async fn nobody_escapes(place: &Place) {
 
 async fn main_ends(place: &Place) {
     let target = place.open();
-    let (script, file) = fugitives(place, "").await;
+    let (script, file) = fugitives(place, "");
     let wait = format!(
         "while test $(wc -l < {}) -lt 5; do sleep 0.01; done; exit 6",
         file.display()

@@ -9,6 +9,7 @@
 //! the test.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+#![allow(clippy::print_stdout, reason = "a test may say what it skips")]
 
 mod adoption;
 mod beside;

@@ -26,7 +26,7 @@ fn socket(place: &Place) -> PathBuf {
     files.next().unwrap().unwrap().path()
 }
 
-fn connect(place: &Place) -> BufReader<UnixStream> {
+pub(crate) fn connect(place: &Place) -> BufReader<UnixStream> {
     let stream = UnixStream::connect(socket(place)).unwrap();
     let timeout = Some(Duration::from_secs(20));
     stream.set_read_timeout(timeout).unwrap();
@@ -41,7 +41,7 @@ fn ask(stream: &mut BufReader<UnixStream>, line: &[u8]) -> Response {
     serde_json::from_str(&answer).unwrap()
 }
 
-fn request(stream: &mut BufReader<UnixStream>, request: &Request) -> Response {
+pub(crate) fn request(stream: &mut BufReader<UnixStream>, request: &Request) -> Response {
     ask(stream, &serde_json::to_vec(request).unwrap())
 }
 
@@ -171,9 +171,9 @@ async fn daemon(place: &Place) {
     }
     assert_eq!(link(instance.pid, "fd/0"), PathBuf::from("/dev/null"));
     assert_eq!(link(record.shim.pid, "cwd"), PathBuf::from("/"));
-    // The instance holds its three descriptors and no other.
-    let open = std::fs::read_dir(format!("/proc/{}/fd", instance.pid)).unwrap();
-    assert_eq!(open.count(), 3);
+    // The instance holds its three descriptors and no other, once it is loaded.
+    let open = || std::fs::read_dir(format!("/proc/{}/fd", instance.pid)).unwrap();
+    until("three descriptors", || open().count() == 3).await;
     let threads = std::fs::read_dir(format!("/proc/{}/task", record.shim.pid)).unwrap();
     assert_eq!(threads.count(), 1);
     let mode = |path: PathBuf| path.metadata().unwrap().permissions().mode() & 0o777;

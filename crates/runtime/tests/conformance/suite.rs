@@ -4,7 +4,7 @@ use crate::fixture::{
     Engine, check, down, ended, healthy, id, restart, scope, seen, status, stopped, trial, up,
 };
 use libtest_mimic::Trial;
-use mainstay_runtime::spec::{Probe, RestartCondition};
+use mainstay_runtime::spec::{HealthCheck, Probe, RestartCondition};
 use mainstay_runtime::status::Phase;
 use mainstay_runtime::target::Target;
 use mainstay_wire::shim::Exit;
@@ -193,16 +193,16 @@ async fn removed<E: Engine>(engine: &E) {
     assert_eq!(engine.open().observe(), []);
 }
 
-fn http() -> Option<mainstay_runtime::spec::HealthCheck> {
-    Some(check(Probe::Http {
+fn http() -> HealthCheck {
+    check(Probe::Http {
         path: "/health".into(),
-    }))
+    })
 }
 
 async fn health_passes<E: Engine>(engine: &E) {
     let target = engine.open();
     let mut spec = engine.server(1, 0, "200");
-    spec.health = http();
+    spec.health = Some(http());
     let status = up(&target, spec).await;
     let address = status.address.unwrap();
     tokio::net::TcpStream::connect(address).await.unwrap();
@@ -212,7 +212,7 @@ async fn health_passes<E: Engine>(engine: &E) {
 async fn health_fails<E: Engine>(engine: &E) {
     let target = engine.open();
     let mut spec = engine.server(1, 0, "503");
-    spec.health = http();
+    spec.health = Some(http());
     target.start(spec).await.unwrap();
     let status = seen(&target, 1, |status| status.phase == Phase::Unhealthy).await;
     assert_eq!(status.last_probe.as_deref(), Some("GET /health: 503"));
@@ -223,7 +223,7 @@ async fn health_fails<E: Engine>(engine: &E) {
 async fn health_times_out<E: Engine>(engine: &E) {
     let target = engine.open();
     let mut spec = engine.server(1, 0, "hang");
-    spec.health = http();
+    spec.health = Some(http());
     target.start(spec).await.unwrap();
     let no_answer = "GET /health: no answer within 300ms";
     seen(&target, 1, |status| {
@@ -236,7 +236,7 @@ async fn health_times_out<E: Engine>(engine: &E) {
 async fn late<E: Engine>(engine: &E) {
     let target = engine.open();
     let mut spec = engine.server(1, 700, "200");
-    spec.health = http();
+    spec.health = Some(http());
     target.start(spec).await.unwrap();
     let status = seen(&target, 1, |status| status.last_probe.is_some()).await;
     let refused = status.last_probe.unwrap();
