@@ -3,10 +3,11 @@
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Progress;
+use crate::standin::stack::Stack;
 use mainstay_model::Bytes;
-use mainstay_stack::Stack;
 use ring::digest::{Context, SHA256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -88,12 +89,11 @@ fn hash(file: &Path) -> io::Result<String> {
         }
         context.update(&block[..count]);
     }
-    Ok(context
-        .finish()
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    let mut hex = String::new();
+    for byte in context.finish().as_ref() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    Ok(hex)
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 use crate::client::{Address, CallError, Client};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Progress;
-use mainstay_server::api::types::ShutdownRequest;
+use mainstay_server::api::types::{
+    EnvironmentState, EnvironmentSummary, ServerStatus, ShutdownRequest,
+};
 use mainstay_server::paths::DataDirectory;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -24,32 +26,27 @@ const POLL: Duration = Duration::from_millis(5);
 const LAST_LINES: usize = 10;
 
 /// Makes sure a server answers. `true`: it was started now.
-pub async fn ensure(client: &Client, directory: &Path, progress: &Progress) -> Outcome<bool> {
+pub async fn ensure(client: &Client, progress: &Progress) -> Outcome<bool> {
     match client.get::<serde_json::Value>("/health").await {
         Ok(_) => return Ok(false),
         Err(CallError::Refused(_)) => {}
         Err(error) => return Err(client.explain(error)),
     }
-    if !matches!(client.address, Address::Data { .. }) {
+    let Address::Data { data, .. } = &client.address else {
         return Err(client.address.nobody());
-    }
+    };
     progress.now("starting the server");
-    start(client, directory).await.map(|()| true)
+    start(client, data).await.map(|()| true)
 }
 
-async fn start(client: &Client, directory: &Path) -> Outcome {
-    let data = DataDirectory::of_stack(directory);
-    let data = data.and_then(|data| data.create().map(|()| data));
-    let data = data.map_err(|error| {
-        Failure::environment(format!(
-            "cannot make the data directory in `{}`",
-            directory.display()
-        ))
-        .because(&error)
+async fn start(client: &Client, data: &DataDirectory) -> Outcome {
+    data.create().map_err(|error| {
+        let root = data.root().display();
+        Failure::environment(format!("cannot make the data directory `{root}`")).because(&error)
     })?;
     let log = data.server_log();
     let before = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
-    let mut child = spawn(&data, &log)
+    let mut child = spawn(data, &log)
         .map_err(|error| Failure::environment("cannot start the server").because(&error))?;
     let deadline = Instant::now() + START_DEADLINE;
     loop {
@@ -86,7 +83,7 @@ fn spawn(data: &DataDirectory, log: &Path) -> io::Result<Child> {
         .open(log)?;
     Command::new(std::env::current_exe()?)
         .arg("serve")
-        .arg("--own-session")
+        .arg("--background")
         .arg("--directory")
         .arg(data.root())
         .stdin(Stdio::null())
@@ -115,6 +112,17 @@ fn last_lines(log: &Path, from: u64) -> io::Result<Vec<String>> {
     file.take(1 << 20).read_to_string(&mut text)?;
     let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     Ok(lines[lines.len().saturating_sub(LAST_LINES)..].to_vec())
+}
+
+/// Ends a server that some `up` left in the background and that has nothing to run any more.
+/// `true`: it has ended. One that was installed as a service or runs in a terminal stays.
+pub async fn stop_if_idle(client: &Client, progress: &Progress) -> Outcome<bool> {
+    let status: ServerStatus = client.ask("/status").await?;
+    let idle = |one: &EnvironmentSummary| one.state == EnvironmentState::Down;
+    if !status.background || !status.environments.iter().all(idle) {
+        return Ok(false);
+    }
+    stop(client, progress).await.map(|()| true)
 }
 
 /// Ends the server and its proxy, and waits until nobody listens any more.

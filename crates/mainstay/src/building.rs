@@ -6,8 +6,8 @@
 use crate::failure::{Failure, Outcome};
 use crate::progress::Progress;
 use crate::render::quantity::elapsed;
+use crate::standin::stack::Stack;
 use mainstay_model::ServiceName;
-use mainstay_stack::Stack;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Of one step. Long, because a first build of everything is.
-const DEADLINE: Duration = Duration::from_secs(2 * 3600);
+const DEADLINE: Duration = Duration::from_hours(2);
 /// Lines kept for the case of failure.
 const MOST_LINES: usize = 5000;
 
@@ -97,7 +97,9 @@ async fn step(
         return Ok(());
     }
     if progress.is_live() {
-        kept.iter().for_each(|line| progress.line(line));
+        for line in &kept {
+            progress.line(line);
+        }
     }
     Err(Failure::environment(format!(
         "the build of {service} failed ({status}): `{said}`"

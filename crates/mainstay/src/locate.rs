@@ -7,9 +7,11 @@
 use crate::arguments::Global;
 use crate::client::{Address, Client};
 use crate::failure::{Failure, Outcome};
-use crate::project;
+use crate::project::{self, Identity};
 use mainstay_model::{Scope, Secret};
 use mainstay_server::api::types::EnvironmentSummary;
+use std::cell::OnceCell;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// What a command works on.
@@ -18,11 +20,21 @@ pub struct Place {
     pub global: Global,
     /// The stack's directory, as the user would type it.
     pub directory: PathBuf,
+    /// Compose files by name, relative to the directory; empty: the default ones.
+    pub files: Vec<PathBuf>,
+    /// What the files say of it, read once.
+    identity: OnceCell<Outcome<Identity>>,
 }
 
 impl Place {
+    fn identity(&self) -> Outcome<Identity> {
+        self.identity
+            .get_or_init(|| project::identity(self))
+            .clone()
+    }
+
     /// `path` is the command's own directory argument; it stands before `-C`.
-    pub fn new(global: &Global, path: Option<&Path>) -> Outcome<Self> {
+    pub fn new(global: &Global, path: Option<&Path>, files: Vec<PathBuf>) -> Outcome<Self> {
         let directory = path
             .or(global.directory.as_deref())
             .unwrap_or(Path::new("."))
@@ -36,6 +48,8 @@ impl Place {
         Ok(Self {
             global: global.clone(),
             directory,
+            files,
+            identity: OnceCell::new(),
         })
     }
 
@@ -46,10 +60,7 @@ impl Place {
             .filter(|token| !token.is_empty());
         let address = match &self.global.server {
             Some(text) => Address::parse(text, token.map(Secret::new))?,
-            None => match project::identity(self)
-                .ok()
-                .and_then(|identity| identity.server)
-            {
+            None => match self.identity().ok().and_then(|identity| identity.server) {
                 Some(text) => Address::parse(&text, token.map(Secret::new))?,
                 None => Address::of_stack(&self.directory)?,
             },
@@ -65,7 +76,7 @@ impl Place {
                 environment: environment.clone(),
             });
         }
-        match project::identity(self) {
+        match self.identity() {
             Ok(identity) => Ok(Scope {
                 stack: self.global.stack.clone().unwrap_or(identity.scope.stack),
                 environment: identity.scope.environment,
@@ -77,20 +88,49 @@ impl Place {
         }
     }
 
+    /// A command about this place, to be copied: `mainstay -C examples/x status`.
+    pub fn command(&self, verb: &str) -> String {
+        format!("{}{} {verb}", program(), self.options())
+    }
+
     /// How to say this place again in a command: ` -C examples/x --env staging`, or nothing.
-    pub fn options(&self) -> String {
+    fn options(&self) -> String {
         let mut text = String::new();
+        for file in &self.files {
+            let _ = write!(text, " -f {}", file.display());
+        }
         if self.directory != Path::new(".") {
-            text.push_str(&format!(" -C {}", self.directory.display()));
+            let _ = write!(text, " -C {}", self.directory.display());
         }
         if let Some(environment) = &self.global.env {
-            text.push_str(&format!(" --env {environment}"));
+            let _ = write!(text, " --env {environment}");
         }
         text
     }
 }
 
-/// `mainstay VERB` for `scope`: the path under `/api/v1`.
+/// How this program is called from here: by its name where the shell finds it, else by its path.
+pub fn program() -> String {
+    let name = "mainstay";
+    let Ok(own) = std::env::current_exe() else {
+        return name.to_owned();
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+        .and_then(|file| file.canonicalize().ok());
+    if found.as_ref() == Some(&own) || found.is_some() && found == own.canonicalize().ok() {
+        return name.to_owned();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    own.strip_prefix(&here)
+        .unwrap_or(&own)
+        .display()
+        .to_string()
+}
+
+/// The path of something of `scope`.
 pub fn path(scope: &Scope, rest: &str) -> String {
     format!(
         "/api/v1/environments/{}/{}{rest}",

@@ -25,14 +25,14 @@ pub enum Tone {
 }
 
 impl Look {
-    /// No colour, no limit: pipes and tests.
+    /// No colour, no limit: as a pipe gets it.
     pub const PLAIN: Self = Self {
         colour: false,
         width: None,
     };
 
     /// `text` in this tone (SGR codes of ECMA-48), or as it is without colour.
-    pub fn paint(&self, tone: Tone, text: impl Display) -> String {
+    pub fn paint(self, tone: Tone, text: impl Display) -> String {
         if !self.colour {
             return text.to_string();
         }
@@ -48,7 +48,7 @@ impl Look {
     }
 
     /// A colour of its own for the `index`th of several things that stand side by side.
-    pub fn distinguish(&self, index: usize, text: &str) -> String {
+    pub fn distinguish(self, index: usize, text: &str) -> String {
         const CODES: [&str; 6] = ["36", "33", "35", "32", "34", "31"];
         if !self.colour {
             return text.to_owned();

@@ -8,12 +8,18 @@
 //! `client` (how it is asked), `commands` (what each verb does), `render` (how answers read),
 //! `output` (the only place that prints).
 
+#![expect(
+    unreachable_pub,
+    reason = "a binary has no outside: `pub` marks what a module offers to the others"
+)]
+
 mod arguments;
 mod artifacts;
 mod background;
 mod building;
 mod client;
 mod commands;
+mod diagnose;
 mod failure;
 mod interrupt;
 mod locate;
@@ -24,6 +30,7 @@ mod progress;
 mod project;
 mod render;
 mod repository;
+mod standin;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -6,7 +6,7 @@
 use crate::client::{CallError, Client, Patience, Stream};
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupts;
-use crate::locate::path;
+use crate::locate::{Place, path};
 use crate::progress::Progress;
 use crate::render::rollout;
 use mainstay_model::Scope;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 /// How long a server may be away in the middle of something.
-const ABSENCE: Duration = Duration::from_secs(60);
+const ABSENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Between two looks at the outcome while nothing happens.
 const LOOK: Duration = Duration::from_millis(500);
@@ -79,12 +79,13 @@ async fn last_event(client: &Client) -> Outcome<u64> {
     Ok(newest.last().map_or(0, |event| event.seq))
 }
 
-/// Shows the progress of an operation until it has an outcome.
+/// Shows the progress of an operation until it has an outcome, or until an interrupt where one is
+/// watched for.
 pub async fn follow(
     client: &Client,
     begun: &Begun,
     progress: &Progress,
-    interrupts: &mut Interrupts,
+    mut interrupts: Option<&mut Interrupts>,
 ) -> Outcome<Followed> {
     let mut following = Following::new(client, begun, progress);
     let id = begun.operation.id;
@@ -110,8 +111,15 @@ pub async fn follow(
                 }
                 look_at = Instant::now() + LOOK;
             }
-            () = interrupts.next() => return Ok(Followed::Interrupted),
+            () = interrupted(&mut interrupts) => return Ok(Followed::Interrupted),
         }
+    }
+}
+
+async fn interrupted(interrupts: &mut Option<&mut Interrupts>) {
+    match interrupts {
+        Some(interrupts) => interrupts.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -147,8 +155,9 @@ impl<'a> Following<'a> {
     fn event(&mut self, event: &Event) {
         if event.seq > self.seen {
             self.seen = event.seq;
-            let text = rollout::event(event, &self.progress.look());
-            self.progress.line(&text);
+            if let Some(text) = rollout::event(event, self.progress.side()) {
+                self.progress.line(&text);
+            }
         }
     }
 
@@ -168,14 +177,9 @@ impl<'a> Following<'a> {
                 .await
             && status.operation.id == self.id
         {
-            self.progress.now(self.now(&status));
+            self.progress.now(rollout::live(&status));
         }
         Ok(None)
-    }
-
-    fn now(&self, status: &RolloutStatus) -> String {
-        let hold = status.hold.as_ref().map(|hold| format!("; waits: {hold}"));
-        format!("{}{}", rollout::line(status), hold.unwrap_or_default())
     }
 
     fn away(&mut self, error: CallError) -> Outcome {
@@ -204,7 +208,7 @@ impl<'a> Following<'a> {
 }
 
 /// `Ok` for an operation that did what was asked, otherwise the failure to end with.
-pub fn verdict(operation: &Operation, options: &str) -> Outcome {
+pub fn verdict(operation: &Operation, place: &Place) -> Outcome {
     let Some(outcome) = &operation.outcome else {
         return Ok(());
     };
@@ -218,6 +222,8 @@ pub fn verdict(operation: &Operation, options: &str) -> Outcome {
         OperationResult::Failed => format!("{what} failed: {}", outcome.reason),
     };
     Err(Failure::environment(failed).hint(format!(
-        "look for the cause: mainstay{options} doctor; see what was printed: mainstay{options} logs -n 50"
+        "look for the cause: {}; see what was printed: {}",
+        place.command("doctor"),
+        place.command("logs -n 50")
     )))
 }

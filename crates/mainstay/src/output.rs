@@ -21,6 +21,10 @@ pub struct Output {
     pub live: bool,
 }
 
+#[expect(
+    clippy::unused_self,
+    reason = "who was not given an output does not print"
+)]
 impl Output {
     /// Asks the terminal. `NO_COLOR` (no-color.org) and `TERM=dumb` turn colour off.
     pub fn new(json: bool) -> Self {
@@ -76,11 +80,11 @@ impl Output {
     }
 
     /// The document with `--json`, otherwise the text.
-    pub fn either(&self, value: &impl Serialize, text: impl FnOnce(&Look) -> String) -> Outcome {
+    pub fn either(&self, value: &impl Serialize, text: impl FnOnce(Look) -> String) -> Outcome {
         if self.json {
             self.document(value)
         } else {
-            self.data(&text(&self.look))
+            self.data(&text(self.look))
         }
     }
 
@@ -104,7 +108,7 @@ impl Output {
         let text = if self.json {
             render::failure::json(failure)
         } else {
-            render::failure::text(failure, &self.side)
+            render::failure::text(failure, self.side)
         };
         self.note(text.trim_end());
     }

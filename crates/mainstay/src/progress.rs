@@ -26,7 +26,7 @@ impl Progress {
         Self { output, spinner }
     }
 
-    pub fn look(&self) -> crate::look::Look {
+    pub fn side(&self) -> crate::look::Look {
         self.output.side
     }
 

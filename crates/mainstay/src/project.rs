@@ -6,8 +6,12 @@
 use crate::arguments::{ReleaseOptions, StackArguments};
 use crate::failure::{Failure, Outcome};
 use crate::locate::Place;
-use mainstay_model::{Problems, Scope};
-use mainstay_stack::Stack;
+use crate::standin::stack::{LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack};
+use mainstay_model::{Problem, Problems, Scope, Severity};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 /// Which environment the files mean, and where its server is.
 #[derive(Debug, Clone)]
@@ -23,16 +27,143 @@ pub struct Resolved {
     pub warnings: Problems,
 }
 
-/// Reads as little as tells whose stack this is.
-pub fn identity(_place: &Place) -> Outcome<Identity> {
-    Err(Failure::input("stack files are not supported yet"))
+/// Whose stack this is. Fails where the files have errors, without saying which.
+pub fn identity(place: &Place) -> Outcome<Identity> {
+    let resolution = resolution(
+        place,
+        &StackArguments::default(),
+        &ReleaseOptions::default(),
+    )?;
+    let server = resolution
+        .environment
+        .and_then(|environment| environment.server);
+    match resolution.stack {
+        Some(stack) => Ok(Identity {
+            scope: stack.scope(),
+            server,
+        }),
+        None => Err(Failure::input(format!(
+            "the files of the stack in `{}` have errors, so they do not tell which environment is meant",
+            place.directory.display()
+        ))
+        .hint(format!("see them: {}; or say --stack NAME --env NAME", place.command("check")))),
+    }
 }
 
 /// Resolves the stack; problems of class error end here.
 pub fn resolve(
-    _place: &Place,
-    _arguments: &StackArguments,
-    _release: &ReleaseOptions,
+    place: &Place,
+    arguments: &StackArguments,
+    release: &ReleaseOptions,
 ) -> Outcome<Resolved> {
-    Err(Failure::input("stack files are not supported yet"))
+    let resolution = resolution(place, arguments, release)?;
+    match resolution.stack {
+        Some(stack) => Ok(Resolved {
+            stack,
+            warnings: resolution.problems,
+        }),
+        None => Err(broken(resolution.problems)),
+    }
+}
+
+/// The failure that shows every problem.
+pub fn broken(problems: Problems) -> Failure {
+    let errors = problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error)
+        .count();
+    let count = crate::render::quantity::count(errors, "error");
+    Failure::input(format!("the stack cannot be used: {count}")).problems(problems)
+}
+
+/// Everything the resolver answers, places as the user would type them.
+pub fn resolution(
+    place: &Place,
+    arguments: &StackArguments,
+    release: &ReleaseOptions,
+) -> Outcome<Resolution> {
+    let directory = place.directory.canonicalize().map_err(|error| {
+        Failure::input(format!("cannot read `{}`", place.directory.display())).because(&error)
+    })?;
+    let mut sets: Vec<String> = arguments.set.iter().map(ToString::to_string).collect();
+    if let Some(strategy) = release.strategy {
+        sets.push(format!("deploy.strategy={}", strategy.as_str()));
+    }
+    let request = Request {
+        directory,
+        compose_files: place.files.clone(),
+        mainstay_file: None,
+        environment: place.global.env.as_ref().map(ToString::to_string),
+        profiles: arguments.profiles.clone(),
+        variables: variables(),
+        sets,
+    };
+    let mut resolution = crate::standin::stack::resolve(&Disk, &request);
+    if let Some(stack) = &mut resolution.stack
+        && let Some(name) = &place.global.stack
+    {
+        stack.name = name.clone();
+    }
+    resolution.problems = resolution
+        .problems
+        .into_iter()
+        .map(|problem| as_typed(problem, &place.directory))
+        .fold(Problems::default(), |mut all, problem| {
+            all.push(problem);
+            all
+        });
+    Ok(resolution)
+}
+
+/// The resolver counts files from the stack's directory, the user from here.
+fn as_typed(mut problem: Problem, directory: &Path) -> Problem {
+    if let Some(place) = &mut problem.place
+        && directory != Path::new(".")
+        && Path::new(&place.file).is_relative()
+    {
+        place.file = directory.join(&place.file).display().to_string();
+    }
+    problem
+}
+
+/// Of this process. Compose knows no variables that are not text.
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The files of this machine.
+#[derive(Debug)]
+struct Disk;
+
+impl Loader for Disk {
+    fn read(&self, path: &Path) -> Result<String, LoadError> {
+        let file = File::open(path).map_err(|error| unread(&error))?;
+        let mut bytes = Vec::new();
+        let limit = LIMIT_FILE_BYTES as u64;
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unread(&error))?;
+        if bytes.len() as u64 > limit {
+            return Err(LoadError::TooLarge);
+        }
+        String::from_utf8(bytes).map_err(|_| LoadError::NotText)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.is_file()
+    }
+}
+
+fn unread(error: &io::Error) -> LoadError {
+    match error.kind() {
+        io::ErrorKind::NotFound => LoadError::NotFound,
+        _ => LoadError::Other(error.to_string()),
+    }
+}
+
+/// Where `init` writes.
+pub fn operations_file(directory: &Path) -> PathBuf {
+    directory.join("mainstay.yaml")
 }

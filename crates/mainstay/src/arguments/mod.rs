@@ -10,14 +10,14 @@ mod stack;
 
 pub use deploying::{
     DeployArguments, ReleaseOptions, ReleasesArguments, ReleasesCommand, RollbackArguments,
-    RolloutArguments, RolloutCommand, StrategyName, UpArguments,
+    RolloutArguments, RolloutCommand, UpArguments,
 };
 pub use operating::{
-    CompletionsArguments, EventsArguments, ExecArguments, JournalArguments, JournalCommand,
-    LogsArguments, ProxyArguments, Replicas, RestartArguments, RoleName, ScaleArguments,
-    ServeArguments, TokenArguments, TokenCommand,
+    CompletionsArguments, EventsArguments, ExecArguments, JournalArguments, LogsArguments,
+    ProxyArguments, RestartArguments, RoleName, ScaleArguments, ServeArguments, TokenArguments,
+    TokenCommand,
 };
-pub use stack::{InitArguments, SetValue, StackArguments};
+pub use stack::{InitArguments, StackArguments};
 
 use clap::{Args, Parser, Subcommand};
 use mainstay_model::{EnvironmentName, StackName};
@@ -32,6 +32,10 @@ use std::path::PathBuf;
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
+    // Not global: `logs -f` and `events -f` follow.
+    /// A Compose file, before any verb; several are merged in this order
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -44,20 +48,35 @@ pub struct Global {
     #[arg(long, global = true)]
     pub json: bool,
     /// The server: a socket, a data directory, or http://HOST:PORT with a token in MAINSTAY_TOKEN
-    #[arg(long, global = true, value_name = "ADDRESS", env = "MAINSTAY_SERVER")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        env = "MAINSTAY_SERVER",
+        hide_env_values = true
+    )]
     pub server: Option<String>,
-    /// The environment: dev, staging, production … (default: the first of mainstay.yaml)
-    #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_ENV")]
+    /// The environment: dev, staging, production … (default: dev)
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "MAINSTAY_ENV",
+        hide_env_values = true
+    )]
     pub env: Option<EnvironmentName>,
     /// The stack, where no compose file is at hand to tell
-    #[arg(long, global = true, value_name = "NAME", env = "MAINSTAY_STACK")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "MAINSTAY_STACK",
+        hide_env_values = true
+    )]
     pub stack: Option<StackName>,
     /// The directory of the stack (default: this one)
     #[arg(short = 'C', long, global = true, value_name = "DIR")]
     pub directory: Option<PathBuf>,
-    /// A Compose file; several are merged in this order
-    #[arg(short, long = "file", global = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -147,5 +166,7 @@ pub struct DirectoryArgument {
     pub path: Option<PathBuf>,
 }
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use mainstay_model::ServiceName;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -150,9 +151,15 @@ pub struct ServeArguments {
     /// The directory of a stack, for its .mainstay; --directory names a data directory itself
     #[arg(value_name = "DIR")]
     pub path: Option<PathBuf>,
-    /// Leave the terminal: a session of its own
+    /// Where the API listens over TCP (default: 127.0.0.1:9900 or the next free port)
+    #[arg(long, value_name = "ADDRESS", env = "MAINSTAY_API_ADDRESS")]
+    pub api: Option<SocketAddr>,
+    /// Where the proxy listens (default: the port it had, 127.0.0.1:8080, or the next free one)
+    #[arg(long, value_name = "ADDRESS", env = "MAINSTAY_PROXY_ADDRESS")]
+    pub proxy: Option<SocketAddr>,
+    /// Leave the terminal, and end with the last environment that is taken down
     #[arg(long, hide = true)]
-    pub own_session: bool,
+    pub background: bool,
 }
 
 /// `proxy`; its data directory is `--directory`

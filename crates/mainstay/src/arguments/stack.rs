@@ -10,6 +10,9 @@ pub struct StackArguments {
     /// The directory of the stack (default: this one)
     #[arg(value_name = "DIR")]
     pub path: Option<PathBuf>,
+    /// A Compose file, relative to the directory; several are merged in this order
+    #[arg(short, long = "file", value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     /// Start the services of this profile as well; can be given several times
     #[arg(long = "profile", value_name = "NAME")]
     pub profiles: Vec<String>,
@@ -36,6 +39,12 @@ pub struct SetValue {
     pub path: Vec<String>,
     /// As typed; may be empty, may contain `=`.
     pub value: String,
+}
+
+impl std::fmt::Display for SetValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.path.join("."), self.value)
+    }
 }
 
 /// A text that is not `path=value`.
@@ -74,6 +83,7 @@ mod tests {
         let set: SetValue = "app.environment.URL=http://x/?a=b".parse().unwrap();
         assert_eq!(set.path, ["app", "environment", "URL"]);
         assert_eq!(set.value, "http://x/?a=b");
+        assert_eq!(set.to_string(), "app.environment.URL=http://x/?a=b");
         assert_eq!("a=".parse::<SetValue>().unwrap().value, "");
     }
 

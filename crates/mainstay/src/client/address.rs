@@ -18,7 +18,7 @@ pub enum Address {
     /// That of a data directory. `directory` is what the user calls it: the stack's directory.
     Data {
         directory: PathBuf,
-        socket: PathBuf,
+        data: DataDirectory,
     },
     Socket(PathBuf),
     Tcp {
@@ -40,7 +40,7 @@ impl Address {
         })?;
         Ok(Self::Data {
             directory: directory.to_owned(),
-            socket: data.api_socket(),
+            data,
         })
     }
 
@@ -61,7 +61,7 @@ impl Address {
             })?;
             return Ok(Self::Data {
                 directory: path.to_owned(),
-                socket: data.api_socket(),
+                data,
             });
         }
         if text.contains('/') {
@@ -90,9 +90,10 @@ impl Address {
     pub(super) async fn connect(&self) -> Result<Connection, CallError> {
         let connected = timeout(CONNECT_DEADLINE, async {
             match self {
-                Self::Data { socket, .. } | Self::Socket(socket) => {
-                    UnixStream::connect(socket).await.map(Connection::Unix)
-                }
+                Self::Data { data, .. } => UnixStream::connect(data.api_socket())
+                    .await
+                    .map(Connection::Unix),
+                Self::Socket(socket) => UnixStream::connect(socket).await.map(Connection::Unix),
                 Self::Tcp { host, .. } => {
                     TcpStream::connect(host.as_str()).await.map(Connection::Tcp)
                 }
@@ -131,7 +132,8 @@ impl Address {
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Data { socket, .. } | Self::Socket(socket) => write!(f, "{}", socket.display()),
+            Self::Data { data, .. } => write!(f, "{}", data.api_socket().display()),
+            Self::Socket(socket) => write!(f, "{}", socket.display()),
             Self::Tcp { host, .. } => write!(f, "http://{host}"),
         }
     }

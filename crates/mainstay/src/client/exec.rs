@@ -55,7 +55,10 @@ where
         .await
         .map_err(refused)?;
     let first = serde_json::to_string(request).map_err(|e| CallError::Form(e.to_string()))?;
-    socket.send(Message::text(first)).await.map_err(lost)?;
+    socket
+        .send(Message::text(first))
+        .await
+        .map_err(|error| lost(&error))?;
     let mut open = true;
     loop {
         tokio::select! {
@@ -67,14 +70,14 @@ where
                 }
                 Some(Ok(Message::Text(text))) => return ended(text.as_str()),
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(lost(error)),
+                Some(Err(error)) => return Err(lost(&error)),
                 None => return Err(CallError::Lost("it closed the stream".to_owned())),
             },
             block = input.recv(), if open => {
                 open = block.is_some();
                 let mut frame = vec![INPUT];
                 frame.extend(block.unwrap_or_default());
-                socket.send(Message::binary(frame)).await.map_err(lost)?;
+                socket.send(Message::binary(frame)).await.map_err(|error| lost(&error))?;
             }
         }
     }
@@ -99,9 +102,9 @@ fn refused(error: tungstenite::Error) -> CallError {
             serde_json::from_slice(body).unwrap_or_else(|_| super::unexplained(status, body));
         return CallError::Api(status, error);
     }
-    lost(error)
+    lost(&error)
 }
 
-fn lost(error: tungstenite::Error) -> CallError {
+fn lost(error: &tungstenite::Error) -> CallError {
     CallError::Lost(error.to_string())
 }

@@ -23,7 +23,7 @@ pub enum Patience {
 
 impl Patience {
     /// Longer than a server needs to come back from a crash.
-    pub const RESTART: Self = Self::For(Duration::from_secs(60));
+    pub const RESTART: Self = Self::For(Duration::from_mins(1));
 }
 
 /// A stream of events.

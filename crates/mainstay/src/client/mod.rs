@@ -35,9 +35,9 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// Until the response's head. A deploy answers as soon as its intent is on disk.
 const HEAD_DEADLINE: Duration = Duration::from_secs(30);
-const BODY_DEADLINE: Duration = Duration::from_secs(60);
+const BODY_DEADLINE: Duration = Duration::from_mins(1);
 /// Of an artifact, to a server that may be far away.
-const UPLOAD_DEADLINE: Duration = Duration::from_secs(1800);
+const UPLOAD_DEADLINE: Duration = Duration::from_mins(30);
 const UPLOAD_BLOCK: usize = 256 << 10;
 /// Of an answer that is read whole.
 const MOST_BODY: usize = 64 << 20;

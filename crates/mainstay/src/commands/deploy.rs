@@ -5,18 +5,17 @@ use super::operate::{begun_only, finish, to_the_end};
 use crate::arguments::{DeployArguments, ReleaseOptions};
 use crate::client::Client;
 use crate::failure::Outcome;
-use crate::locate::Place;
 use crate::operation::{self, Begun};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::{self, Resolved};
 use crate::render::problems;
+use crate::standin::stack::Stack;
 use crate::{artifacts, building, repository};
 use mainstay_server::api::types::DeployRequest;
-use mainstay_stack::Stack;
 
 pub async fn deploy(context: &Context, arguments: &DeployArguments) -> Outcome {
-    let place = Place::new(&context.global, arguments.stack.path.as_deref())?;
+    let place = context.stack_place(&arguments.stack)?;
     let resolved = project::resolve(&place, &arguments.stack, &arguments.release)?;
     warn(&context.output, &resolved);
     let client = place.client()?;
@@ -60,6 +59,6 @@ pub async fn release(
 /// Warnings of the files, on standard error.
 pub fn warn(output: &Output, resolved: &Resolved) {
     if !resolved.warnings.is_empty() {
-        output.note(problems::text(&resolved.warnings, &output.side).trim_end());
+        output.note(problems::text(&resolved.warnings, output.side).trim_end());
     }
 }

@@ -4,13 +4,13 @@ use super::Context;
 use crate::arguments::EventsArguments;
 use crate::client::{Patience, Stream};
 use crate::failure::{Failure, Outcome};
-use crate::locate::Place;
 use crate::render::history;
 use mainstay_model::Scope;
 use mainstay_server::api::types::{Event, JournalVerdict};
+use std::fmt::Write as _;
 
 pub async fn events(context: &Context, arguments: &EventsArguments) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let client = place.client()?;
     let scope = if arguments.all {
         None
@@ -20,7 +20,7 @@ pub async fn events(context: &Context, arguments: &EventsArguments) -> Outcome {
     let filter = filter(scope.as_ref());
     let mut page = format!("/api/v1/events?limit={}{filter}", arguments.limit);
     if let Some(after) = arguments.after {
-        page.push_str(&format!("&after={after}"));
+        let _ = write!(page, "&after={after}");
     }
     let events: Vec<Event> = client.ask(&page).await?;
     print(context, &events, arguments.follow)?;
@@ -61,14 +61,14 @@ fn print(context: &Context, events: &[Event], streams: bool) -> Outcome {
         if output.json {
             output.object(event)?;
         } else {
-            output.data(&history::event(event, &output.look))?;
+            output.data(&history::event(event, output.look))?;
         }
     }
     Ok(())
 }
 
 pub async fn verify(context: &Context) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let client = place.client()?;
     let verdict: JournalVerdict = client.ask("/api/v1/journal/verify").await?;
     context

@@ -4,7 +4,7 @@ use super::Context;
 use crate::arguments::ExecArguments;
 use crate::client::{CallError, ExecInput, exec as converse};
 use crate::failure::{Failure, Outcome};
-use crate::locate::{Place, path};
+use crate::locate::path;
 use mainstay_server::api::types::ExecRequest;
 use std::io::Read;
 use tokio::sync::mpsc;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 const BLOCK: usize = 16 << 10;
 
 pub async fn exec(context: &Context, arguments: ExecArguments) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let client = place.client()?;
     let scope = place.scope(&client).await?;
     let request = ExecRequest {

@@ -3,25 +3,111 @@
 use super::Context;
 use crate::arguments::{InitArguments, ReleaseOptions, StackArguments};
 use crate::failure::{Failure, Outcome};
-use crate::locate::Place;
+use crate::look::{Look, Tone};
 use crate::project;
+use crate::render::{problems, yaml};
+use crate::standin::stack::{Redacted, Stack};
+use mainstay_model::Problems;
+use serde::Serialize;
+use std::io;
+use std::path::Path;
+
+/// `check --json`
+#[derive(Debug, Serialize)]
+struct Verdict<'a> {
+    usable: bool,
+    problems: &'a Problems,
+}
 
 pub fn check(context: &Context, arguments: &StackArguments) -> Outcome {
-    let place = Place::new(&context.global, arguments.path.as_deref())?;
-    let _resolved = project::resolve(&place, arguments, &ReleaseOptions::default())?;
-    context.output.data("no problem")
+    let place = context.stack_place(arguments)?;
+    let mut resolution = project::resolution(&place, arguments, &ReleaseOptions::default())?;
+    resolution.problems.sort();
+    let verdict = Verdict {
+        usable: resolution.stack.is_some(),
+        problems: &resolution.problems,
+    };
+    context
+        .output
+        .either(&verdict, |look| match &resolution.stack {
+            Some(stack) => usable(stack, &resolution.problems, look),
+            None => unusable(&resolution.problems, look),
+        })?;
+    if verdict.usable {
+        Ok(())
+    } else {
+        Err(Failure::quiet(2))
+    }
+}
+
+fn usable(stack: &Stack, found: &Problems, look: Look) -> String {
+    let word = look.paint(Tone::Good, "ok");
+    let services = crate::render::quantity::count(stack.services.len(), "service");
+    let verdict = format!("{word}: {} with {services}", stack.scope());
+    if found.is_empty() {
+        return verdict;
+    }
+    format!(
+        "{}\n{verdict}, {}",
+        problems::text(found, look),
+        problems::tally(found)
+    )
+}
+
+fn unusable(found: &Problems, look: Look) -> String {
+    let word = look.paint(Tone::Bad, "not usable");
+    format!(
+        "{}\n{word}: {}",
+        problems::text(found, look),
+        problems::tally(found)
+    )
 }
 
 pub fn config(context: &Context, arguments: &StackArguments) -> Outcome {
-    let place = Place::new(&context.global, arguments.path.as_deref())?;
-    let _resolved = project::resolve(&place, arguments, &ReleaseOptions::default())?;
-    Err(Failure::input("`config` is not supported yet"))
+    let place = context.stack_place(arguments)?;
+    let resolved = project::resolve(&place, arguments, &ReleaseOptions::default())?;
+    let shown = resolved.stack.redacted();
+    let value = serde_json::to_value(&shown)
+        .map_err(|error| Failure::bug("the stack does not encode").because(&error))?;
+    context.output.either(&value, |_| yaml::text(&value))
 }
 
-pub fn init(_context: &Context, _arguments: &InitArguments) -> Outcome {
-    Err(Failure::input("`init` is not supported yet"))
+pub fn init(context: &Context, arguments: &InitArguments) -> Outcome {
+    let place = context.place(arguments.path.as_deref())?;
+    let resolved = project::resolve(
+        &place,
+        &StackArguments::default(),
+        &ReleaseOptions::default(),
+    )?;
+    let file = project::operations_file(&place.directory);
+    let text = crate::standin::stack::init(&resolved.stack);
+    write_new(&file, &text, arguments.force).map_err(|error| {
+        let shown = file.display();
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            Failure::input(format!("`{shown}` is there already"))
+                .hint("overwrite it: mainstay init --force")
+        } else {
+            Failure::environment(format!("cannot write `{shown}`")).because(&error)
+        }
+    })?;
+    let document = serde_json::json!({ "file": file });
+    let check = place.command("check");
+    context.output.either(&document, |_| {
+        format!("wrote {}; look at it, then: {check}", file.display())
+    })
 }
 
-pub fn schema(_context: &Context) -> Outcome {
-    Err(Failure::input("`schema` is not supported yet"))
+/// Whole or not at all; without `force` never over a file that is there.
+fn write_new(file: &Path, text: &str, force: bool) -> io::Result<()> {
+    use std::io::Write;
+    if !force {
+        return std::fs::File::create_new(file)?.write_all(text.as_bytes());
+    }
+    let beside = file.with_extension("yaml.new");
+    std::fs::File::create(&beside)?.write_all(text.as_bytes())?;
+    std::fs::rename(&beside, file)
+}
+
+pub fn schema(context: &Context) -> Outcome {
+    context.output.document(&crate::standin::stack::schema())
 }

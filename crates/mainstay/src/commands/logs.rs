@@ -5,19 +5,21 @@ use crate::arguments::LogsArguments;
 use crate::client::{Client, Patience, Stream};
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupts;
-use crate::locate::{Place, path};
+use crate::locate::path;
 use crate::output::Output;
 use crate::render::history::log_prefix;
 use crate::render::quantity::now;
 use mainstay_model::{InstanceId, Scope, ServiceName, Timestamp, did_you_mean, parse_duration};
 use mainstay_server::api::types::{EnvironmentStatus, LogLine};
+use std::cell::RefCell;
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 /// Of each instance, where neither `--tail` nor `--since` was given.
 const TAIL: u32 = 100;
 
 pub async fn logs(context: &Context, arguments: &LogsArguments) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let client = place.client()?;
     let scope = place.scope(&client).await?;
     let since = arguments
@@ -131,7 +133,8 @@ pub async fn stream(
     } else {
         Patience::None
     };
-    let seen = std::cell::RefCell::new(Seen::default());
+    let seen = RefCell::new(Seen::default());
+    let mut past = Past::new(!selection.follow);
     let mut messages = Stream::new(client, patience, |_| query(&selection, seen.borrow().last));
     loop {
         let message = match &mut interrupts {
@@ -142,15 +145,55 @@ pub async fn stream(
             },
         };
         let Some(message) = message else {
-            return Ok(());
+            return past.rest(printer);
         };
         let message = message.map_err(|error| client.explain(error))?;
         let Ok(line) = serde_json::from_str::<LogLine>(&message.data) else {
             continue;
         };
         if selection.wanted.includes(&line.instance) && seen.borrow_mut().is_new(&line) {
-            printer.print(&line)?;
+            past.take(line, printer)?;
         }
+    }
+}
+
+/// Lines of several instances in the order of their times, where they all have been printed
+/// already; they arrive instance by instance.
+#[derive(Debug)]
+struct Past {
+    sorts: bool,
+    lines: Vec<LogLine>,
+}
+
+impl Past {
+    /// Beyond it, lines go out as they come.
+    const MOST: usize = 200_000;
+
+    fn new(sorts: bool) -> Self {
+        Self {
+            sorts,
+            lines: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, line: LogLine, printer: &mut Printer) -> Outcome {
+        if !self.sorts {
+            return printer.print(&line);
+        }
+        self.lines.push(line);
+        if self.lines.len() < Self::MOST {
+            return Ok(());
+        }
+        self.sorts = false;
+        self.rest(printer)
+    }
+
+    fn rest(&mut self, printer: &mut Printer) -> Outcome {
+        // Stable: lines of one instance keep their order within a millisecond.
+        self.lines.sort_by_key(|line| line.time);
+        self.lines
+            .drain(..)
+            .try_for_each(|line| printer.print(&line))
     }
 }
 
@@ -162,10 +205,10 @@ fn query(selection: &Selection, last: Option<Timestamp>) -> String {
         selection.wanted.query()
     );
     if let Some(tail) = selection.tail.filter(|_| last.is_none()) {
-        query.push_str(&format!("&tail={tail}"));
+        let _ = write!(query, "&tail={tail}");
     }
     if let Some(since) = last.or(selection.since) {
-        query.push_str(&format!("&since={since}"));
+        let _ = write!(query, "&since={since}");
     }
     path(&selection.scope, &query)
 }

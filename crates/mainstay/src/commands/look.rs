@@ -12,32 +12,30 @@ use mainstay_server::api::types::{self, EnvironmentStatus, Release, ReleaseDetai
 use std::path::Path;
 
 pub async fn status(context: &Context, directory: Option<&Path>) -> Outcome {
-    let status = environment_status(context, directory).await?;
-    context
-        .output
-        .either(&status, |look| environment::status(&status, now(), look))
+    let place = context.place(directory)?;
+    let status = environment_status(&place).await?;
+    let command = place.command("");
+    context.output.either(&status, |look| {
+        environment::status(&status, now(), command.trim_end(), look)
+    })
 }
 
 pub async fn ps(context: &Context, directory: Option<&Path>) -> Outcome {
-    let status = environment_status(context, directory).await?;
+    let status = environment_status(&context.place(directory)?).await?;
     let instances: Vec<_> = status.services.iter().flat_map(|s| &s.instances).collect();
     context.output.either(&instances, |look| {
         environment::instances(&status, now(), look)
     })
 }
 
-async fn environment_status(
-    context: &Context,
-    directory: Option<&Path>,
-) -> Outcome<EnvironmentStatus> {
-    let place = Place::new(&context.global, directory)?;
+async fn environment_status(place: &Place) -> Outcome<EnvironmentStatus> {
     let client = place.client()?;
     let scope = place.scope(&client).await?;
     client.ask(&path(&scope, "")).await
 }
 
 pub async fn releases(context: &Context, command: Option<ReleasesCommand>) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let client = place.client()?;
     let scope = place.scope(&client).await?;
     if let Some(ReleasesCommand::Show { number }) = command {
@@ -57,7 +55,7 @@ pub async fn releases(context: &Context, command: Option<ReleasesCommand>) -> Ou
 }
 
 pub async fn rollout(context: &Context, command: RolloutCommand) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let client = place.client()?;
     let scope = place.scope(&client).await?;
     let (verb, reason) = match command {

@@ -12,23 +12,42 @@ mod processes;
 mod token;
 mod up;
 
-use crate::arguments::{Cli, Command, Global};
+use crate::arguments::{Cli, Command, Global, StackArguments};
 use crate::failure::{Failure, Outcome};
+use crate::locate::Place;
 use crate::output::Output;
 use clap::CommandFactory;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 
 /// What every verb gets.
 #[derive(Debug, Clone)]
 pub struct Context {
     pub global: Global,
+    /// Compose files named before the verb.
+    pub files: Vec<PathBuf>,
     pub output: Output,
+}
+
+impl Context {
+    /// Where a command works; `directory` is its own argument.
+    pub fn place(&self, directory: Option<&Path>) -> Outcome<Place> {
+        Place::new(&self.global, directory, self.files.clone())
+    }
+
+    /// The same for a command that reads the stack's files.
+    pub fn stack_place(&self, arguments: &StackArguments) -> Outcome<Place> {
+        let mut files = self.files.clone();
+        files.extend(arguments.files.iter().cloned());
+        Place::new(&self.global, arguments.path.as_deref(), files)
+    }
 }
 
 /// Does what was typed.
 pub fn run(cli: Cli, output: Output) -> Outcome {
     let context = Context {
         global: cli.global,
+        files: cli.files,
         output,
     };
     match cli.command {

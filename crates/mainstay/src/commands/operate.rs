@@ -3,6 +3,7 @@
 use super::Context;
 use super::look::release_reference;
 use crate::arguments::{RestartArguments, RollbackArguments, ScaleArguments};
+use crate::background;
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::{CODE, Interrupts};
@@ -17,12 +18,17 @@ use serde::Serialize;
 use std::path::Path;
 
 pub async fn down(context: &Context, directory: Option<&Path>) -> Outcome {
-    let place = Place::new(&context.global, directory)?;
-    run(context, &place, "/down", &DownRequest {}, false).await
+    let place = context.place(directory)?;
+    run(context, &place, "/down", &DownRequest {}, false).await?;
+    let progress = Progress::new(context.output);
+    if background::stop_if_idle(&place.client()?, &progress).await? {
+        progress.line("the server had nothing left to run and has ended too");
+    }
+    Ok(())
 }
 
 pub async fn rollback(context: &Context, arguments: RollbackArguments) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let request = RollbackRequest {
         to: arguments.to.as_deref().map(release_reference).transpose()?,
         reason: arguments.reason,
@@ -31,7 +37,7 @@ pub async fn rollback(context: &Context, arguments: RollbackArguments) -> Outcom
 }
 
 pub async fn scale(context: &Context, arguments: ScaleArguments) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let replicas = arguments
         .replicas
         .into_iter()
@@ -43,7 +49,7 @@ pub async fn scale(context: &Context, arguments: ScaleArguments) -> Outcome {
 }
 
 pub async fn restart(context: &Context, arguments: RestartArguments) -> Outcome {
-    let place = Place::new(&context.global, None)?;
+    let place = context.place(None)?;
     let request = RestartRequest {
         services: arguments.services,
     };
@@ -76,15 +82,15 @@ pub async fn to_the_end(
 ) -> Outcome<Operation> {
     let mut interrupts = Interrupts::catch()?;
     let progress = Progress::new(context.output);
-    let followed = operation::follow(client, begun, &progress, &mut interrupts).await?;
+    let followed = operation::follow(client, begun, &progress, Some(&mut interrupts)).await?;
     drop(progress);
     match followed {
         Followed::Ended(operation) => Ok(operation),
         Followed::Interrupted => {
-            let options = place.options();
             context.output.note(&format!(
-                "it goes on without you; see it: mainstay{options} rollout status; \
-                 take it back: mainstay{options} rollout abort"
+                "it goes on without you; see it: {}; take it back: {}",
+                place.command("rollout status"),
+                place.command("rollout abort")
             ));
             Err(Failure::quiet(CODE))
         }
@@ -95,20 +101,20 @@ pub async fn to_the_end(
 pub fn begun_only(context: &Context, place: &Place, operation: &Operation) -> Outcome {
     context.output.either(operation, |_| {
         let what = rollout::kind(operation.kind);
-        let options = place.options();
-        format!("{what} has begun; follow it: mainstay{options} rollout status")
+        let status = place.command("rollout status");
+        format!("{what} has begun; follow it: {status}")
     })
 }
 
 /// The outcome, and the exit code that goes with it.
 pub fn finish(context: &Context, place: &Place, operation: &Operation) -> Outcome {
-    let verdict = operation::verdict(operation, &place.options());
+    let verdict = operation::verdict(operation, place);
     if context.output.json {
         context.output.document(operation)?;
     } else if verdict.is_ok() {
         context
             .output
-            .note(&rollout::ending(operation, &context.output.side));
+            .note(&rollout::ending(operation, context.output.side));
     }
     verdict
 }

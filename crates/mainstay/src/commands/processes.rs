@@ -4,25 +4,44 @@ use super::Context;
 use crate::arguments::{ProxyArguments, ServeArguments};
 use crate::failure::{Failure, Outcome};
 use mainstay_server::paths::DataDirectory;
+use mainstay_server::{ServeError, ServeOptions};
 use std::path::Path;
+use tracing_subscriber::EnvFilter;
 
 pub fn serve(context: &Context, arguments: &ServeArguments) -> Outcome {
-    if arguments.own_session {
+    if arguments.background {
         // Fails only where we lead a group already, and then a terminal's end does not reach us.
         let _ = rustix::process::setsid();
     }
-    let _directory = data_directory(context, arguments.path.as_deref())?;
-    Err(Failure::input("`serve` is not supported yet"))
+    let data = data_directory(context, arguments.path.as_deref())?;
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::environment("cannot find this program").because(&error))?;
+    log();
+    let options = ServeOptions {
+        directory: data.root().to_owned(),
+        program,
+        api: arguments.api,
+        proxy: arguments.proxy,
+        background: arguments.background,
+    };
+    mainstay_server::serve(options).map_err(|error| {
+        let running = matches!(error, ServeError::Running { .. });
+        let failure = Failure::environment("the server did not start").because(&error);
+        if running {
+            failure.hint("use that one: mainstay status; or give another data directory")
+        } else {
+            failure
+        }
+    })
 }
 
 pub fn proxy(context: &Context, arguments: &ProxyArguments) -> Outcome {
     let data = data_directory(context, None)?;
+    log();
+    let socket = arguments.socket.clone();
     let options = mainstay_proxy::Options {
         directory: data.root().to_owned(),
-        socket: arguments
-            .socket
-            .clone()
-            .unwrap_or_else(|| data.proxy_socket()),
+        socket: socket.unwrap_or_else(|| data.proxy_socket()),
     };
     mainstay_proxy::run(options)
         .map_err(|error| Failure::environment("the proxy did not start").because(&error))
@@ -36,4 +55,16 @@ fn data_directory(context: &Context, stack: Option<&Path>) -> Outcome<DataDirect
         (None, None) => DataDirectory::of_stack(Path::new(".")),
     };
     data.map_err(|error| Failure::environment("cannot find the data directory").because(&error))
+}
+
+/// JSON lines on standard error; `MAINSTAY_LOG` filters them (`debug`, `mainstay_server=trace`).
+fn log() {
+    let filter = EnvFilter::try_from_env("MAINSTAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second one would be a bug of ours, and no reason not to serve.
+    let _ = subscriber.try_init();
 }

@@ -3,7 +3,6 @@
 use super::Context;
 use crate::arguments::{RoleName, TokenCommand};
 use crate::failure::Outcome;
-use crate::locate::Place;
 use crate::operation;
 use crate::render::history;
 use crate::render::quantity::now;
@@ -12,7 +11,7 @@ use mainstay_server::api::types::{Role, Token, TokenCreated, TokenRequest};
 const PATH: &str = "/api/v1/tokens";
 
 pub async fn token(context: &Context, command: TokenCommand) -> Outcome {
-    let client = Place::new(&context.global, None)?.client()?;
+    let client = context.place(None)?.client()?;
     match command {
         TokenCommand::Create { name, role } => {
             let role = role_of(role);

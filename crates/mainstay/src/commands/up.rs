@@ -10,27 +10,23 @@ use crate::arguments::UpArguments;
 use crate::background;
 use crate::building;
 use crate::client::{Address, Client};
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Class, Failure, Outcome};
 use crate::interrupt::{CODE, Interrupts};
 use crate::locate::{Place, path};
 use crate::operation::{self, Followed};
 use crate::progress::Progress;
-use crate::project;
+use crate::project::{self, Resolved};
 use crate::render::{environment, rollout, summary};
 use mainstay_model::{Scope, Timestamp};
 use mainstay_server::api::types::{
     Diagnosis, DownRequest, EnvironmentState, EnvironmentStatus, Operation,
 };
 use serde::Serialize;
+use std::time::Duration;
+use tokio::time::sleep;
 
-/// What this `up` started, and so what it stops.
-#[derive(Debug)]
-struct Started {
-    client: Client,
-    scope: Scope,
-    server: bool,
-    environment: bool,
-}
+/// Between two looks whether somebody else has stopped what we are attached to.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// `up --json`
 #[derive(Debug, Serialize)]
@@ -40,83 +36,67 @@ struct Document<'a> {
     server_started: bool,
 }
 
+/// How being attached ended.
+enum Detached {
+    Interrupted,
+    /// Somebody else stopped it.
+    Down,
+}
+
 pub async fn up(context: &Context, arguments: UpArguments) -> Outcome {
-    let place = Place::new(&context.global, arguments.stack.path.as_deref())?;
+    let place = context.stack_place(&arguments.stack)?;
     let resolved = project::resolve(&place, &arguments.stack, &arguments.release)?;
     warn(&context.output, &resolved);
-    let client = place.client()?;
+    let mut interrupts = Interrupts::catch()?;
     let progress = Progress::new(context.output);
     if !arguments.release.no_build {
-        building::build(&resolved.stack, &progress).await?;
+        tokio::select! {
+            built = building::build(&resolved.stack, &progress) => built?,
+            () = interrupts.next() => return Err(Failure::quiet(CODE)),
+        }
     }
-    let mut interrupts = Interrupts::catch()?;
-    let scope = resolved.stack.scope();
-    let server = background::ensure(&client, &place.directory, &progress).await?;
-    let started = Started {
-        environment: !is_up(&client, &scope).await,
-        client,
-        scope,
-        server,
-    };
-    let begun = match release(
-        &started.client,
-        resolved.stack,
-        &arguments.release,
-        &progress,
-    )
-    .await
-    {
-        Ok(begun) => begun,
+    let started = Started::begin(&place, &resolved, &progress).await?;
+    let brought = started
+        .bring_up(resolved, &arguments, &progress, &mut interrupts)
+        .await;
+    let operation = match brought {
+        Ok(Followed::Ended(operation)) => operation,
+        Ok(Followed::Interrupted) => {
+            return started.stop(context, progress, &mut interrupts).await;
+        }
         Err(failure) => return Err(started.undo(context, &progress, failure).await),
     };
-    let followed = operation::follow(&started.client, &begun, &progress, &mut interrupts).await?;
-    let operation = match followed {
-        Followed::Ended(operation) => operation,
-        Followed::Interrupted => return started.stop(context, progress, interrupts).await,
-    };
-    if let Err(failure) = operation::verdict(&operation, &place.options()) {
-        explain(context, &started, &progress).await;
-        return Err(started.undo(context, &progress, failure).await);
-    }
     drop(progress);
     let status: EnvironmentStatus = started.client.ask(&path(&started.scope, "")).await?;
-    summarise(
-        context,
-        &place,
-        &operation,
-        &status,
-        &started,
-        arguments.detach,
-    )?;
+    summarise(context, &operation, &status, &started, arguments.detach)?;
     if arguments.detach {
         return Ok(());
     }
-    attach(
+    match attach(
         context,
         &status,
         operation.started_at,
         &started,
         &mut interrupts,
     )
-    .await?;
-    started
-        .stop(context, Progress::new(context.output), interrupts)
-        .await
-}
-
-async fn is_up(client: &Client, scope: &Scope) -> bool {
-    match client.get::<EnvironmentStatus>(&path(scope, "")).await {
-        Ok(status) => status.state != EnvironmentState::Down,
-        Err(_) => false,
+    .await?
+    {
+        Detached::Down => {
+            context.output.note("somebody else has stopped it");
+            Ok(())
+        }
+        Detached::Interrupted => {
+            let progress = Progress::new(context.output);
+            started.stop(context, progress, &mut interrupts).await
+        }
     }
 }
 
 fn summarise(
     context: &Context,
-    place: &Place,
     operation: &Operation,
     status: &EnvironmentStatus,
-    started: &Started,
+    started: &Started<'_>,
     detach: bool,
 ) -> Outcome {
     let output = &context.output;
@@ -133,19 +113,24 @@ fn summarise(
             output.object(&document)
         };
     }
-    output.note(&rollout::ending(operation, &output.side));
-    let text = summary::text(status, &place.options(), detach, &output.look);
-    output.data(&text)
+    output.note(&rollout::ending(operation, output.side));
+    let command = started.place.command("");
+    output.data(&summary::text(
+        status,
+        command.trim_end(),
+        detach,
+        output.look,
+    ))
 }
 
-/// Follows the logs until Ctrl-C.
+/// Follows the logs until Ctrl-C, or until somebody else has stopped the stack.
 async fn attach(
     context: &Context,
     status: &EnvironmentStatus,
     since: Timestamp,
-    started: &Started,
+    started: &Started<'_>,
     interrupts: &mut Interrupts,
-) -> Outcome {
+) -> Outcome<Detached> {
     let selection = Selection {
         scope: started.scope.clone(),
         wanted: Wanted::default(),
@@ -154,38 +139,105 @@ async fn attach(
         follow: true,
     };
     let mut printer = Printer::new(context.output, status, false);
-    stream(&started.client, selection, &mut printer, Some(interrupts)).await
-}
-
-/// What the server knows about why it did not come up.
-async fn explain(context: &Context, started: &Started, progress: &Progress) {
-    let path = path(&started.scope, "/doctor");
-    let problems: Vec<Diagnosis> = started.client.get(&path).await.unwrap_or_default();
-    if !problems.is_empty() {
-        let text = environment::diagnoses(&problems, &context.output.side);
-        progress.line(text.trim_end());
+    tokio::select! {
+        ended = stream(&started.client, selection, &mut printer, Some(interrupts)) => {
+            ended.map(|()| Detached::Interrupted)
+        }
+        () = started.until_down() => Ok(Detached::Down),
     }
 }
 
-impl Started {
+/// What this `up` started, and so what it stops.
+#[derive(Debug)]
+struct Started<'a> {
+    place: &'a Place,
+    client: Client,
+    scope: Scope,
+    server: bool,
+    environment: bool,
+}
+
+impl<'a> Started<'a> {
+    /// Starts a server where none runs, and looks what is up already.
+    async fn begin(place: &'a Place, resolved: &Resolved, progress: &Progress) -> Outcome<Self> {
+        let client = place.client()?;
+        let scope = resolved.stack.scope();
+        let server = background::ensure(&client, progress).await?;
+        let mut started = Self {
+            place,
+            client,
+            scope,
+            server,
+            environment: true,
+        };
+        started.environment = started.is_down().await != Some(false);
+        Ok(started)
+    }
+
+    /// `None`: the server does not say.
+    async fn is_down(&self) -> Option<bool> {
+        match self
+            .client
+            .get::<EnvironmentStatus>(&path(&self.scope, ""))
+            .await
+        {
+            Ok(status) => Some(status.state == EnvironmentState::Down),
+            Err(error) if error.is_not_found() => Some(true),
+            Err(_) => None,
+        }
+    }
+
+    async fn until_down(&self) {
+        while self.is_down().await != Some(true) {
+            sleep(LOOK).await;
+        }
+    }
+
+    /// Deploys and follows; a release that did not come in is a failure.
+    async fn bring_up(
+        &self,
+        resolved: Resolved,
+        arguments: &UpArguments,
+        progress: &Progress,
+        interrupts: &mut Interrupts,
+    ) -> Outcome<Followed> {
+        let begun = release(&self.client, resolved.stack, &arguments.release, progress).await?;
+        let followed = operation::follow(&self.client, &begun, progress, Some(interrupts)).await?;
+        if let Followed::Ended(operation) = &followed
+            && let Err(failure) = operation::verdict(operation, self.place)
+        {
+            self.explain(progress).await;
+            return Err(failure);
+        }
+        Ok(followed)
+    }
+
+    /// What the server knows about why it did not come up.
+    async fn explain(&self, progress: &Progress) {
+        let path = path(&self.scope, "/doctor");
+        let problems: Vec<Diagnosis> = self.client.get(&path).await.unwrap_or_default();
+        if !problems.is_empty() {
+            let text = environment::diagnoses(&problems, progress.side());
+            progress.line(text.trim_end());
+        }
+    }
+
     /// After Ctrl-C: stops what was started; a second one leaves at once.
     async fn stop(
         &self,
         context: &Context,
         progress: Progress,
-        mut interrupts: Interrupts,
+        interrupts: &mut Interrupts,
     ) -> Outcome {
+        let scope = &self.scope;
         if !self.environment {
+            let down = self.place.command("down");
             progress.line(&format!(
-                "{} was up before and stays up; stop it: mainstay down",
-                self.scope
+                "{scope} was up before and stays up; stop it: {down}"
             ));
             return Err(Failure::quiet(CODE));
         }
-        progress.line(&format!(
-            "stopping {}; Ctrl-C again leaves at once",
-            self.scope
-        ));
+        progress.line(&format!("stopping {scope}; Ctrl-C again leaves at once"));
         tokio::select! {
             outcome = self.stop_all(&progress) => outcome?,
             () = interrupts.next() => {
@@ -201,13 +253,16 @@ impl Started {
     }
 
     async fn stop_all(&self, progress: &Progress) -> Outcome {
-        let begun = operation::begin(&self.client, &self.scope, "/down", &DownRequest {}).await?;
-        let mut interrupts = Interrupts::catch()?;
-        // The caller watches for the second Ctrl-C; here it would mean the same.
-        if let Followed::Ended(operation) =
-            operation::follow(&self.client, &begun, progress, &mut interrupts).await?
-        {
-            operation::verdict(&operation, "")?;
+        match operation::begin(&self.client, &self.scope, "/down", &DownRequest {}).await {
+            Ok(begun) => {
+                let followed = operation::follow(&self.client, &begun, progress, None).await?;
+                if let Followed::Ended(operation) = followed {
+                    operation::verdict(&operation, self.place)?;
+                }
+            }
+            // It never came so far that there is something to stop.
+            Err(failure) if failure.class == Class::Input => {}
+            Err(failure) => return Err(failure),
         }
         if self.server && matches!(self.client.address, Address::Data { .. }) {
             background::stop(&self.client, progress).await?;
@@ -217,15 +272,11 @@ impl Started {
 
     /// After a failure: a stack that does not start leaves nothing behind.
     async fn undo(&self, context: &Context, progress: &Progress, failure: Failure) -> Failure {
-        let undone = if self.environment {
-            self.stop_all(progress).await
-        } else {
-            Ok(())
-        };
-        if let Err(second) = undone {
-            context
-                .output
-                .warning(&format!("could not stop what was started: {second}"));
+        if self.environment
+            && let Err(second) = self.stop_all(progress).await
+        {
+            let text = format!("could not stop what was started: {second}");
+            context.output.warning(&text);
         }
         failure
     }

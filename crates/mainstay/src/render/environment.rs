@@ -1,19 +1,18 @@
 //! `status`, `ps` and `doctor`: how an environment is, and what to do.
 
 use crate::look::{Look, Tone};
-use crate::render::quantity::{ago, count, elapsed};
+use crate::render::quantity::{ago, elapsed};
 use crate::render::rollout;
 use crate::render::table::{Entry, table};
 use mainstay_model::{Bytes, Timestamp};
 use mainstay_server::api::types::{
-    Diagnosis, EnvironmentState, EnvironmentStatus, EnvironmentSummary, InstanceReport, Release,
-    ServiceStatus,
+    Diagnosis, EnvironmentState, EnvironmentStatus, InstanceReport, Release, ServiceStatus,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// The whole of `status`.
-pub fn status(status: &EnvironmentStatus, now: Timestamp, look: &Look) -> String {
+/// The whole of `status`. `command` begins the commands it proposes: `mainstay -C x`.
+pub fn status(status: &EnvironmentStatus, now: Timestamp, command: &str, look: Look) -> String {
     let mut text = headline(status, now, look);
     for route in &status.urls {
         let _ = writeln!(
@@ -36,13 +35,13 @@ pub fn status(status: &EnvironmentStatus, now: Timestamp, look: &Look) -> String
     if !status.problems.is_empty() {
         let _ = write!(text, "\n{}", diagnoses(&status.problems, look));
     }
-    if let Some(next) = next_step(status) {
+    if let Some(next) = next_step(status, command) {
         let _ = write!(text, "\n{} {next}\n", look.paint(Tone::Accent, "next:"));
     }
     text
 }
 
-fn headline(status: &EnvironmentStatus, now: Timestamp, look: &Look) -> String {
+fn headline(status: &EnvironmentStatus, now: Timestamp, look: Look) -> String {
     let scope = look.paint(Tone::Strong, &status.scope);
     let mut line = format!("{scope}  {}", state(status.state, look));
     if let Some(release) = &status.release {
@@ -62,7 +61,7 @@ pub fn release_title(release: &Release) -> String {
     }
 }
 
-pub fn state(state: EnvironmentState, look: &Look) -> String {
+pub fn state(state: EnvironmentState, look: Look) -> String {
     let (tone, word) = match state {
         EnvironmentState::Up => (Tone::Good, "up"),
         EnvironmentState::Degraded => (Tone::Bad, "degraded"),
@@ -73,7 +72,7 @@ pub fn state(state: EnvironmentState, look: &Look) -> String {
 }
 
 /// One line per service.
-pub fn services(services: &[ServiceStatus], look: &Look) -> String {
+pub fn services(services: &[ServiceStatus], look: Look) -> String {
     let rows = services.iter().map(service_row).collect();
     table(
         look,
@@ -107,7 +106,7 @@ fn service_row(service: &ServiceStatus) -> Vec<Entry> {
 }
 
 /// The whole of `ps`: one line per instance.
-pub fn instances(status: &EnvironmentStatus, now: Timestamp, look: &Look) -> String {
+pub fn instances(status: &EnvironmentStatus, now: Timestamp, look: Look) -> String {
     let all = status
         .services
         .iter()
@@ -150,7 +149,7 @@ fn instance_row(instance: &InstanceReport, now: Timestamp) -> Vec<Entry> {
 }
 
 /// What is wrong, how it is known, what to do.
-pub fn diagnoses(problems: &[Diagnosis], look: &Look) -> String {
+pub fn diagnoses(problems: &[Diagnosis], look: Look) -> String {
     let blocks: Vec<String> = problems
         .iter()
         .map(|problem| diagnosis(problem, look))
@@ -158,7 +157,7 @@ pub fn diagnoses(problems: &[Diagnosis], look: &Look) -> String {
     blocks.join("\n")
 }
 
-fn diagnosis(problem: &Diagnosis, look: &Look) -> String {
+fn diagnosis(problem: &Diagnosis, look: Look) -> String {
     let label = look.paint(Tone::Bad, format!("{}:", problem.code));
     let subject = problem
         .subject
@@ -180,44 +179,19 @@ fn diagnosis(problem: &Diagnosis, look: &Look) -> String {
 }
 
 /// The one command worth typing now, where something is to be done.
-fn next_step(status: &EnvironmentStatus) -> Option<String> {
+fn next_step(status: &EnvironmentStatus, command: &str) -> Option<String> {
     let sick = status
         .services
         .iter()
         .find(|service| service.healthy < service.wanted);
     match (status.state, sick) {
-        (EnvironmentState::Down, _) if status.release.is_some() => {
-            Some("start it again: mainstay up".to_owned())
-        }
-        (EnvironmentState::Down, _) => Some("bring in a first release: mainstay deploy".to_owned()),
-        (EnvironmentState::RollingOut, _) => Some("follow it: mainstay events -f".to_owned()),
+        (EnvironmentState::Down, _) => Some(format!("start it: {command} up")),
+        (EnvironmentState::RollingOut, _) => Some(format!("follow it: {command} events -f")),
         (EnvironmentState::Degraded, Some(service)) => Some(format!(
-            "see what it prints: mainstay logs {} -n 50; look for the cause: mainstay doctor",
+            "see what it prints: {command} logs {} -n 50; look for the cause: {command} doctor",
             service.name
         )),
-        (EnvironmentState::Degraded, None) => {
-            Some("look for the cause: mainstay doctor".to_owned())
-        }
+        (EnvironmentState::Degraded, None) => Some(format!("look for the cause: {command} doctor")),
         (EnvironmentState::Up, _) => None,
     }
-}
-
-/// `status` without a stack: every environment of the server.
-pub fn summaries(all: &[EnvironmentSummary], look: &Look) -> String {
-    if all.is_empty() {
-        return format!("{}; deploy one: mainstay up DIR", count(0, "environment"));
-    }
-    let rows = all.iter().map(|summary| {
-        vec![
-            Entry::new(&summary.scope.stack),
-            Entry::new(&summary.scope.environment),
-            Entry::optional(summary.release),
-            Entry::new(state(summary.state, &Look::PLAIN)),
-        ]
-    });
-    table(
-        look,
-        &["STACK", "ENVIRONMENT", "RELEASE", "STATE"],
-        rows.collect(),
-    )
 }

@@ -3,19 +3,20 @@
 use crate::failure::{Class, Failure};
 use crate::look::{Look, Tone};
 use crate::render::problems;
+use std::fmt::Write as _;
 
 /// The problems, `error:` with its causes, `hint:`.
-pub fn text(failure: &Failure, look: &Look) -> String {
+pub fn text(failure: &Failure, look: Look) -> String {
     let mut text = String::new();
     if !failure.problems.is_empty() {
         text.push_str(&problems::text(&failure.problems, look));
         text.push('\n');
     }
     let label = look.paint(Tone::Bad, "error:");
-    text.push_str(&format!("{label} {failure}\n"));
+    let _ = writeln!(text, "{label} {failure}");
     if let Some(hint) = &failure.hint {
         let label = look.paint(Tone::Accent, "hint:");
-        text.push_str(&format!("{label} {hint}\n"));
+        let _ = writeln!(text, "{label} {hint}");
     }
     if failure.class == Class::Bug {
         text.push_str("this is a bug in Mainstay: please report it with the command you ran\n");

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 const SHORT_COMMIT: usize = 9;
 
 /// `releases`, newest first.
-pub fn releases(releases: &[Release], now: Timestamp, look: &Look) -> String {
+pub fn releases(releases: &[Release], now: Timestamp, look: Look) -> String {
     if releases.is_empty() {
         return "no release yet; make one: mainstay deploy".to_owned();
     }
@@ -37,7 +37,7 @@ pub fn releases(releases: &[Release], now: Timestamp, look: &Look) -> String {
 }
 
 /// The head of `releases show`.
-pub fn release(release: &Release, look: &Look) -> String {
+pub fn release(release: &Release, look: Look) -> String {
     let (tone, word) = release_status(release.status);
     let number = look.paint(Tone::Strong, format!("release {}", release.number));
     let mut text = format!("{number}  {}\n", look.paint(tone, word));
@@ -77,7 +77,7 @@ fn short(commit: &str) -> String {
 }
 
 /// One event of `events`.
-pub fn event(event: &Event, look: &Look) -> String {
+pub fn event(event: &Event, look: Look) -> String {
     let time = look.paint(Tone::Faint, date(event.time));
     let scope = event
         .scope
@@ -111,7 +111,7 @@ pub fn log_prefix(instance: &str, width: usize, time: Option<Timestamp>) -> Stri
 }
 
 /// `token list`
-pub fn tokens(tokens: &[Token], now: Timestamp, look: &Look) -> String {
+pub fn tokens(tokens: &[Token], now: Timestamp, look: Look) -> String {
     if tokens.is_empty() {
         return "no token; make one: mainstay token create NAME --role operator".to_owned();
     }
@@ -135,7 +135,7 @@ pub fn role(role: Role) -> &'static str {
 }
 
 /// `journal verify`
-pub fn verdict(verdict: &JournalVerdict, look: &Look) -> String {
+pub fn verdict(verdict: &JournalVerdict, look: Look) -> String {
     let events = count(verdict.events as usize, "event");
     let problem = verdict.problem.as_deref().unwrap_or("no reason given");
     let result = if verdict.intact {

@@ -9,3 +9,6 @@ pub mod rollout;
 pub mod summary;
 pub mod table;
 pub mod yaml;
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,13 @@ use crate::look::{Look, Tone};
 use crate::render::quantity::count;
 use mainstay_model::{Place, Problem, Problems, Severity};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Longest source line that is shown; files of one endless line exist.
 const MOST_COLUMNS: usize = 160;
 
 /// All of them, in their order, with the lines they stand on where the files can be read.
-pub fn text(problems: &Problems, look: &Look) -> String {
+pub fn text(problems: &Problems, look: Look) -> String {
     let mut files = BTreeMap::new();
     let blocks: Vec<String> = problems
         .iter()
@@ -42,7 +43,7 @@ pub fn tally(problems: &Problems) -> String {
     }
 }
 
-fn block(problem: &Problem, source: Option<&str>, look: &Look) -> String {
+fn block(problem: &Problem, source: Option<&str>, look: Look) -> String {
     let (tone, word) = match problem.severity {
         Severity::Error => (Tone::Bad, "error"),
         Severity::Warning => (Tone::Warning, "warning"),
@@ -53,12 +54,12 @@ fn block(problem: &Problem, source: Option<&str>, look: &Look) -> String {
         text.push_str(&excerpt(place, source, tone, look));
     }
     if let Some(hint) = &problem.hint {
-        text.push_str(&format!("  {} {hint}\n", look.paint(Tone::Accent, "hint:")));
+        let _ = writeln!(text, "  {} {hint}", look.paint(Tone::Accent, "hint:"));
     }
     text
 }
 
-fn excerpt(place: &Place, source: Option<&str>, tone: Tone, look: &Look) -> String {
+fn excerpt(place: &Place, source: Option<&str>, tone: Tone, look: Look) -> String {
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());
     let bar = look.paint(Tone::Faint, "|");
@@ -74,12 +75,10 @@ fn excerpt(place: &Place, source: Option<&str>, tone: Tone, look: &Look) -> Stri
         .collect();
     let column = (place.column.saturating_sub(1) as usize).min(shown.chars().count());
     let caret = look.paint(tone, "^".repeat(word_length(&shown, column)));
-    text.push_str(&format!("{gutter} {bar}\n"));
-    text.push_str(&format!(
-        "{} {bar} {shown}\n",
-        look.paint(Tone::Faint, number)
-    ));
-    text.push_str(&format!("{gutter} {bar} {}{caret}\n", " ".repeat(column)));
+    let _ = writeln!(text, "{gutter} {bar}");
+    let number = look.paint(Tone::Faint, number);
+    let _ = writeln!(text, "{number} {bar} {shown}");
+    let _ = writeln!(text, "{gutter} {bar} {}{caret}", " ".repeat(column));
     text
 }
 
@@ -94,6 +93,8 @@ fn word_length(line: &str, column: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes them so")]
+
     use super::*;
     use snapbox::{assert_data_eq, str};
 
@@ -111,7 +112,7 @@ mod tests {
             .at(place(12, 3))
             .hint("did you mean `services`?");
         assert_data_eq!(
-            block(&problem, Some("  servces: {}"), &Look::PLAIN),
+            block(&problem, Some("  servces: {}"), Look::PLAIN),
             str![[r#"
 error[compose/unknown-key]: unknown key `servces`
   --> compose.yaml:12:3
@@ -128,7 +129,7 @@ error[compose/unknown-key]: unknown key `servces`
     fn a_place_beyond_the_line_or_without_a_file_does_no_harm() {
         let problem = Problem::warning("x/y", "m").at(place(1, 99));
         assert_data_eq!(
-            block(&problem, Some("a\tb"), &Look::PLAIN),
+            block(&problem, Some("a\tb"), Look::PLAIN),
             str![[r#"
 warning[x/y]: m
  --> compose.yaml:1:99
@@ -139,7 +140,7 @@ warning[x/y]: m
 "#]]
         );
         assert_data_eq!(
-            block(&problem, None, &Look::PLAIN),
+            block(&problem, None, Look::PLAIN),
             str![[r#"
 warning[x/y]: m
  --> compose.yaml:1:99

@@ -8,7 +8,7 @@ use mainstay_server::api::types::{
 use std::fmt::Write as _;
 
 /// `rollout status`
-pub fn status(status: &RolloutStatus, look: &Look) -> String {
+pub fn status(status: &RolloutStatus, look: Look) -> String {
     let mut text = format!("{}\n", look.paint(Tone::Strong, line(status)));
     for service in &status.services {
         let _ = writeln!(text, "  {}", progress(service));
@@ -26,7 +26,11 @@ pub fn status(status: &RolloutStatus, look: &Look) -> String {
     if let Some(outcome) = &status.operation.outcome {
         let tone = tone(outcome.result);
         let word = look.paint(tone, result(outcome.result));
-        let _ = writeln!(text, "  {word}: {}", outcome.reason);
+        if outcome.reason == result(outcome.result) {
+            let _ = writeln!(text, "  {word}");
+        } else {
+            let _ = writeln!(text, "  {word}: {}", outcome.reason);
+        }
     }
     text
 }
@@ -38,6 +42,14 @@ pub fn line(status: &RolloutStatus) -> String {
         None => status.to.to_string(),
     };
     format!("{way}: {}, {}", status.phase, elapsed(status.elapsed))
+}
+
+/// The same with what it waits for.
+pub fn live(status: &RolloutStatus) -> String {
+    match &status.hold {
+        Some(hold) => format!("{}; waits: {hold}", line(status)),
+        None => line(status),
+    }
 }
 
 /// `app: 1 of 2 new ready, 1 old left, 50 % of the traffic`
@@ -80,7 +92,7 @@ pub fn kind(kind: OperationKind) -> &'static str {
 }
 
 /// How an operation ended: `deploy of release r3 succeeded in 4.2 s: …`.
-pub fn ending(operation: &Operation, look: &Look) -> String {
+pub fn ending(operation: &Operation, look: Look) -> String {
     let what = match operation.release {
         Some(release) if operation.kind != OperationKind::Down => {
             format!("{} to {release}", kind(operation.kind))
@@ -93,28 +105,28 @@ pub fn ending(operation: &Operation, look: &Look) -> String {
     let word = look.paint(tone(outcome.result), result(outcome.result));
     let took = elapsed(outcome.finished_at.since(operation.started_at));
     let mut text = format!("{what}: {word} after {took}");
-    if !outcome.reason.is_empty() {
+    // Some reasons only say the result again.
+    if outcome.reason != result(outcome.result) {
         let _ = write!(text, ": {}", outcome.reason);
     }
     text
 }
 
-/// One event as a line of progress.
-pub fn event(event: &Event, look: &Look) -> String {
-    let bad = [
-        "failed",
-        "rolled_back",
-        "rolled-back",
-        "crash",
-        "unhealthy",
-        "exited",
-    ];
-    let mark = if bad.iter().any(|word| event.kind.contains(word)) {
-        look.paint(Tone::Bad, "✗")
-    } else if event.kind.ends_with("healthy") || event.kind.ends_with("succeeded") {
-        look.paint(Tone::Good, "✓")
-    } else {
-        look.paint(Tone::Faint, "·")
-    };
-    format!("{mark} {}", event.message)
+/// One event as a line of progress; `None` for the last one, which the ending says in full.
+pub fn event(event: &Event, look: Look) -> Option<String> {
+    if event.kind.ends_with(".finished") || event.kind.ends_with(".unchanged") {
+        return None;
+    }
+    let (tone, mark) = mark(&event.kind);
+    Some(format!("{} {}", look.paint(tone, mark), event.message))
+}
+
+/// What kind of news it is; a kind of a later version is neither good nor bad.
+fn mark(kind: &str) -> (Tone, &'static str) {
+    match kind.rsplit('.').next().unwrap_or_default() {
+        "admitted" | "service-done" | "committed" | "resumed" => (Tone::Good, "✓"),
+        "rollback-began" | "forced" | "refused" | "evidence" => (Tone::Bad, "✗"),
+        "held" | "paused" => (Tone::Warning, "…"),
+        _ => (Tone::Faint, "·"),
+    }
 }

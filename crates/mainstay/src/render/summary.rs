@@ -5,8 +5,8 @@ use crate::render::environment::{release_title, services};
 use mainstay_server::api::types::EnvironmentStatus;
 use std::fmt::Write as _;
 
-/// `options` repeats the place in each command: ` -C examples/x`.
-pub fn text(status: &EnvironmentStatus, options: &str, detached: bool, look: &Look) -> String {
+/// `command` begins the commands it proposes: `mainstay -C examples/x`.
+pub fn text(status: &EnvironmentStatus, command: &str, detached: bool, look: Look) -> String {
     let mut text = String::new();
     let release = status
         .release
@@ -33,39 +33,32 @@ pub fn text(status: &EnvironmentStatus, options: &str, detached: bool, look: &Lo
         text.push('\n');
     }
     let _ = writeln!(text, "{}", look.paint(Tone::Faint, "what to try next"));
-    for (command, purpose) in steps(status, options, detached) {
-        let _ = writeln!(
-            text,
-            "  {command:<width$}  {}",
-            look.paint(Tone::Faint, purpose),
-            width = 58
-        );
+    for (purpose, line) in steps(status, command, detached) {
+        let _ = writeln!(text, "  {purpose:<34} {}", look.paint(Tone::Accent, line));
     }
     text
 }
 
-fn steps(status: &EnvironmentStatus, options: &str, detached: bool) -> Vec<(String, &'static str)> {
+fn steps(status: &EnvironmentStatus, command: &str, detached: bool) -> Vec<(&'static str, String)> {
+    let ours = |rest: &str| format!("{command} {rest}");
+    let service = status.services.first();
+    let service = service.map_or("app", |service| service.name.as_str());
+    let set = format!("deploy --set {service}.environment.HELLO=world");
     let mut steps = Vec::new();
-    if let Some(route) = status.urls.first() {
+    for route in status.urls.iter().take(3) {
         steps.push((
-            format!("curl -i {}", route.url),
             "a request through the proxy",
+            format!("curl -i {}", route.url),
         ));
     }
-    let service = status
-        .services
-        .first()
-        .map_or("app", |service| service.name.as_str());
-    let ours = |rest: &str| format!("mainstay{options} {rest}");
-    steps.push((ours("status"), "how it is"));
-    steps.push((ours("logs -f"), "what it prints"));
-    let set = format!("deploy --set {service}.environment.HELLO=world");
-    steps.push((ours(&set), "a new release, without a failed request"));
-    steps.push((ours("rollback"), "back to the release before"));
+    steps.push(("how it is", ours("status")));
+    steps.push(("what it prints", ours("logs -f")));
+    steps.push(("a new release, no request lost", ours(&set)));
+    steps.push(("back to the release before", ours("rollback")));
     if detached {
-        steps.push((ours("down"), "stop it"));
+        steps.push(("stop it", ours("down")));
     } else {
-        steps.push(("Ctrl-C".to_owned(), "stop what this command started"));
+        steps.push(("stop what this command started", "Ctrl-C".to_owned()));
     }
     steps
 }

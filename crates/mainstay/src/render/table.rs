@@ -12,6 +12,10 @@ pub struct Entry {
     right: bool,
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "rows read better without a reference before each value"
+)]
 impl Entry {
     pub fn new(text: impl ToString) -> Self {
         Self {
@@ -60,7 +64,7 @@ impl Entry {
 }
 
 /// Heading and rows as text, no line longer than the look is wide, nothing at the end of lines.
-pub fn table(look: &Look, heading: &[&str], rows: Vec<Vec<Entry>>) -> String {
+pub fn table(look: Look, heading: &[&str], rows: Vec<Vec<Entry>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
     if look.colour {

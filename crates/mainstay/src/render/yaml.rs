@@ -11,7 +11,10 @@ pub fn text(value: &Value) -> String {
     match value {
         Value::Object(map) if !map.is_empty() => write_map(&mut text, map, 0),
         Value::Array(list) if !list.is_empty() => write_list(&mut text, list, 0),
-        other => text.push_str(&format!("{}\n", scalar(other))),
+        other => {
+            text.push_str(&scalar(other));
+            text.push('\n');
+        }
     }
     text
 }
@@ -52,7 +55,11 @@ fn write_value(text: &mut String, value: &Value, indent: usize) {
             text.push('\n');
             write_list(text, list, indent);
         }
-        other => text.push_str(&format!(" {}\n", scalar(other))),
+        other => {
+            text.push(' ');
+            text.push_str(&scalar(other));
+            text.push('\n');
+        }
     }
 }
 
@@ -88,6 +95,8 @@ fn string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes them so")]
+
     use super::*;
     use serde_json::json;
     use snapbox::{assert_data_eq, str};
