@@ -5,6 +5,16 @@ use bytes::Bytes;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
+/// What a client is told that sent no whole head in time; written past hyper.
+pub(crate) const HEAD_TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\n\
+connection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 45\r\n\r\n\
+408: the request's head did not come in time\n";
+
+/// What a client is told that found no place; written past hyper.
+pub(crate) const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+connection: close\r\nretry-after: 1\r\ncontent-type: text/plain; charset=utf-8\r\n\
+content-length: 32\r\n\r\n503: too many connections, wait\n";
+
 /// A request that the proxy answers itself.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -58,5 +68,20 @@ impl Refusal {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fixed_answers_say_their_own_length() {
+        for answer in [HEAD_TOO_SLOW, TOO_MANY_CONNECTIONS] {
+            let text = std::str::from_utf8(answer).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            let length = format!("content-length: {}", body.len());
+            assert!(head.lines().any(|line| line == length), "{text}");
+        }
     }
 }

@@ -104,6 +104,7 @@ async fn answer(proxy: &Arc<Proxy>, request: Request<Incoming>) -> Response<Full
     match (method, request.uri().path()) {
         (Method::PUT, "/v1/config") => put_config(proxy, request).await,
         (Method::GET, "/v1/status") => json(StatusCode::OK, &proxy.status()),
+        (Method::GET, "/metrics") => text(proxy.metrics()),
         (Method::POST, "/v1/shutdown") => {
             proxy.end();
             json(StatusCode::ACCEPTED, &serde_json::json!({}))
@@ -146,6 +147,13 @@ async fn put_config(proxy: &Arc<Proxy>, request: Request<Incoming>) -> Response<
             refuse(status, error.to_string())
         }
     }
+}
+
+fn text(text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 fn refuse(status: StatusCode, error: String) -> Response<Full<Bytes>> {

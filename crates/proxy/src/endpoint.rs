@@ -39,6 +39,8 @@ pub(crate) struct Endpoint {
     epoch: Instant,
     pub(crate) requests: AtomicU64,
     pub(crate) errors: AtomicU64,
+    /// How often the active checks ejected it.
+    pub(crate) ejections: AtomicU64,
     /// One list for each worker, so that the lock is never waited for.
     idle: Box<[Mutex<Vec<Idle>>]>,
     /// Idle connections are kept only while new requests come.
@@ -56,6 +58,7 @@ impl Endpoint {
             epoch: Instant::now(),
             requests: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            ejections: AtomicU64::new(0),
             idle: (0..workers).map(|_| Mutex::default()).collect(),
             keep: AtomicBool::new(false),
         }
@@ -70,6 +73,7 @@ impl Endpoint {
     /// Takes no new request from now on, and lets go of the connections nobody uses.
     pub(crate) fn close(&self) {
         self.gate.close();
+        self.ejected.store(false, Ordering::Relaxed);
         self.keep.store(false, Ordering::Release);
         for list in &self.idle {
             list.lock().unwrap_or_else(PoisonError::into_inner).clear();

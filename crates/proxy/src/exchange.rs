@@ -9,12 +9,14 @@ use crate::pool::{Pick, Tried};
 use crate::record::Record;
 use crate::table::{Route, Serve};
 use crate::target::Target;
+use crate::upgrade;
 use crate::upstream::{self, Idle, SendError};
 use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
 use hyper::http::request::Parts;
+use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,20 +66,29 @@ pub(crate) async fn answer(
     connection: &Arc<Connection>,
     request: Request<Incoming>,
 ) -> Response<ResponseBody> {
+    let unambiguous = connection.wire.begin();
     let mut record = Record::begin(connection, &request);
-    match forward(connection, &mut record, request).await {
-        Ok(forwarded) => respond(forwarded, record, connection.worker),
-        Err(refusal) => {
-            record.status = refusal.status.as_u16();
-            record.error = Some(refusal.reason);
-            let text = refusal.text(&record.request_id);
-            record.bytes_out = text.len() as u64;
-            let mut response = refusal.response(Bytes::from(text));
-            let id = record.request_id.clone();
-            response.headers_mut().insert(headers::X_REQUEST_ID, id);
-            response
-        }
+    let forwarded = if unambiguous {
+        forward(connection, &mut record, request).await
+    } else {
+        let reason = "more than one length of the body";
+        Err(Refusal::new(StatusCode::BAD_REQUEST, reason).closing())
+    };
+    match forwarded {
+        Ok(forwarded) => respond(forwarded, record, connection),
+        Err(refusal) => refuse(&refusal, record),
     }
+}
+
+fn refuse(refusal: &Refusal, mut record: Record) -> Response<ResponseBody> {
+    record.status = refusal.status.as_u16();
+    record.error = Some(refusal.reason);
+    let text = refusal.text(&record.request_id);
+    record.bytes_out = text.len() as u64;
+    let mut response = refusal.response(Bytes::from(text));
+    let id = record.request_id.clone();
+    response.headers_mut().insert(headers::X_REQUEST_ID, id);
+    response
 }
 
 /// A response's head and everything its body needs.
@@ -86,15 +97,23 @@ struct Forwarded {
     sender: SendRequest<RequestBody>,
     in_flight: InFlight,
     upload: Option<Arc<Upload>>,
+    upgrade: Option<Upgrade>,
     body_timeout: Duration,
+}
+
+/// A protocol that the client asked for, and its side of the connection to come.
+struct Upgrade {
+    protocol: &'static str,
+    client: OnUpgrade,
 }
 
 async fn forward(
     connection: &Arc<Connection>,
     record: &mut Record,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Forwarded, Refusal> {
     let target = Target::read(&request)?;
+    let upgrade = asked_upgrade(&mut request);
     let (mut parts, incoming) = request.into_parts();
     let (mut route, limits) = find_route(connection, &target)?;
     record.route = Some(Arc::clone(&route));
@@ -103,6 +122,9 @@ async fn forward(
     }
     let (body, upload) = RequestBody::new(incoming, route.max_body, limits.body_timeout);
     prepare(connection, record, &target, &mut parts);
+    if let Some(upgrade) = &upgrade {
+        upgrade::add(upgrade.protocol, &mut parts.headers);
+    }
 
     let mut request = Request::from_parts(parts, body);
     let mut tried = Tried::default();
@@ -138,6 +160,7 @@ async fn forward(
                     sender,
                     in_flight,
                     upload,
+                    upgrade,
                     body_timeout: limits.body_timeout,
                 });
             }
@@ -157,7 +180,7 @@ async fn forward(
 type Found = (Arc<Route>, crate::config::Limits);
 
 fn find_route(connection: &Connection, target: &Target) -> Result<Found, Refusal> {
-    let table = connection.listener.table.load();
+    let table = connection.place.listener.table.load();
     let Serve::Http(routes) = &table.serve else {
         let reason = "this listener no longer speaks HTTP";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason).closing());
@@ -193,7 +216,22 @@ async fn head_deadline(timeout: Duration, upload: Option<&Upload>) {
     }
 }
 
-fn respond(forwarded: Forwarded, mut record: Record, worker: usize) -> Response<ResponseBody> {
+/// hyper's handle of the connection is always taken off, so that it goes nowhere else.
+fn asked_upgrade(request: &mut Request<Incoming>) -> Option<Upgrade> {
+    let client = hyper::upgrade::on(&mut *request);
+    let protocol = upgrade::wanted(request.method(), request.version(), request.headers())?;
+    let has_body = !request.body().is_end_stream();
+    (!has_body).then_some(Upgrade { protocol, client })
+}
+
+fn respond(
+    forwarded: Forwarded,
+    mut record: Record,
+    connection: &Connection,
+) -> Response<ResponseBody> {
+    if forwarded.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return switch(forwarded, record, connection);
+    }
     let (mut parts, incoming) = forwarded.response.into_parts();
     parts.version = Version::HTTP_11;
     headers::remove_hop_by_hop(&mut parts.headers);
@@ -206,10 +244,42 @@ fn respond(forwarded: Forwarded, mut record: Record, worker: usize) -> Response<
         in_flight: Some(forwarded.in_flight),
         sender: Some(forwarded.sender),
         upload: forwarded.upload,
-        worker,
+        worker: connection.worker,
     };
     let download = Download::new(incoming, passage, idle);
     Response::from_parts(parts, ResponseBody::Upstream(Box::new(download)))
+}
+
+/// The endpoint agreed to another protocol: both sides become it once the client has the 101.
+fn switch(
+    mut forwarded: Forwarded,
+    mut record: Record,
+    connection: &Connection,
+) -> Response<ResponseBody> {
+    let headers = forwarded.response.headers();
+    let upgrade = forwarded.upgrade.take();
+    let Some(upgrade) = upgrade.filter(|asked| upgrade::agreed(asked.protocol, headers)) else {
+        let reason = "endpoint switched to a protocol nobody asked for";
+        return refuse(&Refusal::new(StatusCode::BAD_GATEWAY, reason), record);
+    };
+    connection.wire.become_raw();
+    let endpoint = hyper::upgrade::on(&mut forwarded.response);
+    let (mut parts, _) = forwarded.response.into_parts();
+    headers::remove_hop_by_hop(&mut parts.headers);
+    upgrade::add(upgrade.protocol, &mut parts.headers);
+    let id = record.request_id.clone();
+    parts.headers.insert(headers::X_REQUEST_ID, id);
+    record.status = parts.status.as_u16();
+    let passage = Passage {
+        record,
+        in_flight: Some(forwarded.in_flight),
+        // It is no longer a connection that another request could use.
+        sender: None,
+        upload: None,
+        worker: connection.worker,
+    };
+    tokio::spawn(upgrade::pass(passage, upgrade.client, endpoint));
+    Response::from_parts(parts, ResponseBody::Own(None))
 }
 
 /// Server-sent events are silent for as long as nothing happens.

@@ -1,17 +1,24 @@
 //! A listen address: accepts, hands connections to the workers, and knows its present table.
 
-use crate::table::Table;
-use crate::worker::{Accepted, Workers};
+use crate::answer;
+use crate::shared::Shared;
+use crate::table::{Serve, Table};
+use crate::worker::Workers;
 use arc_swap::ArcSwap;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// After an accept failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Surplus connections that are told so at a time; those beyond are closed at once.
+const MAX_REFUSING: usize = 64;
+const REFUSING: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -30,7 +37,12 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Accepts until the listener is taken out.
-pub(crate) async fn accept(listener: Arc<Listener>, socket: TcpListener, workers: Arc<Workers>) {
+pub(crate) async fn accept(
+    listener: Arc<Listener>,
+    socket: TcpListener,
+    workers: Arc<Workers>,
+    shared: Arc<Shared>,
+) {
     let socket = match tokio::net::TcpListener::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => {
@@ -38,13 +50,21 @@ pub(crate) async fn accept(listener: Arc<Listener>, socket: TcpListener, workers
             return;
         }
     };
+    let refusing = Arc::new(Semaphore::new(MAX_REFUSING));
     loop {
         let accepted = tokio::select! {
             () = listener.closing.cancelled() => return,
-            accepted = next(&socket) => accepted,
+            accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => hand_over(&listener, stream, peer, &workers),
+            Ok((stream, peer)) => {
+                let max = listener.table.load().limits.max_connections;
+                if shared.enter(max) {
+                    hand_over(&listener, stream, peer, &workers, &shared);
+                } else {
+                    refuse(&listener, stream, &refusing);
+                }
+            }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, address = %listener.address, "cannot accept");
@@ -52,12 +72,6 @@ pub(crate) async fn accept(listener: Arc<Listener>, socket: TcpListener, workers
             }
         }
     }
-}
-
-/// As a plain socket, which its worker's own runtime will watch.
-async fn next(socket: &tokio::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-    let (stream, peer) = socket.accept().await?;
-    Ok((stream.into_std()?, peer))
 }
 
 fn is_of_one_connection(error: &io::Error) -> bool {
@@ -68,21 +82,57 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn hand_over(listener: &Arc<Listener>, stream: TcpStream, peer: SocketAddr, workers: &Workers) {
+fn hand_over(
+    listener: &Arc<Listener>,
+    stream: tokio::net::TcpStream,
+    peer: SocketAddr,
+    workers: &Workers,
+    shared: &Arc<Shared>,
+) {
     listener.connections.fetch_add(1, Ordering::Relaxed);
-    workers.hand_over(Accepted {
-        stream,
-        peer,
-        place: Place(Arc::clone(listener)),
+    let place = Place {
+        listener: Arc::clone(listener),
+        shared: Arc::clone(shared),
+    };
+    // As a plain socket, which the worker's own runtime will watch.
+    match stream.into_std() {
+        Ok(stream) => workers.hand_over(stream, peer, place),
+        Err(error) => tracing::warn!(%error, "cannot hand over a connection"),
+    }
+}
+
+/// Tells an HTTP client that there is no place, and gives it a moment to read it.
+fn refuse(listener: &Listener, mut stream: tokio::net::TcpStream, refusing: &Arc<Semaphore>) {
+    let is_http = matches!(listener.table.load().serve, Serve::Http(_));
+    let Ok(permit) = Arc::clone(refusing).try_acquire_owned() else {
+        return;
+    };
+    if !is_http {
+        return;
+    }
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(REFUSING, async {
+            stream.write_all(answer::TOO_MANY_CONNECTIONS).await?;
+            stream.shutdown().await?;
+            let mut scratch = [0; 4096];
+            while stream.read(&mut scratch).await? > 0 {}
+            io::Result::Ok(())
+        })
+        .await;
+        drop(permit);
     });
 }
 
-/// A connection's place in its listener's count.
+/// A connection's place in the counts, for as long as anything of it goes on.
 #[derive(Debug)]
-pub(crate) struct Place(pub(crate) Arc<Listener>);
+pub(crate) struct Place {
+    pub(crate) listener: Arc<Listener>,
+    pub(crate) shared: Arc<Shared>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.listener.connections.fetch_sub(1, Ordering::Relaxed);
+        self.shared.leave();
     }
 }

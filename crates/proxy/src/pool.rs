@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// A service's endpoints under one configuration.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    pub(crate) name: String,
     pub(crate) stack: String,
     pub(crate) environment: String,
     pub(crate) service: String,

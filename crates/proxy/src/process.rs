@@ -1,7 +1,9 @@
 //! The proxy's process: one at a time in a directory, serving at once, ending when told to.
 
+use crate::access_log::AccessLog;
 use crate::control::{self, ControlError};
 use crate::proxy::Proxy;
+use crate::shared::Shared;
 use crate::store::{Store, StoreError};
 use crate::worker::Workers;
 use rustix::fs::FlockOperation;
@@ -15,6 +17,8 @@ use tokio::time::Instant;
 
 /// How long connections may take to end once the proxy was told to end.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How often idle upstream connections are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// Where the proxy keeps its state and where it is spoken to.
@@ -45,18 +49,31 @@ pub enum ProxyError {
 
 /// Runs the proxy until it was told to end (`POST /v1/shutdown` or SIGTERM) and has drained.
 /// SIGHUP and SIGINT are ignored: the proxy outlives the terminal it was started from.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the process has no further use of them"
+)]
 pub fn run(options: Options) -> Result<(), ProxyError> {
     let directory = options.directory.join("proxy");
     let _lock = lock(&directory)?;
     let store = Store::new(&directory);
     let count = Workers::count();
-    let (workers, threads) = Workers::start(count).map_err(ProxyError::Runtime)?;
+    let (log, writer) =
+        AccessLog::open(&directory.join("access.log"), count).map_err(|source| {
+            ProxyError::Directory {
+                path: directory.clone(),
+                source,
+            }
+        })?;
+    let shared = Arc::new(Shared::new(log));
+    let (workers, mut threads) = Workers::start(count, &shared).map_err(ProxyError::Runtime)?;
+    threads.push(writer);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ProxyError::Runtime)?;
     let outcome = runtime.block_on(async {
-        let proxy = Arc::new(Proxy::new(workers, count, store));
+        let proxy = Arc::new(Proxy::new(workers, count, store, shared));
         serve(&proxy, &options.socket).await
     });
     // Ends the accepting tasks, and with them the last senders to the workers.
@@ -72,6 +89,7 @@ async fn serve(proxy: &Arc<Proxy>, socket: &Path) -> Result<(), ProxyError> {
     let control = control::open(socket)?;
     proxy.restore()?;
     tokio::spawn(control::serve(control, Arc::clone(proxy)));
+    tokio::spawn(sweep(Arc::clone(proxy)));
     tokio::select! {
         () = signals.terminated() => proxy.end(),
         () = proxy.ending.cancelled() => {}
@@ -80,6 +98,13 @@ async fn serve(proxy: &Arc<Proxy>, socket: &Path) -> Result<(), ProxyError> {
     drain(proxy).await;
     let _ = fs::remove_file(socket);
     Ok(())
+}
+
+async fn sweep(proxy: Arc<Proxy>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        proxy.sweep_idle();
+    }
 }
 
 async fn drain(proxy: &Proxy) {

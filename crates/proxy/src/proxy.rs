@@ -1,12 +1,17 @@
 //! The proxy's state, and how a configuration replaces the one before.
 
-use crate::config::{Accept, Config, EndpointStatus, Limits, ListenerStatus, PROTOCOL, Status};
+use crate::config::{
+    Accept, Config, EndpointStatus, HealthCheck, Limits, ListenerStatus, PROTOCOL, Status,
+};
 use crate::endpoint::{Endpoint, Key};
 use crate::hash;
+use crate::health;
 use crate::listener::{self, Listener};
+use crate::metrics::{Labels, Registry, Series, Text};
 use crate::pool::{Member, Pool};
+use crate::shared::Shared;
 use crate::store::{Store, StoreError};
-use crate::table::{Route, Routes, Serve, Table};
+use crate::table::{Route, Routes, Serve, Table, TcpRoute};
 use crate::validate;
 use crate::worker::Workers;
 use arc_swap::ArcSwap;
@@ -15,6 +20,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Why a configuration was not put in force. The one before stays.
@@ -47,6 +54,7 @@ pub(crate) struct Proxy {
     workers: Arc<Workers>,
     worker_count: usize,
     store: Store,
+    shared: Arc<Shared>,
     state: Mutex<State>,
     /// One apply at a time; held across the wait for the disk. Taken before `state`.
     applying: tokio::sync::Mutex<()>,
@@ -61,6 +69,20 @@ struct State {
     pools: BTreeMap<String, Arc<Pool>>,
     /// No longer configured, with something in flight.
     draining: Vec<Arc<Endpoint>>,
+    checks: HashMap<Key, Check>,
+}
+
+/// A running health check; ends when dropped.
+#[derive(Debug)]
+struct Check {
+    check: HealthCheck,
+    task: AbortHandle,
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// What must be of one mind before a configuration is put in force.
@@ -71,11 +93,17 @@ struct Prepared {
 }
 
 impl Proxy {
-    pub(crate) fn new(workers: Arc<Workers>, worker_count: usize, store: Store) -> Self {
+    pub(crate) fn new(
+        workers: Arc<Workers>,
+        worker_count: usize,
+        store: Store,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             workers,
             worker_count,
             store,
+            shared,
             state: Mutex::default(),
             applying: tokio::sync::Mutex::new(()),
             ending: CancellationToken::new(),
@@ -155,7 +183,10 @@ impl Proxy {
         let tables = config
             .listeners
             .iter()
-            .map(|listener| (listener.address, table(listener, &pools, &config.limits)))
+            .map(|listener| {
+                let table = table(listener, &pools, &config.limits, &self.shared.metrics);
+                (listener.address, table)
+            })
             .collect();
         Ok(Prepared {
             pools,
@@ -187,7 +218,6 @@ impl Proxy {
                 }
             });
             let runtime = Pool {
-                name: name.clone(),
                 stack: pool.stack.clone(),
                 environment: pool.environment.clone(),
                 service: pool.service.clone(),
@@ -235,8 +265,73 @@ impl Proxy {
         }
         state.draining = draining;
         state.pools = prepared.pools;
+        self.watch_health(&mut state, &config);
+        self.shared.metrics.retire(Instant::now());
         tracing::info!(revision = config.revision, "configuration in force");
         state.config = Some(config);
+    }
+
+    /// Starts the checks that are new and ends those of what takes no requests. One that goes on
+    /// keeps its count.
+    fn watch_health(self: &Arc<Self>, state: &mut State, config: &Config) {
+        let mut before = std::mem::take(&mut state.checks);
+        for (name, pool) in &state.pools {
+            let Some(check) = &config.pools[name].health else {
+                for member in &pool.members {
+                    member.endpoint.ejected.store(false, Ordering::Relaxed);
+                }
+                continue;
+            };
+            for member in pool.members.iter().filter(|member| member.weight > 0) {
+                let key = &member.endpoint.key;
+                let known = before.remove(key).filter(|known| known.check == *check);
+                let running = known.unwrap_or_else(|| {
+                    let endpoint = Arc::clone(&member.endpoint);
+                    let watching = health::watch(Arc::downgrade(self), endpoint, check.clone());
+                    Check {
+                        check: check.clone(),
+                        task: tokio::spawn(watching).abort_handle(),
+                    }
+                });
+                state.checks.insert(key.clone(), running);
+            }
+            let mut serving = pool.members.iter().filter(|member| member.weight > 0);
+            if serving.all(|member| member.endpoint.ejected.load(Ordering::Relaxed)) {
+                for member in &pool.members {
+                    member.endpoint.ejected.store(false, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Passes an endpoint over from now on, unless it is the last one of its pool.
+    pub(crate) fn eject(&self, endpoint: &Arc<Endpoint>) {
+        let state = self.state();
+        let Some(pool) = state.pools.get(&endpoint.key.pool) else {
+            return;
+        };
+        let others = pool.members.iter().filter(|member| {
+            member.weight > 0
+                && !Arc::ptr_eq(&member.endpoint, endpoint)
+                && !member.endpoint.ejected.load(Ordering::Relaxed)
+        });
+        let (instance, left) = (&endpoint.key.instance, others.count());
+        if left == 0 {
+            tracing::warn!(instance, "endpoint fails its checks; kept, being the last");
+            return;
+        }
+        endpoint.ejected.store(true, Ordering::Relaxed);
+        endpoint.ejections.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(instance, left, "endpoint ejected: it fails its checks");
+    }
+
+    /// Closes upstream connections that have been idle for too long.
+    pub(crate) fn sweep_idle(&self) {
+        let state = self.state();
+        let members = state.pools.values().flat_map(|pool| &pool.members);
+        for member in members {
+            member.endpoint.sweep_idle();
+        }
     }
 
     fn listen(
@@ -255,6 +350,7 @@ impl Proxy {
             Arc::clone(&listener),
             socket,
             Arc::clone(&self.workers),
+            Arc::clone(&self.shared),
         ));
         listener
     }
@@ -284,6 +380,93 @@ impl Proxy {
         }
     }
 
+    /// Everything there is to scrape, in Prometheus's text format.
+    pub(crate) fn metrics(&self) -> String {
+        let mut text = Text::default();
+        self.shared.metrics.render(&mut text);
+        self.render_endpoints(&mut text);
+        self.render_own(&mut text);
+        text.into_string()
+    }
+
+    fn render_endpoints(&self, text: &mut Text) {
+        type Reading = fn(&Endpoint) -> u64;
+        let readings: [(&str, &str, &str, Reading); 3] = [
+            (
+                "in_flight",
+                "gauge",
+                "Requests, WebSockets and TCP connections not ended yet.",
+                |endpoint| endpoint.gate.count(),
+            ),
+            (
+                "ejected",
+                "gauge",
+                "Whether the active checks pass it over.",
+                |endpoint| u64::from(endpoint.ejected.load(Ordering::Relaxed)),
+            ),
+            (
+                "ejections_total",
+                "counter",
+                "How often the active checks ejected it.",
+                |endpoint| endpoint.ejections.load(Ordering::Relaxed),
+            ),
+        ];
+        let state = self.state();
+        let members = state.pools.values().flat_map(|pool| &pool.members);
+        let endpoints = members.map(|member| &member.endpoint);
+        let endpoints: Vec<_> = endpoints.chain(&state.draining).collect();
+        for (name, kind, help, reading) in readings {
+            text.family(name, kind, help);
+            for endpoint in &endpoints {
+                let key = &endpoint.key;
+                let address = key.address.to_string();
+                let labels = [
+                    ("pool", key.pool.as_str()),
+                    ("release", &key.release),
+                    ("instance", &key.instance),
+                    ("address", &address),
+                ];
+                text.plain(name, &labels, reading(endpoint));
+            }
+        }
+    }
+
+    fn render_own(&self, text: &mut Text) {
+        let state = self.state();
+        text.family("connections", "gauge", "Client connections not ended yet.");
+        for listener in state.listeners.values() {
+            let name = &listener.table.load().name;
+            let count = listener.connections.load(Ordering::Relaxed);
+            text.plain("connections", &[("listener", name)], count);
+        }
+        let revision = state.config.as_ref().map_or(0, |config| config.revision);
+        for (name, kind, help, value) in [
+            (
+                "connections_refused_total",
+                "counter",
+                "Client connections beyond max_connections.",
+                self.shared.refused(),
+            ),
+            (
+                "access_log_dropped_lines_total",
+                "counter",
+                "Access log lines that the disk did not keep up with.",
+                self.shared.log.dropped(),
+            ),
+            (
+                "config_revision",
+                "gauge",
+                "Revision of the configuration in force.",
+                revision,
+            ),
+        ] {
+            text.family(name, kind, help);
+            text.plain(name, &[], value);
+        }
+        text.family("build_info", "gauge", "Always 1.");
+        text.plain("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    }
+
     /// Stops accepting; connections end after their present request.
     pub(crate) fn end(&self) {
         self.ending.cancel();
@@ -291,11 +474,7 @@ impl Proxy {
 
     /// Client connections that have not ended.
     pub(crate) fn connections(&self) -> u64 {
-        let state = self.state();
-        let listeners = state.listeners.values();
-        listeners
-            .map(|listener| listener.connections.load(Ordering::Relaxed))
-            .sum()
+        self.shared.connections()
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -321,19 +500,35 @@ fn table(
     listener: &crate::config::Listener,
     pools: &BTreeMap<String, Arc<Pool>>,
     limits: &Limits,
+    registry: &Registry,
 ) -> Table {
+    let series = |route: &str, pool: &Pool| series(&listener.name, route, pool, registry);
     let serve = match &listener.accept {
-        Accept::Tcp { pool } => Serve::Tcp(Arc::clone(&pools[pool])),
+        Accept::Tcp { pool } => {
+            let pool = Arc::clone(&pools[pool]);
+            let (series, unserved) = series(&listener.name, &pool);
+            Serve::Tcp(Arc::new(TcpRoute {
+                listener: listener.name.clone(),
+                pool,
+                series,
+                unserved,
+            }))
+        }
         Accept::Http { routes: configured } => {
             let mut routes = Routes::default();
             for route in configured {
+                let pool = Arc::clone(&pools[&route.pool]);
+                let (series, unserved) = series(&route.name, &pool);
                 let runtime = Arc::new(Route {
                     name: route.name.clone(),
+                    listener: listener.name.clone(),
                     prefix: route.path.trim_end_matches('/').to_owned(),
                     strip_prefix: route.strip_prefix,
                     timeout: route.timeout,
                     max_body: route.max_body.0,
-                    pool: Arc::clone(&pools[&route.pool]),
+                    pool,
+                    series,
+                    unserved,
                 });
                 routes.add(&route.hosts, &runtime);
             }
@@ -345,5 +540,34 @@ fn table(
         name: listener.name.clone(),
         limits: limits.clone(),
         serve,
+        unrouted: registry.series(Labels {
+            listener: listener.name.clone(),
+            ..Labels::default()
+        }),
     }
+}
+
+/// A route's series for each member, and for what reaches none.
+fn series(
+    listener: &str,
+    route: &str,
+    pool: &Pool,
+    registry: &Registry,
+) -> (Vec<Arc<Series>>, Arc<Series>) {
+    let unserved = Labels {
+        listener: listener.to_owned(),
+        route: route.to_owned(),
+        stack: pool.stack.clone(),
+        environment: pool.environment.clone(),
+        service: pool.service.clone(),
+        ..Labels::default()
+    };
+    let members = pool.members.iter().map(|member| {
+        registry.series(Labels {
+            release: member.endpoint.key.release.clone(),
+            instance: member.endpoint.key.instance.clone(),
+            ..unserved.clone()
+        })
+    });
+    (members.collect(), registry.series(unserved))
 }

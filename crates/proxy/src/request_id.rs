@@ -28,6 +28,11 @@ pub(crate) fn fresh() -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
+/// A random number from 0 up to 1.
+pub(crate) fn unit() -> f64 {
+    (next() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 /// splitmix64.
 fn next() -> u64 {
     thread_local! {

@@ -1,6 +1,7 @@
 //! What one listener does with a request: routes by host, then by path.
 
 use crate::config::Limits;
+use crate::metrics::Series;
 use crate::pool::Pool;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,23 +14,43 @@ pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
+    /// Requests that no route took.
+    pub(crate) unrouted: Arc<Series>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Serve {
     Http(Routes),
-    Tcp(Arc<Pool>),
+    Tcp(Arc<TcpRoute>),
 }
 
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) name: String,
+    /// The listener's name.
+    pub(crate) listener: String,
     /// Without a slash at its end; empty for `/`.
     pub(crate) prefix: String,
     pub(crate) strip_prefix: bool,
     pub(crate) timeout: Duration,
     pub(crate) max_body: u64,
     pub(crate) pool: Arc<Pool>,
+    /// By the pool's members.
+    pub(crate) series: Vec<Arc<Series>>,
+    /// Requests that reached no member.
+    pub(crate) unserved: Arc<Series>,
+}
+
+/// Where a TCP listener's connections go.
+#[derive(Debug)]
+pub(crate) struct TcpRoute {
+    /// The listener's name.
+    pub(crate) listener: String,
+    pub(crate) pool: Arc<Pool>,
+    /// By the pool's members.
+    pub(crate) series: Vec<Arc<Series>>,
+    /// Connections that reached no member.
+    pub(crate) unserved: Arc<Series>,
 }
 
 /// Routes in the order in which they are tried.

@@ -1,11 +1,11 @@
 //! The threads that carry the traffic: each has a runtime of its own and never shares a task.
 //!
 //! A client connection and the endpoint connections it uses live on one thread, so that passing
-//! a request on wakes no other thread; measured, that is most of the difference between a
-//! work-stealing runtime and nginx.
+//! a request on wakes no other thread and waits for no lock.
 
 use crate::connection;
 use crate::listener::Place;
+use crate::shared::Shared;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ const QUEUE: usize = 1024;
 
 /// A connection on its way to a worker.
 #[derive(Debug)]
-pub(crate) struct Accepted {
-    pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
-    pub(crate) place: Place,
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ struct Worker {
     connections: Arc<AtomicUsize>,
 }
 
-/// The workers and the threads to wait for once the workers were dropped.
+/// The workers, and the threads that end once the workers were dropped.
 pub(crate) type Started = (Arc<Workers>, Vec<JoinHandle<()>>);
 
 impl Workers {
@@ -47,7 +47,7 @@ impl Workers {
         std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_WORKERS))
     }
 
-    pub(crate) fn start(count: usize) -> io::Result<Started> {
+    pub(crate) fn start(count: usize, shared: &Arc<Shared>) -> io::Result<Started> {
         let mut workers = Vec::new();
         let mut threads = Vec::new();
         for index in 0..count {
@@ -57,9 +57,10 @@ impl Workers {
                 .build()?;
             let connections = Arc::new(AtomicUsize::new(0));
             let counter = Arc::clone(&connections);
+            let shared = Arc::clone(shared);
             let thread = std::thread::Builder::new()
                 .name(format!("proxy-worker-{index}"))
-                .spawn(move || runtime.block_on(work(index, accepted, counter)))?;
+                .spawn(move || runtime.block_on(work(index, accepted, counter, shared)))?;
             workers.push(Worker { queue, connections });
             threads.push(thread);
         }
@@ -67,13 +68,17 @@ impl Workers {
     }
 
     /// To the worker with the fewest connections.
-    pub(crate) fn hand_over(&self, accepted: Accepted) {
-        let least = self
-            .workers
-            .iter()
-            .min_by_key(|worker| worker.connections.load(Ordering::Relaxed));
-        let Some(worker) = least else { return };
+    pub(crate) fn hand_over(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
+        let load = |worker: &&Worker| worker.connections.load(Ordering::Relaxed);
+        let Some(worker) = self.workers.iter().min_by_key(load) else {
+            return;
+        };
         worker.connections.fetch_add(1, Ordering::Relaxed);
+        let accepted = Accepted {
+            stream,
+            peer,
+            place,
+        };
         if worker.queue.try_send(accepted).is_err() {
             worker.connections.fetch_sub(1, Ordering::Relaxed);
             tracing::warn!("a worker's queue is full; a connection was closed");
@@ -81,7 +86,14 @@ impl Workers {
     }
 }
 
-async fn work(index: usize, mut queue: mpsc::Receiver<Accepted>, connections: Arc<AtomicUsize>) {
+async fn work(
+    index: usize,
+    mut queue: mpsc::Receiver<Accepted>,
+    connections: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
+) {
+    let log = Arc::clone(&shared);
+    let flushing = tokio::spawn(async move { log.log.keep_flushing(index).await });
     while let Some(accepted) = queue.recv().await {
         let connections = Arc::clone(&connections);
         tokio::spawn(async move {
@@ -91,13 +103,11 @@ async fn work(index: usize, mut queue: mpsc::Receiver<Accepted>, connections: Ar
                 place,
             } = accepted;
             match tokio::net::TcpStream::from_std(stream) {
-                Ok(stream) => {
-                    connection::serve(Arc::clone(&place.0), stream, peer, index).await;
-                }
+                Ok(stream) => connection::serve(place, stream, peer, index).await,
                 Err(error) => tracing::warn!(%error, "cannot watch a connection"),
             }
             connections.fetch_sub(1, Ordering::Relaxed);
-            drop(place);
         });
     }
+    flushing.abort();
 }

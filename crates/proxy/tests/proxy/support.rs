@@ -220,12 +220,33 @@ impl Upstream {
         .await
     }
 
+    /// Answers with its name, at an address that was used before.
+    pub(crate) async fn at(address: SocketAddr, name: &'static str) -> Self {
+        let listener = std::cell::RefCell::new(None);
+        eventually("the address is free", async || {
+            *listener.borrow_mut() = TcpListener::bind(address).await.ok();
+            listener.borrow().is_some()
+        })
+        .await;
+        Self::on(listener.into_inner().unwrap(), move |_| async move {
+            text(name)
+        })
+    }
+
     pub(crate) async fn serving<F, R>(answer: F) -> Self
     where
         F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
         R: Future<Output = Reply> + Send + 'static,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::on(listener, answer)
+    }
+
+    fn on<F, R>(listener: TcpListener, answer: F) -> Self
+    where
+        F: Fn(Request<Incoming>) -> R + Send + Sync + 'static,
+        R: Future<Output = Reply> + Send + 'static,
+    {
         let address = listener.local_addr().unwrap();
         let (requests, connections) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let task = tokio::spawn(accept(
@@ -318,7 +339,10 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(TcpStream::connect(address).await.unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         let buffer = Vec::new();
         Self { stream, buffer }
@@ -326,6 +350,14 @@ impl Raw {
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Exactly so many bytes.
+    pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        while self.buffer.len() < count {
+            assert!(self.fill().await, "the end after {:?}", self.buffer);
+        }
+        self.buffer.drain(..count).collect()
     }
 
     /// Sends a request without a body and reads its response.
@@ -419,12 +451,11 @@ impl Raw {
 
     /// Reads some more; `false` at the end.
     async fn fill(&mut self) -> bool {
-        let mut more = [0; 16 << 10];
-        let read = tokio::time::timeout(DEADLINE, self.stream.read(&mut more)).await;
+        let reading = self.stream.read_buf(&mut self.buffer);
+        let read = tokio::time::timeout(DEADLINE, reading).await;
         let read = read
             .expect("bytes or the end within the deadline")
             .unwrap_or(0);
-        self.buffer.extend_from_slice(&more[..read]);
         read > 0
     }
 }
