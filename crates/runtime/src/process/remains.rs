@@ -27,7 +27,7 @@ pub(crate) fn marks(root: &str, scope: &Scope, id: &InstanceId) -> [(&'static st
         (MARK_DIRECTORY, root.to_owned()),
         (MARK_STACK, scope.stack.to_string()),
         (MARK_ENVIRONMENT, scope.environment.to_string()),
-        (MARK_INSTANCE, id.to_string()),
+        (MARK_INSTANCE, scope.instance_name(id)),
     ]
 }
 
@@ -78,7 +78,12 @@ fn marked(root: &Path, process: Process) -> Option<Orphan> {
             stack: variable(MARK_STACK)?.parse().ok()?,
             environment: variable(MARK_ENVIRONMENT)?.parse().ok()?,
         };
-        Some((scope, variable(MARK_INSTANCE)?.parse().ok()?))
+        let prefix = format!("{}-{}-", scope.stack, scope.environment);
+        let id = variable(MARK_INSTANCE)?
+            .strip_prefix(&prefix)?
+            .parse()
+            .ok()?;
+        Some((scope, id))
     };
     let command = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
     Some(Orphan {

@@ -132,7 +132,7 @@ async fn environment(place: &Place) {
     let expected = [
         format!("MAINSTAY_DIRECTORY={}", root.display()),
         "MAINSTAY_ENVIRONMENT=test".to_owned(),
-        "MAINSTAY_INSTANCE=app-r1-1".to_owned(),
+        "MAINSTAY_INSTANCE=shop-test-app-r1-1".to_owned(),
         "MAINSTAY_STACK=shop".to_owned(),
         "PATH=/usr/bin:/bin".to_owned(),
         format!("PORT={port}"),

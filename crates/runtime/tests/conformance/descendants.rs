@@ -102,7 +102,9 @@ async fn bystander(place: &Place) {
     let mut bystander = std::process::Command::new("sleep")
         .arg("600")
         .env("MAINSTAY_DIRECTORY", "/somewhere/else")
-        .env("MAINSTAY_INSTANCE", "app-r1-1")
+        .env("MAINSTAY_STACK", "shop")
+        .env("MAINSTAY_ENVIRONMENT", "test")
+        .env("MAINSTAY_INSTANCE", "shop-test-app-r1-1")
         .spawn()
         .unwrap();
     let target = place.open();
