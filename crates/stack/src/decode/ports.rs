@@ -1,0 +1,123 @@
+//! A service's `ports` and `expose`.
+
+use super::{Context, text};
+use crate::resolved::{Port, PortProtocol};
+use crate::source::At;
+use crate::tree::Node;
+use mainstay_model::Problem;
+
+/// The ports, and where each stands.
+pub(super) fn ports(context: &mut Context<'_, '_>, service: &Node) -> Vec<(Port, At)> {
+    let items = service.get("ports").map(Node::items).unwrap_or_default();
+    let mut ports: Vec<(Port, At)> = items
+        .iter()
+        .filter_map(|item| Some((port(context, item)?, item.at.clone())))
+        .collect();
+    if ports.is_empty() {
+        let exposed = service.get("expose").map(Node::items).unwrap_or_default();
+        ports.extend(exposed.iter().filter_map(|item| expose(context, item)));
+    }
+    ports
+}
+
+fn port(context: &mut Context<'_, '_>, node: &Node) -> Option<Port> {
+    if text(node, "protocol").as_deref() == Some("udp") {
+        let problem = Problem::error("compose/refused", "the proxy does not carry UDP");
+        context.problem(
+            node,
+            problem.hint("take the port out: the process can open it itself"),
+        );
+        return None;
+    }
+    let Some(target) = node.get("target") else {
+        let problem = Problem::error("compose/port", "a port needs a `target`");
+        context.problem(node, problem);
+        return None;
+    };
+    let target = whole(context, target)?;
+    let published = match node.get("published") {
+        Some(published) => Some(whole(context, published)?),
+        None => None,
+    };
+    Some(Port {
+        target,
+        published,
+        host_ip: address(context, node)?,
+        protocol: protocol(context, node),
+    })
+}
+
+fn whole(context: &mut Context<'_, '_>, node: &Node) -> Option<u16> {
+    let port = node.as_text().and_then(|text| text.parse().ok());
+    if let Some(port) = port.filter(|port| *port > 0) {
+        return Some(port);
+    }
+    let found = node.scalar().map(crate::check::found).unwrap_or_default();
+    let message = format!("{found} is not a port");
+    let problem = Problem::error("compose/port", message);
+    context.problem(node, problem.hint("a port is a number from 1 to 65535"));
+    None
+}
+
+/// `Some(None)`: every address. `None`: wrong, and said so.
+#[expect(
+    clippy::option_option,
+    reason = "wrong and absent are different answers"
+)]
+fn address(context: &mut Context<'_, '_>, node: &Node) -> Option<Option<std::net::IpAddr>> {
+    let Some(node) = node.get("host_ip") else {
+        return Some(None);
+    };
+    match node.as_text().unwrap_or_default() {
+        "" => Some(None),
+        "localhost" => Some(Some(std::net::Ipv4Addr::LOCALHOST.into())),
+        text => match text.parse() {
+            Ok(address) => Some(Some(address)),
+            Err(_) => {
+                let found = node.scalar().map(crate::check::found).unwrap_or_default();
+                let message = format!("{found} is not an IP address");
+                context.problem(node, Problem::error("compose/port", message));
+                None
+            }
+        },
+    }
+}
+
+fn protocol(context: &mut Context<'_, '_>, node: &Node) -> PortProtocol {
+    let Some(node) = node.get("app_protocol") else {
+        return PortProtocol::Http;
+    };
+    match node.as_text().unwrap_or_default() {
+        "tcp" => PortProtocol::Tcp,
+        "http" => PortProtocol::Http,
+        other => {
+            let message =
+                format!("app_protocol `{other}` is not known: the port is taken for HTTP/1.1");
+            let problem = Problem::warning("compose/not-used", message);
+            context.problem(
+                node,
+                problem.hint("write `http`, or `tcp` to pass bytes through"),
+            );
+            PortProtocol::Http
+        }
+    }
+}
+
+/// `"3000"`, `"3000/tcp"`; of a range the first.
+fn expose(context: &mut Context<'_, '_>, node: &Node) -> Option<(Port, At)> {
+    let text = node.as_text()?;
+    let number = text.split(['/', '-']).next().unwrap_or_default();
+    let Some(target) = number.parse().ok().filter(|port| *port > 0) else {
+        let found = node.scalar().map(crate::check::found).unwrap_or_default();
+        let message = format!("{found} is not a port");
+        context.problem(node, Problem::error("compose/port", message));
+        return None;
+    };
+    let port = Port {
+        target,
+        published: None,
+        host_ip: None,
+        protocol: PortProtocol::Http,
+    };
+    Some((port, node.at.clone()))
+}

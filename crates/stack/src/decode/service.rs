@@ -1,0 +1,291 @@
+//! One service.
+
+use super::{Context, command, environment, flag, health, limits, mounts, number, ports, restart};
+use super::{duration, text, texts};
+use crate::request::Purpose;
+use crate::resolved::{Dependency, DependencyCondition, Probe, ProcessRun, Service};
+use crate::source::At;
+use crate::tree::{Entry, Node};
+use mainstay_model::{Problem, ServiceName};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A service, and where its parts stand: what the rules need for their messages.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) service: Service,
+    pub(crate) at: At,
+    pub(crate) ports: Vec<At>,
+    pub(crate) mounts: Vec<At>,
+    pub(crate) depends_on: BTreeMap<ServiceName, At>,
+    /// Where the number of instances stands.
+    pub(crate) replicas: Option<At>,
+    /// `deploy.update_config`, for the deploy policy.
+    pub(crate) update: Option<Node>,
+}
+
+/// Decodes the service; `None` where it has not even a name that can be used.
+pub(crate) fn service(
+    context: &mut Context<'_, '_>,
+    entry: &Entry,
+    health_overridden: bool,
+) -> Option<Found> {
+    let node = &entry.value;
+    let name = match ServiceName::new(&*entry.key) {
+        Ok(name) => name,
+        Err(error) => {
+            let problem = Problem::error("compose/name", format!("service {error}"));
+            context.reading.problems.push(problem.at(entry.at.place()));
+            return None;
+        }
+    };
+    let one_shot = context.one_shot.contains(name.as_str());
+    let ports = ports::ports(context, node);
+    let mounts = mounts::mounts(context, node);
+    let (depends_on, dependency_places) = dependencies(context, node);
+    let (user, group) = user(node);
+    let health = match health::health(context, node, health_overridden) {
+        Some(check) => check,
+        // Something that is sent requests must at least listen before it gets one.
+        None if !ports.is_empty() => Some(health::check(Probe::Tcp)),
+        None => None,
+    };
+    let x = node.get("x-mainstay");
+    let (replicas, replicas_at) = replicas(context, node);
+    let service = Service {
+        image: text(node, "image"),
+        process: process(context, entry),
+        environment: environment::environment(context, node),
+        working_directory: working_directory(node),
+        user,
+        group,
+        replicas,
+        singleton: x.and_then(|x| flag(x, "singleton")).unwrap_or(false),
+        limits: limits::limits(context, node),
+        ports: ports.iter().map(|(port, _)| port.clone()).collect(),
+        depends_on,
+        health,
+        restart: restart::restart(context, node, one_shot),
+        stop_signal: stop_signal(context, node),
+        stop_grace: duration(node, "stop_grace_period").unwrap_or_else(|| grace(context.purpose)),
+        mounts: mounts.iter().map(|(mount, _)| mount.clone()).collect(),
+        log: limits::log(context, node),
+        labels: labels(context, node),
+        name,
+    };
+    Some(Found {
+        service,
+        at: entry.at.clone(),
+        ports: ports.into_iter().map(|(_, at)| at).collect(),
+        mounts: mounts.into_iter().map(|(_, at)| at).collect(),
+        depends_on: dependency_places,
+        replicas: replicas_at,
+        update: node
+            .get("deploy")
+            .and_then(|deploy| deploy.get("update_config"))
+            .cloned(),
+    })
+}
+
+fn grace(purpose: Purpose) -> Duration {
+    match purpose {
+        Purpose::Development => Duration::from_secs(10),
+        _ => Duration::from_secs(30),
+    }
+}
+
+/// `x-mainstay`, or the problem that there is none.
+fn process(context: &mut Context<'_, '_>, entry: &Entry) -> Option<ProcessRun> {
+    let node = &entry.value;
+    let Some(x) = node.get("x-mainstay") else {
+        context.reading.problems.push(not_a_process(entry));
+        return None;
+    };
+    let mut words = Vec::new();
+    let parts: Vec<&Node> = match x.get("command") {
+        Some(command) => vec![command],
+        None => ["entrypoint", "command"]
+            .into_iter()
+            .filter_map(|key| node.get(key))
+            .collect(),
+    };
+    for part in parts {
+        for item in part.items().iter().chain([part]) {
+            context.refuse_secret(item, "a command");
+        }
+        words.extend(command(part, &mut context.reading.problems)?);
+    }
+    if words.first().is_none_or(String::is_empty) {
+        let message = format!("service `{}` has no command to run", entry.key);
+        let problem = Problem::error("process/no-command", message);
+        context.problem(
+            x,
+            problem.hint("write `x-mainstay: {command: [\"program\", \"argument\"]}`"),
+        );
+        return None;
+    }
+    let build = match x.get("build") {
+        Some(build) => Some(command(build, &mut context.reading.problems)?),
+        None => None,
+    };
+    Some(ProcessRun {
+        build: build.filter(|build| !build.is_empty()),
+        artifacts: texts(x.get("artifacts"))
+            .into_iter()
+            .map(PathBuf::from)
+            .collect(),
+        command: words,
+    })
+}
+
+fn not_a_process(entry: &Entry) -> Problem {
+    let name = &entry.key;
+    let what = match (text(&entry.value, "image"), entry.value.get("build")) {
+        (Some(image), _) => format!("has only an image (`{}`)", crate::check::shown(&image)),
+        (None, Some(_)) => "is built as an image".to_owned(),
+        (None, None) => "says nothing of how it runs".to_owned(),
+    };
+    Problem::error(
+        "process/only-image",
+        format!("service `{name}` {what}: it needs the `docker` target, which is not supported yet"),
+    )
+    .at(entry.at.place())
+    .hint("to run it as a plain process, add `x-mainstay: {command: [\"program\", \"argument\"]}`; to leave it out, give it a profile: `profiles: [docker]`")
+}
+
+fn working_directory(node: &Node) -> Option<PathBuf> {
+    let node = node.get("working_dir")?;
+    Some(node.at.path(node.as_text()?))
+}
+
+fn user(node: &Node) -> (Option<String>, Option<String>) {
+    let Some(text) = text(node, "user").filter(|text| !text.is_empty()) else {
+        return (None, None);
+    };
+    match text.split_once(':') {
+        Some((user, group)) => (Some(user.to_owned()), Some(group.to_owned())),
+        None => (Some(text), None),
+    }
+}
+
+/// How many instances, and where that stands.
+fn replicas(context: &mut Context<'_, '_>, node: &Node) -> (u32, Option<At>) {
+    const LIMIT: u32 = 1000;
+    let deploy = node.get("deploy").and_then(|deploy| deploy.get("replicas"));
+    let scale = node.get("scale");
+    let count = |node: &Node| node.as_text().and_then(|text| text.parse::<u32>().ok());
+    if let (Some(deploy), Some(scale)) = (deploy, scale)
+        && count(deploy) != count(scale)
+    {
+        let message = "`scale` and `deploy.replicas` say different numbers";
+        context.problem(
+            scale,
+            Problem::error("compose/value", message).hint("take one out"),
+        );
+    }
+    let Some(node) = deploy.or(scale) else {
+        return (1, None);
+    };
+    let wanted = count(node).unwrap_or(u32::MAX);
+    if wanted > LIMIT {
+        let message = format!("more than {LIMIT} instances of one service");
+        context.problem(node, Problem::error("compose/value", message));
+    }
+    (wanted.min(LIMIT), Some(node.at.clone()))
+}
+
+fn stop_signal(context: &mut Context<'_, '_>, node: &Node) -> String {
+    let Some(node) = node.get("stop_signal") else {
+        return "SIGTERM".to_owned();
+    };
+    let text = node.as_text().unwrap_or_default();
+    match mainstay_wire::process::signal_number(text) {
+        Some(number) => mainstay_wire::process::signal_name(number),
+        None => {
+            let found = node.scalar().map(crate::check::found).unwrap_or_default();
+            let problem = Problem::error("compose/value", format!("{found} is not a signal"));
+            context.problem(node, problem.hint("such as `SIGTERM` or `SIGINT`"));
+            "SIGTERM".to_owned()
+        }
+    }
+}
+
+fn labels(context: &mut Context<'_, '_>, node: &Node) -> BTreeMap<String, String> {
+    let deploy = node.get("deploy").and_then(|deploy| deploy.get("labels"));
+    let own = node.get("labels");
+    let mut labels = BTreeMap::new();
+    for entry in [deploy, own].into_iter().flatten().flat_map(Node::entries) {
+        context.refuse_secret(&entry.value, "a label");
+        let text = entry.value.as_text().unwrap_or_default();
+        labels.insert(entry.key.clone(), text.to_owned());
+    }
+    labels
+}
+
+type Dependencies = (BTreeMap<ServiceName, Dependency>, BTreeMap<ServiceName, At>);
+
+fn dependencies(context: &mut Context<'_, '_>, node: &Node) -> Dependencies {
+    let mut all = Dependencies::default();
+    for entry in node
+        .get("depends_on")
+        .map(Node::entries)
+        .unwrap_or_default()
+    {
+        let Ok(name) = ServiceName::new(&*entry.key) else {
+            let message = format!(
+                "`{}` is not the name of a service",
+                crate::check::shown(&entry.key)
+            );
+            let problem = Problem::error("compose/name", message);
+            context.reading.problems.push(problem.at(entry.at.place()));
+            continue;
+        };
+        let condition = match text(&entry.value, "condition").as_deref() {
+            Some("service_healthy") => DependencyCondition::ServiceHealthy,
+            Some("service_completed_successfully") => {
+                DependencyCondition::ServiceCompletedSuccessfully
+            }
+            _ => DependencyCondition::ServiceStarted,
+        };
+        let dependency = Dependency {
+            condition,
+            restart: flag(&entry.value, "restart").unwrap_or(false),
+            required: flag(&entry.value, "required").unwrap_or(true),
+        };
+        all.0.insert(name.clone(), dependency);
+        all.1.insert(name, entry.at.clone());
+    }
+    all
+}
+
+/// The numbers that decide the deploy policy, where Compose gives them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Update {
+    pub(crate) parallelism: Option<u32>,
+    pub(crate) stop_first: Option<bool>,
+    pub(crate) monitor: Option<Duration>,
+}
+
+impl Found {
+    /// What `deploy.update_config` says; warns of what is done otherwise.
+    pub(crate) fn update(&self, context: &mut Context<'_, '_>) -> Update {
+        let Some(node) = &self.update else {
+            return Update::default();
+        };
+        if let Some(action) = node.get("failure_action")
+            && action.as_text() != Some("rollback")
+        {
+            context.problem(
+                action,
+                Problem::warning("compose/not-used", "a failed deploy is always rolled back")
+                    .hint("write `failure_action: rollback`"),
+            );
+        }
+        Update {
+            parallelism: number(node, "parallelism"),
+            stop_first: text(node, "order").map(|order| order == "stop-first"),
+            monitor: duration(node, "monitor"),
+        }
+    }
+}

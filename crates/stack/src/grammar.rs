@@ -1,0 +1,167 @@
+//! What a file may say: keys, their shapes, how files merge them, what a target makes of them.
+//!
+//! One table of [`Key`]s per section drives everything that knows keys: the structural check
+//! with "did you mean", the merge of files, `--set`, the verdict of each target, the reference
+//! pages and the JSON Schema. A key that stands in no table cannot be read, and one that stands
+//! in a table cannot be ignored.
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    Any,
+    /// A single value.
+    Text,
+    Bool,
+    /// A whole number from zero up.
+    Integer,
+    /// A number from zero up.
+    Number,
+    /// `1m30s`
+    Duration,
+    /// `512m`
+    Size,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A mapping with these keys.
+    Section(&'static Section),
+    /// A mapping from names the user chooses.
+    Named(&'static Shape),
+    List(&'static Shape),
+    /// One, or a list of them.
+    OneOrMore(&'static Shape),
+    /// `KEY: value`, or a list of `KEY=value`.
+    Pairs,
+    /// A list of names, or a mapping from names to more about each.
+    Names(&'static Shape),
+    /// A command: a list, or text that is split as a shell would (no shell runs).
+    Command,
+    /// A short form in one value, or a long form.
+    Short(&'static Shape),
+}
+
+/// How a value of a later file joins that of an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merge {
+    /// Mappings key by key, lists one after the other, anything else replaced.
+    Natural,
+    Replace,
+    /// A list whose items are the same thing when this is the same.
+    By(Identity),
+}
+
+/// What makes two items of a list the same thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Itself: an item is there once.
+    Value,
+    /// Where it is mounted.
+    Target,
+    /// Address, target, published port and protocol.
+    Port,
+    /// The file's path.
+    Path,
+}
+
+/// What a target makes of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    Honoured,
+    /// Runs without it, and says so.
+    Warned,
+    /// Does not run with it.
+    Refused,
+}
+
+impl Verdict {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Honoured => "honoured",
+            Self::Warned => "warned about",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// One key of a section.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    pub name: &'static str,
+    pub shape: Shape,
+    pub merge: Merge,
+    /// Of the process target.
+    pub process: Verdict,
+    /// What it does, or why it does nothing and what to do instead.
+    pub text: &'static str,
+}
+
+impl Key {
+    pub(crate) const fn honoured(name: &'static str, shape: Shape, text: &'static str) -> Self {
+        Self {
+            name,
+            shape,
+            merge: Merge::Natural,
+            process: Verdict::Honoured,
+            text,
+        }
+    }
+
+    pub(crate) const fn warned(name: &'static str, shape: Shape, text: &'static str) -> Self {
+        let mut key = Self::honoured(name, shape, text);
+        key.process = Verdict::Warned;
+        key
+    }
+
+    pub(crate) const fn refused(name: &'static str, shape: Shape, text: &'static str) -> Self {
+        let mut key = Self::honoured(name, shape, text);
+        key.process = Verdict::Refused;
+        key
+    }
+
+    pub(crate) const fn merged(mut self, merge: Merge) -> Self {
+        self.merge = merge;
+        self
+    }
+}
+
+/// A mapping with known keys.
+#[derive(Debug)]
+pub struct Section {
+    /// For messages and headings: `service`, `build` …
+    pub name: &'static str,
+    pub keys: &'static [Key],
+    /// `x-…` keys are allowed, and their values are not looked at.
+    pub extensions: bool,
+}
+
+impl Section {
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
+
+impl Shape {
+    /// For messages: what is expected here.
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Any => "any value".to_owned(),
+            Self::Text => "a single value".to_owned(),
+            Self::Bool => "`true` or `false`".to_owned(),
+            Self::Integer => "a whole number".to_owned(),
+            Self::Number => "a number".to_owned(),
+            Self::Duration => "a duration such as `10s`".to_owned(),
+            Self::Size => "a size such as `512m`".to_owned(),
+            Self::Word(words) => words
+                .iter()
+                .map(|word| format!("`{word}`"))
+                .collect::<Vec<_>>()
+                .join(", "),
+            Self::Section(_) | Self::Named(_) => "a mapping".to_owned(),
+            Self::List(_) => "a list".to_owned(),
+            Self::OneOrMore(shape) => format!("{} or a list", shape.expected()),
+            Self::Pairs => "`KEY: value` pairs or a list of `KEY=value`".to_owned(),
+            Self::Names(_) => "a list of names or a mapping".to_owned(),
+            Self::Command => "a command: text or a list of texts".to_owned(),
+            Self::Short(shape) => format!("a single value or {}", shape.expected()),
+        }
+    }
+}

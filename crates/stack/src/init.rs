@@ -1,0 +1,110 @@
+//! A first `mainstay.yaml` for a stack that has none.
+
+use crate::resolved::{Probe, Service, Stack};
+use std::fmt::Write as _;
+
+/// A commented file that says what goes without saying for this stack, ready to be changed. It
+/// resolves without a problem beside the same Compose files.
+pub fn init(stack: &Stack) -> String {
+    let mut text = String::from(
+        "# How the stack stays up. Everything here is a default written out: change it, or take it out.\n\
+         # All of it: docs/reference/mainstay.md\n",
+    );
+    routes(stack, &mut text);
+    health(stack, &mut text);
+    text.push_str(DEPLOY);
+    text.push_str(ENVIRONMENTS);
+    text
+}
+
+const DEPLOY: &str = "
+# How a release replaces another: rolling, blue-green or stop-first.
+deploy:
+  strategy: rolling
+  # Commands around a deploy; one that fails stops it.
+  # hooks:
+  #   before: [bin/migrate]
+";
+
+const ENVIRONMENTS: &str = "
+# Named places for the stack; `dev` is always there.
+environments:
+  dev: {}
+  # production:
+  #   # Laid over compose.yaml.
+  #   compose: [compose.production.yaml]
+  #   variables:
+  #     VERSION: 1.0.0
+";
+
+fn routes(stack: &Stack, text: &mut String) {
+    let published = |service: &&Service| service.ports.iter().any(|port| port.published.is_some());
+    let services: Vec<&Service> = stack.services.values().filter(published).collect();
+    text.push_str("\n# Which requests go to which service; the longest path wins.\n");
+    if services.is_empty() {
+        text.push_str(
+            "# No service publishes a port.\n# routes:\n#   - path: /\n#     service: NAME\n",
+        );
+        return;
+    }
+    text.push_str("routes:\n");
+    for (index, service) in services.iter().enumerate() {
+        let path = match index {
+            0 => "/".to_owned(),
+            _ => format!("/{}", service.name),
+        };
+        let _ = writeln!(
+            text,
+            "  - path: {path}\n    service: {}",
+            quoted(service.name.as_str())
+        );
+    }
+}
+
+fn health(stack: &Stack, text: &mut String) {
+    text.push_str(
+        "\n# When an instance counts as healthy. A path is better than an open port: `http: /health`.\n",
+    );
+    let checked: Vec<(&str, &Probe)> = stack
+        .services
+        .values()
+        .filter_map(|service| Some((service.name.as_str(), &service.health.as_ref()?.probe)))
+        .collect();
+    let mut lines = String::new();
+    for (name, probe) in checked {
+        let name = quoted(name);
+        let _ = match probe {
+            Probe::Http { path } => {
+                let path = serde_json::Value::from(path.as_str());
+                writeln!(lines, "  {name}:\n    http: {path}")
+            }
+            Probe::Tcp => writeln!(lines, "  {name}:\n    tcp: true"),
+            Probe::Command { .. } => writeln!(
+                lines,
+                "  # {name}:\n  #   http: /health # for the command of its Compose healthcheck"
+            ),
+        };
+    }
+    match lines.contains("\n    ") {
+        true => {
+            let _ = write!(text, "health:\n{lines}");
+        }
+        false => {
+            let _ = writeln!(text, "# health:");
+            for line in lines.lines() {
+                let _ = writeln!(text, "#{}", line.strip_prefix("  #").unwrap_or(line));
+            }
+        }
+    }
+}
+
+/// A name that YAML could take for a number or a boolean stands in quotes.
+fn quoted(name: &str) -> String {
+    if name.starts_with(|c: char| c.is_ascii_lowercase())
+        && crate::tree::as_bool(name).is_none()
+        && name != "null"
+    {
+        return name.to_owned();
+    }
+    format!("\"{name}\"")
+}

@@ -1,0 +1,459 @@
+//! The sections within a service.
+
+use super::{TEXTS, UNIQUE};
+use crate::grammar::{Key, Merge, Section, Shape};
+
+pub(super) static ALL: &[&Section] = &[
+    &X_MAINSTAY,
+    &PORT,
+    &VOLUME_MOUNT,
+    &HEALTHCHECK,
+    &DEPENDENCY,
+    &ENV_FILE,
+    &EXTENDS,
+    &LOGGING,
+    &ULIMIT,
+    &BUILD,
+    &DEVELOP,
+    &WATCH,
+    &GRANT,
+    &HOOK,
+    &SERVICE_NETWORK,
+    &SERVICE_MODEL,
+    &PROVIDER,
+    &DEVICE,
+    &GPU,
+    &BLKIO,
+    &BLKIO_RATE,
+    &BLKIO_WEIGHT,
+    &CREDENTIAL_SPEC,
+];
+
+/// `x-mainstay` of a service: how the process target runs it.
+pub(super) static X_MAINSTAY: Section = Section {
+    name: "x-mainstay",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "build",
+            Shape::Command,
+            "run before each deploy, in the stack's directory",
+        )
+        .merged(Merge::Replace),
+        Key::honoured(
+            "artifacts",
+            TEXTS,
+            "files the build leaves; kept per release, so that a rollback runs the very bytes",
+        )
+        .merged(UNIQUE),
+        Key::honoured(
+            "command",
+            Shape::Command,
+            "what runs; `PORT` says where to listen",
+        )
+        .merged(Merge::Replace),
+        Key::honoured(
+            "singleton",
+            Shape::Bool,
+            "never two at once: replaced stop-first",
+        ),
+    ],
+};
+
+/// One entry of `ports`, long form.
+pub(super) static PORT: Section = Section {
+    name: "port",
+    extensions: true,
+    keys: &[
+        Key::honoured("name", Shape::Text, "for people"),
+        Key::warned("mode", Shape::Text, "the proxy is the one that publishes"),
+        Key::honoured("host_ip", Shape::Text, "the address the proxy listens on"),
+        Key::honoured(
+            "target",
+            Shape::Any,
+            "the port inside a container; a process listens on `PORT`",
+        ),
+        Key::honoured("published", Shape::Any, "the port the proxy listens on"),
+        Key::honoured(
+            "protocol",
+            Shape::Word(&["tcp", "udp"]),
+            "`tcp`; `udp` is refused",
+        ),
+        Key::honoured(
+            "app_protocol",
+            Shape::Text,
+            "`http` (default), or `tcp` to pass bytes through",
+        ),
+    ],
+};
+
+/// One entry of a service's `volumes`, long form.
+pub(super) static VOLUME_MOUNT: Section = Section {
+    name: "volume mount",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "type",
+            Shape::Word(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"]),
+            "`bind`, `volume`, `tmpfs`; others are refused",
+        ),
+        Key::honoured("source", Shape::Text, "the volume, or the host's path"),
+        Key::honoured("target", Shape::Text, "where it is mounted"),
+        Key::honoured(
+            "read_only",
+            Shape::Bool,
+            "then two instances may have it at once",
+        ),
+        Key::warned("consistency", Shape::Text, MOUNT),
+        Key::warned("bind", Shape::Any, MOUNT),
+        Key::warned("volume", Shape::Any, MOUNT),
+        Key::warned("tmpfs", Shape::Any, MOUNT),
+        Key::warned("image", Shape::Any, MOUNT),
+    ],
+};
+const MOUNT: &str = "nothing is mounted for a process";
+
+/// `healthcheck`
+pub(super) static HEALTHCHECK: Section = Section {
+    name: "healthcheck",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "test",
+            Shape::Command,
+            "`CMD`, `CMD-SHELL` or `NONE`; runs beside the process",
+        )
+        .merged(Merge::Replace),
+        Key::honoured("disable", Shape::Bool, "no health check"),
+        Key::honoured("interval", Shape::Duration, "between probes"),
+        Key::honoured("timeout", Shape::Duration, "of one probe"),
+        Key::honoured(
+            "retries",
+            Shape::Integer,
+            "failures in a row until unhealthy",
+        ),
+        Key::honoured(
+            "start_period",
+            Shape::Duration,
+            "failures do not count within it",
+        ),
+        Key::honoured(
+            "start_interval",
+            Shape::Duration,
+            "between probes while starting; 100 ms, where Compose has 5 s",
+        ),
+    ],
+};
+
+/// One entry of `depends_on`, long form.
+pub(super) static DEPENDENCY: Section = Section {
+    name: "dependency",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "condition",
+            Shape::Word(&[
+                "service_started",
+                "service_healthy",
+                "service_completed_successfully",
+            ]),
+            "what to wait for",
+        ),
+        Key::honoured(
+            "restart",
+            Shape::Bool,
+            "restart when the dependency was replaced",
+        ),
+        Key::honoured(
+            "required",
+            Shape::Bool,
+            "without it, a missing dependency is a warning",
+        ),
+    ],
+};
+
+/// One entry of `env_file`, long form.
+pub(super) static ENV_FILE: Section = Section {
+    name: "env_file",
+    extensions: false,
+    keys: &[
+        Key::honoured("path", Shape::Text, "the file"),
+        Key::honoured("required", Shape::Bool, "`false`: it may be missing"),
+        Key::honoured(
+            "format",
+            Shape::Word(&["raw"]),
+            "`raw`: no quotes, no variables",
+        ),
+    ],
+};
+
+/// `extends`, long form.
+pub(super) static EXTENDS: Section = Section {
+    name: "extends",
+    extensions: false,
+    keys: &[
+        Key::honoured("service", Shape::Text, "the service"),
+        Key::honoured(
+            "file",
+            Shape::Text,
+            "the file it stands in; here, where left out",
+        ),
+    ],
+};
+
+/// `logging`
+pub(super) static LOGGING: Section = Section {
+    name: "logging",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "driver",
+            Shape::Text,
+            "`json-file` and `local`; others are warned about",
+        ),
+        Key::honoured(
+            "options",
+            Shape::Named(&Shape::Text),
+            "`max-size` and `max-file`; others are warned about",
+        ),
+    ],
+};
+
+/// One entry of `ulimits`, long form.
+pub(super) static ULIMIT: Section = Section {
+    name: "ulimit",
+    extensions: true,
+    keys: &[
+        Key::honoured("soft", Shape::Integer, "the limit"),
+        Key::honoured("hard", Shape::Integer, "the limit where `soft` is left out"),
+    ],
+};
+
+/// `build`. The process target does not read it; targets that run containers will.
+pub(super) static BUILD: Section = Section {
+    name: "build",
+    extensions: true,
+    keys: &[
+        Key::honoured("context", Shape::Text, BUILT),
+        Key::honoured("dockerfile", Shape::Text, BUILT),
+        Key::honoured("dockerfile_inline", Shape::Text, BUILT),
+        Key::honoured("entitlements", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
+        Key::honoured("args", Shape::Pairs, BUILT),
+        Key::honoured("ssh", Shape::Pairs, BUILT),
+        Key::honoured("labels", Shape::Pairs, BUILT),
+        Key::honoured("cache_from", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
+        Key::honoured("cache_to", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
+        Key::honoured("no_cache", Shape::Bool, BUILT),
+        Key::honoured("additional_contexts", Shape::Pairs, BUILT),
+        Key::honoured("network", Shape::Text, BUILT),
+        Key::honoured("provenance", Shape::Text, BUILT),
+        Key::honoured("sbom", Shape::Text, BUILT),
+        Key::honoured("pull", Shape::Bool, BUILT),
+        Key::honoured("target", Shape::Text, BUILT),
+        Key::honoured("shm_size", Shape::Size, BUILT),
+        Key::honoured("extra_hosts", Shape::Pairs, BUILT),
+        Key::honoured("isolation", Shape::Text, BUILT),
+        Key::honoured("privileged", Shape::Bool, BUILT),
+        Key::honoured("secrets", Shape::List(&Shape::Any), BUILT),
+        Key::honoured("tags", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
+        Key::honoured(
+            "ulimits",
+            Shape::Named(&Shape::Short(&Shape::Section(&ULIMIT))),
+            BUILT,
+        ),
+        Key::honoured("platforms", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
+    ],
+};
+const BUILT: &str = "for targets that run containers; `x-mainstay.build` takes its place";
+
+/// `develop`
+pub(super) static DEVELOP: Section = Section {
+    name: "develop",
+    extensions: true,
+    keys: &[Key::warned(
+        "watch",
+        Shape::List(&Shape::Section(&WATCH)),
+        WATCHED,
+    )],
+};
+const WATCHED: &str = "covered by the warning on `develop`";
+
+/// One entry of `develop.watch`.
+pub(super) static WATCH: Section = Section {
+    name: "watch",
+    extensions: true,
+    keys: &[
+        Key::warned("path", Shape::Text, WATCHED),
+        Key::warned(
+            "action",
+            Shape::Word(&["rebuild", "sync", "restart", "sync+restart", "sync+exec"]),
+            WATCHED,
+        ),
+        Key::warned("target", Shape::Text, WATCHED),
+        Key::warned("ignore", TEXTS, WATCHED),
+        Key::warned("include", TEXTS, WATCHED),
+        Key::warned("initial_sync", Shape::Bool, WATCHED),
+        Key::warned("exec", Shape::Any, WATCHED),
+    ],
+};
+
+/// One entry of a service's `secrets` or `configs`, long form.
+pub(super) static GRANT: Section = Section {
+    name: "secret or config of a service",
+    extensions: true,
+    keys: &[
+        Key::refused("source", Shape::Text, GRANTED),
+        Key::refused("target", Shape::Text, GRANTED),
+        Key::refused("uid", Shape::Text, GRANTED),
+        Key::refused("gid", Shape::Text, GRANTED),
+        Key::refused("mode", Shape::Text, GRANTED),
+    ],
+};
+const GRANTED: &str = "the whole of it is refused: see `secrets` and `configs` of a service";
+
+/// `post_start` and `pre_stop`
+pub(super) static HOOK: Section = Section {
+    name: "hook",
+    extensions: true,
+    keys: &[
+        Key::refused("command", Shape::Command, HOOKED).merged(Merge::Replace),
+        Key::refused("user", Shape::Text, HOOKED),
+        Key::refused("privileged", Shape::Bool, HOOKED),
+        Key::refused("working_dir", Shape::Text, HOOKED),
+        Key::refused("environment", Shape::Pairs, HOOKED),
+    ],
+};
+const HOOKED: &str = "the whole of it is refused: see `post_start` and `pre_stop`";
+
+/// One entry of a service's `networks`.
+pub(super) static SERVICE_NETWORK: Section = Section {
+    name: "network of a service",
+    extensions: true,
+    keys: &[
+        Key::warned("aliases", Shape::List(&Shape::Text), JOINED).merged(UNIQUE),
+        Key::warned("interface_name", Shape::Text, JOINED),
+        Key::warned("ipv4_address", Shape::Text, JOINED),
+        Key::warned("ipv6_address", Shape::Text, JOINED),
+        Key::warned("link_local_ips", Shape::List(&Shape::Text), JOINED).merged(UNIQUE),
+        Key::warned("mac_address", Shape::Text, JOINED),
+        Key::warned("driver_opts", Shape::Named(&Shape::Text), JOINED),
+        Key::warned("priority", Shape::Number, JOINED),
+        Key::warned("gw_priority", Shape::Number, JOINED),
+    ],
+};
+const JOINED: &str = "covered by the warning on `networks`";
+
+/// One entry of a service's `models`.
+pub(super) static SERVICE_MODEL: Section = Section {
+    name: "model of a service",
+    extensions: true,
+    keys: &[
+        Key::refused("endpoint_var", Shape::Text, MODELLED),
+        Key::refused("model_var", Shape::Text, MODELLED),
+    ],
+};
+const MODELLED: &str = "the whole of it is refused: see `models` of a service";
+
+/// `provider`
+pub(super) static PROVIDER: Section = Section {
+    name: "provider",
+    extensions: true,
+    keys: &[
+        Key::refused("type", Shape::Text, PROVIDED),
+        Key::refused("options", Shape::Any, PROVIDED),
+    ],
+};
+const PROVIDED: &str = "the whole of it is refused: see `provider`";
+
+/// One entry of `devices`, long form.
+pub(super) static DEVICE: Section = Section {
+    name: "device",
+    extensions: true,
+    keys: &[
+        Key::warned("source", Shape::Text, DEVICES),
+        Key::warned("target", Shape::Text, DEVICES),
+        Key::warned("permissions", Shape::Text, DEVICES),
+    ],
+};
+const DEVICES: &str = "covered by the warning on `devices`";
+
+/// One entry of `gpus`, and of `deploy.resources.reservations.devices`.
+pub(super) static GPU: Section = Section {
+    name: "device request",
+    extensions: true,
+    keys: &[
+        Key::warned("capabilities", Shape::List(&Shape::Text), GPUS),
+        Key::warned("count", Shape::Text, GPUS),
+        Key::warned("device_ids", Shape::List(&Shape::Text), GPUS),
+        Key::warned("driver", Shape::Text, GPUS),
+        Key::warned("options", Shape::Pairs, GPUS),
+    ],
+};
+const GPUS: &str = "covered by the warning on `gpus` and `reservations`";
+
+/// `blkio_config`
+pub(super) static BLKIO: Section = Section {
+    name: "blkio_config",
+    extensions: false,
+    keys: &[
+        Key::warned(
+            "device_read_bps",
+            Shape::List(&Shape::Section(&BLKIO_RATE)),
+            BLKIOS,
+        ),
+        Key::warned(
+            "device_read_iops",
+            Shape::List(&Shape::Section(&BLKIO_RATE)),
+            BLKIOS,
+        ),
+        Key::warned(
+            "device_write_bps",
+            Shape::List(&Shape::Section(&BLKIO_RATE)),
+            BLKIOS,
+        ),
+        Key::warned(
+            "device_write_iops",
+            Shape::List(&Shape::Section(&BLKIO_RATE)),
+            BLKIOS,
+        ),
+        Key::warned("weight", Shape::Integer, BLKIOS),
+        Key::warned(
+            "weight_device",
+            Shape::List(&Shape::Section(&BLKIO_WEIGHT)),
+            BLKIOS,
+        ),
+    ],
+};
+const BLKIOS: &str = "covered by the warning on `blkio_config`";
+
+/// A rate of `blkio_config`.
+pub(super) static BLKIO_RATE: Section = Section {
+    name: "blkio rate",
+    extensions: false,
+    keys: &[
+        Key::warned("path", Shape::Text, BLKIOS),
+        Key::warned("rate", Shape::Text, BLKIOS),
+    ],
+};
+
+/// A weight of `blkio_config`.
+pub(super) static BLKIO_WEIGHT: Section = Section {
+    name: "blkio weight",
+    extensions: false,
+    keys: &[
+        Key::warned("path", Shape::Text, BLKIOS),
+        Key::warned("weight", Shape::Integer, BLKIOS),
+    ],
+};
+
+/// `credential_spec`
+pub(super) static CREDENTIAL_SPEC: Section = Section {
+    name: "credential_spec",
+    extensions: true,
+    keys: &[
+        Key::refused("config", Shape::Text, CREDENTIALS),
+        Key::refused("file", Shape::Text, CREDENTIALS),
+        Key::refused("registry", Shape::Text, CREDENTIALS),
+    ],
+};
+const CREDENTIALS: &str = "the whole of it is refused: see `credential_spec`";

@@ -1,0 +1,129 @@
+//! Which environment is meant, and what it changes before Compose files are read.
+
+use crate::decode::text;
+use crate::interpolate::Variables;
+use crate::project::{Reading, read_variables};
+use crate::request::{Environment, Purpose};
+use crate::resolved::TargetKind;
+use crate::source::At;
+use crate::tree::Node;
+use mainstay_model::{EnvironmentName, Problem, did_you_mean};
+use std::path::PathBuf;
+
+const DEFAULT: &str = "dev";
+
+/// The environment, and the files it lays over the base.
+pub(crate) struct Chosen {
+    pub(crate) environment: Environment,
+    pub(crate) target: TargetKind,
+    pub(crate) overlays: Vec<(PathBuf, Option<At>)>,
+}
+
+/// Finds the environment by name and adds its variables. `None` where there is none of the name.
+pub(crate) fn choose(
+    reading: &mut Reading<'_>,
+    tree: &Node,
+    wanted: Option<&str>,
+    variables: &mut Variables,
+) -> Option<Chosen> {
+    let all = tree
+        .get("environments")
+        .map(Node::entries)
+        .unwrap_or_default();
+    for entry in all {
+        if let Err(error) = EnvironmentName::new(&*entry.key) {
+            let problem = Problem::error("mainstay/name", format!("environment {error}"));
+            reading.problems.push(problem.at(entry.at.place()));
+        }
+    }
+    let name = wanted.unwrap_or(DEFAULT);
+    let entry = all.iter().find(|entry| entry.key == name);
+    if entry.is_none() && name != DEFAULT {
+        reading
+            .problems
+            .push(unknown(name, all.iter().map(|entry| entry.key.as_str())));
+        return None;
+    }
+    let nothing = Node::empty_map(tree.at.clone());
+    let node = entry.map_or(&nothing, |entry| &entry.value);
+    let chosen = Chosen {
+        environment: Environment {
+            name: EnvironmentName::new(name).ok()?,
+            purpose: purpose(node, name),
+            server: text(node, "server"),
+        },
+        target: target(reading, node),
+        overlays: overlays(node),
+    };
+    add_variables(reading, node, variables);
+    Some(chosen)
+}
+
+fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Problem {
+    let known: Vec<&str> = known.collect();
+    let shown = crate::check::shown(name);
+    let problem = Problem::error(
+        "mainstay/unknown-environment",
+        format!("no environment `{shown}` in mainstay.yaml"),
+    );
+    match did_you_mean(name, known.iter().copied().chain([DEFAULT])) {
+        Some(word) => problem.hint(format!("did you mean `{word}`?")),
+        None => problem.hint(format!("add it: `environments: {{{shown}: {{}}}}`")),
+    }
+}
+
+fn purpose(node: &Node, name: &str) -> Purpose {
+    match text(node, "purpose").as_deref().unwrap_or(name) {
+        "development" | "dev" => Purpose::Development,
+        "production" | "prod" => Purpose::Production,
+        "recovery" | "dr" => Purpose::Recovery,
+        _ => Purpose::Staging,
+    }
+}
+
+fn target(reading: &mut Reading<'_>, node: &Node) -> TargetKind {
+    let Some(node) = node.get("target") else {
+        return TargetKind::Process;
+    };
+    let (word, kind) = match node.as_text() {
+        Some("docker") => ("docker", TargetKind::Docker),
+        Some("swarm") => ("swarm", TargetKind::Swarm),
+        Some("kubernetes") => ("kubernetes", TargetKind::Kubernetes),
+        Some("ecs") => ("ecs", TargetKind::Ecs),
+        _ => return TargetKind::Process,
+    };
+    reading.problems.push(
+        Problem::error(
+            "mainstay/target",
+            format!("target `{word}` is not supported yet"),
+        )
+        .at(node.at.place())
+        .hint("`process` is"),
+    );
+    kind
+}
+
+fn overlays(node: &Node) -> Vec<(PathBuf, Option<At>)> {
+    node.get("compose")
+        .map(Node::items)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|item| Some((item.at.path(item.as_text()?), Some(item.at.clone()))))
+        .collect()
+}
+
+/// `.env` < `env_file` < `variables` < the process's own.
+fn add_variables(reading: &mut Reading<'_>, node: &Node, variables: &mut Variables) {
+    let outside = variables.clone();
+    for item in node.get("env_file").map(Node::items).unwrap_or_default() {
+        let path = item.at.path(item.as_text().unwrap_or_default());
+        if let Some(layer) = read_variables(reading, &path, Some(&item.at), &outside) {
+            variables.push_below_top(layer);
+        }
+    }
+    let own = node.get("variables").map(Node::entries).unwrap_or_default();
+    let layer = own
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), entry.value.as_text()?.to_owned())));
+    variables.push_below_top(layer.collect());
+}

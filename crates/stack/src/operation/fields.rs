@@ -1,0 +1,276 @@
+//! Every field of `mainstay.yaml`: its shape and what it says.
+
+use crate::grammar::{Key, Merge, Section, Shape};
+use crate::keys::TEXTS;
+
+/// Sections that have a name and no meaning yet.
+pub const RESERVED: [&str; 11] = [
+    "objectives",
+    "metrics",
+    "alerts",
+    "logs",
+    "traces",
+    "backups",
+    "load",
+    "chaos",
+    "audit",
+    "incidents",
+    "secrets",
+];
+
+/// The whole file.
+pub static MAINSTAY: Section = Section {
+    name: "mainstay.yaml",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "environments",
+            Shape::Named(&Shape::Section(&ENVIRONMENT)),
+            "Named places for the stack. `dev` is always there, and the one that is meant when none is named.",
+        ),
+        Key::honoured(
+            "routes",
+            Shape::List(&Shape::Section(&ROUTE)),
+            "Which requests go to which service. Left out: where exactly one service publishes a port, it gets every request.",
+        )
+        .merged(Merge::Replace),
+        Key::honoured(
+            "deploy",
+            Shape::Section(&DEPLOY),
+            "How a release replaces another.",
+        ),
+        Key::honoured(
+            "health",
+            Shape::Named(&Shape::Section(&HEALTH)),
+            "When an instance counts as healthy, by service; wins over Compose's `healthcheck`. Left out: a service with a port is healthy when it can be connected to.",
+        ),
+    ],
+};
+
+/// One entry of `environments`.
+pub(super) static ENVIRONMENT: Section = Section {
+    name: "environment",
+    extensions: true,
+    keys: &[
+        Key::honoured("purpose", Shape::Word(&["development", "staging", "production", "recovery"]), "What it is for; sets the defaults: short waits for development. Left out: development for `dev`, production for `production`, recovery for `dr`, staging for any other name."),
+        Key::honoured("target", Shape::Word(&["process", "docker", "swarm", "kubernetes", "ecs"]), "The engine that runs it. Today `process`, the default."),
+        Key::honoured("compose", TEXTS, "Compose files laid over the base file, in this order. With one, `compose.override.yaml` is not read.").merged(Merge::Replace),
+        Key::honoured("env_file", TEXTS, "Files of variables for `${…}`; they win over `.env`, the shell wins over them.").merged(Merge::Replace),
+        Key::honoured("variables", Shape::Pairs, "Variables for `${…}`; they win over `env_file`, the shell wins over them."),
+        Key::honoured("server", Shape::Text, "Where its control plane is, when not on this machine."),
+    ],
+};
+
+/// One entry of `routes`.
+pub(super) static ROUTE: Section = Section {
+    name: "route",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "host",
+            TEXTS,
+            "Hosts, one or a list; `*.example.org` is allowed. Left out: every host.",
+        ),
+        Key::honoured(
+            "path",
+            Shape::Text,
+            "Prefix of whole path segments; the longest wins. Default `/`.",
+        ),
+        Key::honoured(
+            "strip_prefix",
+            Shape::Bool,
+            "Take the prefix away before the service sees the path. Default `false`.",
+        ),
+        Key::honoured("service", Shape::Text, "The service that answers."),
+        Key::honoured(
+            "balance",
+            Shape::Word(&["round-robin", "least-connections", "client-ip"]),
+            "How requests are spread over instances. Default `round-robin`.",
+        ),
+        Key::honoured(
+            "timeout",
+            Shape::Duration,
+            "Until the head of the response. Default `60s`.",
+        ),
+        Key::honoured(
+            "max_body",
+            Shape::Size,
+            "Largest request body. Default `100m`.",
+        ),
+    ],
+};
+
+/// `deploy`
+pub(super) static DEPLOY: Section = Section {
+    name: "deploy",
+    extensions: true,
+    keys: &[
+        STRATEGY,
+        SURGE,
+        PARALLELISM,
+        STEPS,
+        PAUSE,
+        HEALTHY_DEADLINE,
+        MINIMUM_HEALTHY_TIME,
+        DRAIN,
+        Key::honoured(
+            "progress_deadline",
+            Shape::Duration,
+            "The whole rollout must be through by then. Default `10m`; `2m` in development.",
+        ),
+        Key::honoured(
+            "watch",
+            Shape::Duration,
+            "How long the new release is judged, with the old one kept warm. Default `10m`; `5s` in development.",
+        ),
+        Key::honoured(
+            "keep_releases",
+            Shape::Integer,
+            "Releases that can be rolled back to. Default 5.",
+        ),
+        Key::honoured("hooks", Shape::Section(&HOOKS), "Commands around a deploy."),
+        Key::honoured(
+            "services",
+            Shape::Named(&Shape::Section(&DEPLOY_SERVICE)),
+            "Other values for one service.",
+        ),
+    ],
+};
+
+/// One entry of `deploy.services`.
+pub(super) static DEPLOY_SERVICE: Section = Section {
+    name: "deploy of a service",
+    extensions: true,
+    keys: &[
+        STRATEGY,
+        SURGE,
+        PARALLELISM,
+        STEPS,
+        PAUSE,
+        HEALTHY_DEADLINE,
+        MINIMUM_HEALTHY_TIME,
+        DRAIN,
+    ],
+};
+
+const STRATEGY: Key = Key::honoured(
+    "strategy",
+    Shape::Word(&["rolling", "blue-green", "stop-first"]),
+    "`rolling` replaces instances a few at a time, the new one first; `blue-green` starts all new ones beside the old and shifts the traffic; `stop-first` ends the old one first. Default `rolling`; singletons are always `stop-first`.",
+);
+const SURGE: Key = Key::honoured(
+    "surge",
+    Shape::Integer,
+    "Rolling: instances above the wanted number. Default 1.",
+);
+const PARALLELISM: Key = Key::honoured(
+    "parallelism",
+    Shape::Integer,
+    "Rolling: instances replaced at a time. Default 1, or Compose's `update_config.parallelism`.",
+);
+const STEPS: Key = Key::honoured(
+    "steps",
+    Shape::List(&Shape::Integer),
+    "Blue-green: weights of the new instances in percent, rising to 100. Default `[100]`.",
+)
+.merged(Merge::Replace);
+const PAUSE: Key = Key::honoured(
+    "pause",
+    Shape::Duration,
+    "Blue-green: between two steps. Default `30s`; `1s` in development.",
+);
+const HEALTHY_DEADLINE: Key = Key::honoured(
+    "healthy_deadline",
+    Shape::Duration,
+    "A new instance must be healthy by then. Default `5m`; `60s` in development.",
+);
+const MINIMUM_HEALTHY_TIME: Key = Key::honoured(
+    "minimum_healthy_time",
+    Shape::Duration,
+    "An instance must be healthy this long before it counts. Default `10s`, or Compose's `update_config.monitor`; `1s` in development.",
+);
+const DRAIN: Key = Key::honoured(
+    "drain",
+    Shape::Duration,
+    "How long requests in flight may take before an old instance is stopped. Default `30s`; `10s` in development.",
+);
+
+/// `deploy.hooks`
+pub(super) static HOOKS: Section = Section {
+    name: "hooks",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "before",
+            Shape::OneOrMore(&Shape::Command),
+            "Commands before anything is replaced; one that fails ends the deploy.",
+        )
+        .merged(Merge::Replace),
+        Key::honoured(
+            "after",
+            Shape::OneOrMore(&Shape::Command),
+            "Commands when all is replaced; one that fails rolls back.",
+        )
+        .merged(Merge::Replace),
+        Key::honoured("timeout", Shape::Duration, "Of each command. Default `5m`."),
+    ],
+};
+
+/// One entry of `health`.
+pub(super) static HEALTH: Section = Section {
+    name: "health",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "http",
+            Shape::Text,
+            "A path: GET on the instance's port; 200 to 399 passes.",
+        ),
+        Key::honoured(
+            "tcp",
+            Shape::Bool,
+            "A connection to the instance's port passes.",
+        ),
+        Key::honoured(
+            "command",
+            Shape::Command,
+            "Exit code 0 passes. Runs beside the instance, with its variables.",
+        )
+        .merged(Merge::Replace),
+        Key::honoured("interval", Shape::Duration, "Between probes. Default `2s`."),
+        Key::honoured(
+            "start_interval",
+            Shape::Duration,
+            "Between probes while starting. Default `100ms`.",
+        ),
+        Key::honoured("timeout", Shape::Duration, "Of one probe. Default `2s`."),
+        Key::honoured(
+            "start_period",
+            Shape::Duration,
+            "Failures do not count within it. Default `0s`.",
+        ),
+        Key::honoured(
+            "retries",
+            Shape::Integer,
+            "Failures in a row until unhealthy. Default 3.",
+        ),
+        Key::honoured(
+            "passes",
+            Shape::Integer,
+            "Passes in a row until ready. Default 2.",
+        ),
+    ],
+};
+
+/// Every section in the order of the reference page.
+pub fn sections() -> Vec<&'static Section> {
+    vec![
+        &MAINSTAY,
+        &ENVIRONMENT,
+        &ROUTE,
+        &DEPLOY,
+        &DEPLOY_SERVICE,
+        &HOOKS,
+        &HEALTH,
+    ]
+}

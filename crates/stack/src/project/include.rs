@@ -1,0 +1,163 @@
+//! `include`: other Compose files, each read with its own directory and its own `.env`.
+//!
+//! Source: the Compose specification, "Include". What an included file defines may not be defined
+//! again here; an override file may change it.
+
+use super::{File, ROOT, Reading, files, layered};
+use crate::grammar::Merge;
+use crate::interpolate::Variables;
+use crate::merge::merge;
+use crate::source::At;
+use crate::tree::{Entry, Node};
+use mainstay_model::Problem;
+use std::path::PathBuf;
+
+/// The sections whose entries an included file brings.
+const RESOURCES: [&str; 6] = [
+    "services", "volumes", "networks", "secrets", "configs", "models",
+];
+
+impl Reading<'_> {
+    /// What the document's `include` brings, one tree per entry.
+    pub(super) fn included(
+        &mut self,
+        document: &Node,
+        variables: &Variables,
+        chain: &mut Vec<PathBuf>,
+    ) -> Vec<Node> {
+        let entries = document.get("include").map(Node::items).unwrap_or_default();
+        let mut all = Vec::new();
+        for entry in entries {
+            all.extend(self.include(entry, variables, chain));
+        }
+        all
+    }
+
+    fn include(
+        &mut self,
+        entry: &Node,
+        variables: &Variables,
+        chain: &mut Vec<PathBuf>,
+    ) -> Option<Node> {
+        let paths: Vec<(PathBuf, At)> = paths(entry.get("path")?);
+        let first = paths.first()?.0.clone();
+        let base = match entry.get("project_directory").and_then(text_at) {
+            Some((text, at)) => at.path(&text),
+            None => first.parent().unwrap_or(&first).to_owned(),
+        };
+        let variables = self.variables_of(entry, &base, variables);
+        let mut whole: Option<Node> = None;
+        for (path, at) in &paths {
+            let file = File {
+                path,
+                base: &base,
+                named_at: Some(at),
+            };
+            let Some(mut node) = self.model(&file, &variables, chain) else {
+                continue;
+            };
+            node.remove("include");
+            node.remove("name");
+            whole = Some(match whole {
+                Some(base) => layered(base, node),
+                None => node,
+            });
+        }
+        whole
+    }
+
+    /// Its own `.env` (or `env_file`), below what is set here.
+    fn variables_of(
+        &mut self,
+        entry: &Node,
+        base: &std::path::Path,
+        here: &Variables,
+    ) -> Variables {
+        let mut variables = here.clone();
+        let files: Vec<(PathBuf, Option<At>)> = match entry.get("env_file") {
+            Some(list) => paths(list)
+                .into_iter()
+                .map(|(path, at)| (path, Some(at)))
+                .collect(),
+            None => Some((base.join(".env"), None))
+                .filter(|(path, _)| self.loader.exists(path))
+                .into_iter()
+                .collect(),
+        };
+        for (path, at) in files.into_iter().rev() {
+            if let Some(layer) = files::read(self, &path, at.as_ref(), here) {
+                variables.push_under(layer);
+            }
+        }
+        variables
+    }
+
+    /// Included trees and the document itself as one; what both define is a problem.
+    pub(super) fn join_included(&mut self, included: Vec<Node>, document: Node) -> Node {
+        let mut whole: Option<Node> = None;
+        for node in included.into_iter().chain([document]) {
+            let Some(base) = whole else {
+                whole = Some(node);
+                continue;
+            };
+            self.conflicts(&base, &node);
+            let at = node.at.clone();
+            let joined = merge(base, node, &ROOT, Merge::Natural);
+            whole = Some(joined.unwrap_or_else(|| Node::empty_map(at)));
+        }
+        whole.unwrap_or_else(|| unreachable_document(self))
+    }
+
+    fn conflicts(&mut self, base: &Node, node: &Node) {
+        for section in RESOURCES {
+            let Some(known) = base.get(section) else {
+                continue;
+            };
+            let again = node.get(section).map(Node::entries).unwrap_or_default();
+            for entry in again {
+                if let Some(first) = known.entry(&entry.key)
+                    && !alike(first, entry)
+                {
+                    self.problems.push(
+                        Problem::error(
+                            "compose/include-conflict",
+                            format!(
+                                "`{}` of `{section}` is also defined at {}, which is included",
+                                entry.key,
+                                first.at.place()
+                            ),
+                        )
+                        .at(entry.at.place())
+                        .hint("change an included resource in an override file: `include: [{path: [theirs.yaml, mine.yaml]}]`"),
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The chain above always holds the document; an empty tree is the neutral element.
+fn unreachable_document(reading: &Reading<'_>) -> Node {
+    Node::empty_map(At::whole(&std::sync::Arc::new(crate::source::Source {
+        display: String::new(),
+        path: PathBuf::new(),
+        base: reading.directory.to_owned(),
+    })))
+}
+
+/// The same file reached twice brings the same thing: no conflict.
+fn alike(a: &Entry, b: &Entry) -> bool {
+    a.at == b.at || a.value.is_null() && b.value.is_null()
+}
+
+fn paths(list: &Node) -> Vec<(PathBuf, At)> {
+    list.items()
+        .iter()
+        .filter_map(text_at)
+        .map(|(text, at)| (at.path(&text), at))
+        .collect()
+}
+
+fn text_at(node: &Node) -> Option<(String, At)> {
+    Some((node.as_text()?.to_owned(), node.at.clone()))
+}

@@ -1,0 +1,345 @@
+//! The way from a request to a stack, step by step.
+
+use crate::decode::{self, Context, Found};
+use crate::interpolate::{Lookup, Variables, expand_tree};
+use crate::operation::{self, Chosen};
+use crate::project::{self, Reading};
+use crate::request::{Environment, Loader, Request, Resolution};
+use crate::resolved::{Stack, TargetKind, Volume};
+use crate::rules::{self, Facts};
+use crate::sets::{self, Set};
+use crate::source::At;
+use crate::tree::{Entry, Node};
+use crate::verdict;
+use mainstay_model::{Problem, Problems, ServiceName, StackName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Reads the stack's files and gives the stack, or what is wrong with them. Everything that is
+/// wrong is collected; the stack is there when no problem is an error.
+///
+/// ```
+/// use mainstay_stack::{MemoryLoader, Request, resolve};
+///
+/// let files = MemoryLoader::default().with(
+///     "/shop/compose.yaml",
+///     "services: {app: {image: shop, x-mainstay: {command: bin/shop}, ports: ['8000:8000']}}",
+/// );
+/// let request = Request { directory: "/shop".into(), ..Request::default() };
+/// let resolution = resolve(&files, &request);
+/// assert!(resolution.problems.is_empty(), "{}", resolution.problems);
+/// assert_eq!(resolution.stack.unwrap().name.as_str(), "shop");
+/// ```
+pub fn resolve(loader: &dyn Loader, request: &Request) -> Resolution {
+    let mut reading = Reading::new(loader, &request.directory);
+    let (stack, environment) = match stack(&mut reading, request) {
+        Some((stack, environment)) => (stack, Some(environment)),
+        None => (None, None),
+    };
+    let problems = presented(reading.problems);
+    Resolution {
+        stack: stack.filter(|_| !problems.has_errors()),
+        environment,
+        problems,
+        files: reading.files,
+    }
+}
+
+/// Sorted, each said once: an extended service is met as often as it is extended.
+fn presented(problems: Problems) -> Problems {
+    let mut seen = BTreeSet::new();
+    let mut once = Problems::default();
+    for problem in problems {
+        if seen.insert((
+            problem.place.clone(),
+            problem.code.clone(),
+            problem.message.clone(),
+        )) {
+            once.push(problem);
+        }
+    }
+    once.sort();
+    once
+}
+
+fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>, Environment)> {
+    let mut variables = project::environment_files(reading, request);
+    let sets = sets::parse(&request.sets, &request.directory, &mut reading.problems);
+    let (operation, chosen) = operation_file(reading, request, &sets, &mut variables)?;
+    let Chosen {
+        environment,
+        target,
+        overlays,
+    } = chosen;
+    let files = project::compose_files(reading, request, &variables, overlays);
+    if files.is_empty() {
+        return Some((None, environment));
+    }
+    let mut tree = reading.project(&files, &variables);
+    sets::apply_to_compose(&sets, &mut tree, &mut reading.problems);
+    let active = Active::of(&tree, request, &variables);
+    if target == TargetKind::Process {
+        verdict::judge(
+            &tree,
+            &|name| active.names.contains(name),
+            &mut reading.problems,
+        );
+    }
+    let name = stack_name(reading, request, &tree, &variables);
+    let secret_variables = secrets(reading, &tree, &variables);
+    let mut context = Context {
+        reading,
+        variables: &variables,
+        purpose: environment.purpose,
+        secret_variables: &secret_variables,
+        one_shot: &active.one_shot,
+    };
+    let mut services = services(&mut context, &tree, &operation, &active);
+    operation::apply_health(&operation, &mut services, &mut context.reading.problems);
+    let mut policies = operation::deploy(&mut context, &operation, &services);
+    let routes = operation::routes(&operation, &services, &mut context.reading.problems);
+    let (volumes, thought_of) = volumes(&tree);
+    let mut facts = Facts {
+        services: &mut services,
+        inactive: &active.others,
+        volumes: &volumes,
+        thought_of: &thought_of,
+    };
+    rules::check(&mut facts, &mut policies, &mut reading.problems);
+    let stack = Stack {
+        name: name?,
+        environment: environment.name.clone(),
+        directory: request.directory.clone(),
+        target,
+        services: services
+            .into_iter()
+            .map(|(name, found)| (name, found.service))
+            .collect(),
+        volumes,
+        routes,
+        deploy: policies.deploy,
+    };
+    Some((Some(stack), environment))
+}
+
+/// `mainstay.yaml`, checked and with its variables, and the environment that is meant.
+fn operation_file(
+    reading: &mut Reading<'_>,
+    request: &Request,
+    sets: &[Set],
+    variables: &mut Variables,
+) -> Option<(Node, Chosen)> {
+    let mut tree = operation::read(reading, request.mainstay_file.as_ref());
+    // The environments first: they bring variables for the rest.
+    let mut environments = tree.remove("environments");
+    if let Some(entry) = &mut environments {
+        expand_tree(&mut entry.value, variables, &mut reading.problems);
+    }
+    let mut first = Node::empty_map(tree.at.clone());
+    environments
+        .into_iter()
+        .for_each(|entry| first.insert(entry));
+    operation::check(reading, &mut first);
+    sets::apply_to_mainstay(
+        &only(sets, |section| section == "environments"),
+        &mut first,
+        &mut reading.problems,
+    );
+    let chosen = operation::choose(reading, &first, request.environment.as_deref(), variables);
+    expand_tree(&mut tree, variables, &mut reading.problems);
+    operation::check(reading, &mut tree);
+    sets::apply_to_mainstay(
+        &only(sets, |section| section != "environments"),
+        &mut tree,
+        &mut reading.problems,
+    );
+    Some((tree, chosen?))
+}
+
+fn only(sets: &[Set], wanted: impl Fn(&str) -> bool) -> Vec<Set> {
+    let chosen = sets.iter().filter(|set| wanted(set.root()));
+    chosen.cloned().collect()
+}
+
+/// Which services run.
+struct Active {
+    names: BTreeSet<String>,
+    others: BTreeSet<String>,
+    /// Active ones that another waits for to complete.
+    one_shot: BTreeSet<String>,
+}
+
+impl Active {
+    /// A service without profiles always runs; one with profiles when one of them is active.
+    fn of(tree: &Node, request: &Request, variables: &Variables) -> Self {
+        let named = variables.get("COMPOSE_PROFILES").unwrap_or_default();
+        let profiles: BTreeSet<&str> = request
+            .profiles
+            .iter()
+            .map(String::as_str)
+            .chain(named.split(','))
+            .map(str::trim)
+            .filter(|profile| !profile.is_empty())
+            .collect();
+        let all = tree.get("services").map(Node::entries).unwrap_or_default();
+        let runs = |entry: &&Entry| {
+            let own = decode::texts(entry.value.get("profiles"));
+            own.is_empty()
+                || profiles.contains("*")
+                || own
+                    .iter()
+                    .any(|profile| profiles.contains(profile.as_str()))
+        };
+        let (active, others): (Vec<&Entry>, Vec<&Entry>) = all.iter().partition(runs);
+        let names = |entries: &[&Entry]| entries.iter().map(|entry| entry.key.clone()).collect();
+        Self {
+            names: names(&active),
+            others: names(&others),
+            one_shot: active
+                .iter()
+                .filter_map(|entry| entry.value.get("depends_on"))
+                .flat_map(Node::entries)
+                .filter(|entry| {
+                    decode::text(&entry.value, "condition").as_deref()
+                        == Some("service_completed_successfully")
+                })
+                .map(|entry| entry.key.clone())
+                .collect(),
+        }
+    }
+}
+
+fn services(
+    context: &mut Context<'_, '_>,
+    tree: &Node,
+    operation: &Node,
+    active: &Active,
+) -> BTreeMap<ServiceName, Found> {
+    let all = tree.get("services").map(Node::entries).unwrap_or_default();
+    let health = operation.get("health");
+    let services: BTreeMap<ServiceName, Found> = all
+        .iter()
+        .filter(|entry| active.names.contains(&entry.key))
+        .filter_map(|entry| {
+            let overridden = health.and_then(|health| health.get(&entry.key)).is_some();
+            let found = decode::service(context, entry, overridden)?;
+            Some((found.service.name.clone(), found))
+        })
+        .collect();
+    if services.is_empty() && !context.reading.problems.has_errors() {
+        let place = tree.entry("services").map_or(&tree.at, |entry| &entry.at);
+        let problem = Problem::error("compose/no-service", "no service to run");
+        context
+            .reading
+            .problems
+            .push(problem.at(place.place()).hint(if active.others.is_empty() {
+                "write one under `services`"
+            } else {
+                "every service has a profile: activate one with `--profile`"
+            }));
+    }
+    services
+}
+
+/// `COMPOSE_PROJECT_NAME`, else `name`, else the directory's name made fit.
+fn stack_name(
+    reading: &mut Reading<'_>,
+    request: &Request,
+    tree: &Node,
+    variables: &Variables,
+) -> Option<StackName> {
+    let (text, at): (&str, Option<&At>) = match variables.get("COMPOSE_PROJECT_NAME") {
+        Some(name) if !name.is_empty() => (name, None),
+        _ => match tree.get("name") {
+            Some(node) => (node.as_text().unwrap_or_default(), Some(&node.at)),
+            None => return from_directory(reading, &request.directory),
+        },
+    };
+    match StackName::new(text) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let problem = Problem::error("compose/name", format!("stack {error}"));
+            reading.problems.push(match at {
+                Some(at) => problem.at(at.place()),
+                None => problem.hint("it comes from the variable COMPOSE_PROJECT_NAME"),
+            });
+            None
+        }
+    }
+}
+
+fn from_directory(reading: &mut Reading<'_>, directory: &Path) -> Option<StackName> {
+    let last = directory.file_name().unwrap_or_default().to_string_lossy();
+    let fit: String = last
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'))
+        .collect();
+    let fit: String = fit
+        .trim_start_matches(['-', '_'])
+        .chars()
+        .take(63)
+        .collect();
+    let name = StackName::new(fit).ok();
+    if name.is_none() {
+        let message = format!("directory `{last}` makes no name for the stack");
+        let problem = Problem::error("compose/name", message);
+        reading
+            .problems
+            .push(problem.hint("write `name: …` at the top of compose.yaml"));
+    }
+    name
+}
+
+/// The variables that the top-level `secrets` name. What they need must be there.
+fn secrets(reading: &mut Reading<'_>, tree: &Node, variables: &Variables) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for entry in tree.get("secrets").map(Node::entries).unwrap_or_default() {
+        if let Some(node) = entry.value.get("environment") {
+            let name = node.as_text().unwrap_or_default();
+            if variables.get(name).is_none() {
+                let message = format!(
+                    "secret `{}` needs the variable `{name}`, which is not set",
+                    entry.key
+                );
+                let problem = Problem::error("secret/missing", message).at(node.at.place());
+                reading
+                    .problems
+                    .push(problem.hint(format!("set `{name}` in the shell or in `.env`")));
+            }
+            names.insert(name.to_owned());
+        }
+        if let Some(node) = entry.value.get("file") {
+            let name = node.as_text().unwrap_or_default();
+            if !reading.loader.exists(&node.at.path(name)) {
+                let message = format!(
+                    "secret `{}` needs the file `{name}`, which is not there",
+                    entry.key
+                );
+                let problem = Problem::error("secret/missing", message).at(node.at.place());
+                reading
+                    .problems
+                    .push(problem.hint("write the secret into it, readable for you alone"));
+            }
+        }
+    }
+    names
+}
+
+/// The volumes, and those that have an `x-mainstay`.
+fn volumes(tree: &Node) -> (BTreeMap<String, Volume>, BTreeSet<String>) {
+    let mut volumes = BTreeMap::new();
+    let mut thought_of = BTreeSet::new();
+    for entry in tree.get("volumes").map(Node::entries).unwrap_or_default() {
+        let x = entry.value.get("x-mainstay");
+        if x.is_some() {
+            thought_of.insert(entry.key.clone());
+        }
+        let volume = Volume {
+            name: decode::text(&entry.value, "name").unwrap_or_else(|| entry.key.clone()),
+            shared: x.and_then(|x| decode::flag(x, "shared")).unwrap_or(false),
+        };
+        volumes.insert(entry.key.clone(), volume);
+    }
+    (volumes, thought_of)
+}

@@ -1,0 +1,22 @@
+//! The example stack of the repository resolves without a problem.
+
+mod disk;
+
+use mainstay_stack::{Request, resolve};
+
+#[test]
+fn the_whisper_transcriber_resolves_without_a_problem() {
+    let directory = disk::repository().join("examples/whisper-transcriber");
+    let request = Request {
+        directory,
+        ..Request::default()
+    };
+    let resolution = resolve(&disk::Disk, &request);
+    assert!(resolution.problems.is_empty(), "{}", resolution.problems);
+    let stack = resolution.stack.expect("a stack without problems");
+    assert_eq!(stack.name.as_str(), "whisper-transcriber");
+    let app = stack.services.get("app").expect("its one service");
+    assert_eq!(app.replicas, 2);
+    assert!(stack.volumes["data"].shared);
+    assert_eq!(stack.routes.len(), 1);
+}
