@@ -15,6 +15,7 @@ mod health;
 mod job;
 mod machine;
 mod metrics;
+mod probe;
 mod profile;
 mod quota;
 mod redis_peer;
@@ -45,14 +46,15 @@ use work::Workshop;
 const PUT_BACK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    let outcome = Settings::read(|name| std::env::var(name).ok()).and_then(|settings| {
-        log_to_stdout(&settings.log_level)?;
-        tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?
-            .block_on(run(settings))
-    });
+    let settings = Settings::read(|name| std::env::var(name).ok());
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => settings.and_then(serve_until_stopped),
+        ["health"] => settings.and_then(|settings| probe::probe(&settings)),
+        _ => Err(anyhow::anyhow!(
+            "no such argument\n  hint: `sample-service` serves, `sample-service health` asks one that does"
+        )),
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -61,6 +63,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn serve_until_stopped(settings: Settings) -> anyhow::Result<()> {
+    log_to_stdout(&settings.log_level)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?
+        .block_on(run(settings))
 }
 
 /// One JSON object a line (RFC 8259), for whoever collects standard output.

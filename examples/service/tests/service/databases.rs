@@ -1,18 +1,10 @@
 //! The same on PostgreSQL and with Redis, and what happens when they go.
 
-use super::harness::{Postgres, Redis, Request, Service, WITH_TWO_SEGMENTS, recording};
+use super::harness::{Postgres, Redis, Request, Service, WITH_TWO_SEGMENTS, recording, wait_until};
 use rustix::process::Signal;
 use serde_json::json;
 
 const SLOW: (&str, &str) = ("WORK_PACE", "100ms");
-
-fn metric(service: &Service, name: &str) -> u64 {
-    let metrics = service.get("/metrics").text();
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.map_or(0, |value| value.parse().unwrap())
-}
 
 #[test]
 fn on_postgresql_jobs_survive_and_move_between_instances() {
@@ -58,7 +50,7 @@ fn on_postgresql_two_instances_do_each_job_once() {
         );
     }
     let done = "jobs_processed_total{outcome=\"done\"}";
-    assert_eq!(metric(&both[0], done) + metric(&both[1], done), 20);
+    wait_until(|| both[0].metric(done) + both[1].metric(done) == 20);
 }
 
 #[test]
@@ -94,10 +86,7 @@ fn without_its_database_it_is_unhealthy_until_it_is_back() {
     let upload = Request::post("/jobs", &recording(&WITH_TWO_SEGMENTS)).send(service.address());
     assert_eq!(upload.status, 503);
     assert_eq!(upload.header("retry-after"), Some("1"));
-    assert_eq!(
-        metric(&service, "dependency_up{dependency=\"database\"}"),
-        0
-    );
+    assert_eq!(service.metric("dependency_up{dependency=\"database\"}"), 0);
     postgres.start_again();
     service.until("/health", |health| health["status"] == "pass");
     let id = service.upload(&recording(&WITH_TWO_SEGMENTS));
@@ -139,7 +128,7 @@ fn with_redis_finished_jobs_are_at_hand_and_limits_hold_together() {
     let id = both[0].upload(&content);
     let job = both[0].finished(&id);
     assert_eq!(both[1].json(&format!("/jobs/{id}")), job);
-    assert!(metric(&both[1], "cache_requests_total{result=\"hit\"}") > 0);
+    assert!(both[1].metric("cache_requests_total{result=\"hit\"}") > 0);
     // Of five more at least one is over the limit of both together, even at the turn of a minute.
     let statuses: Vec<_> = (0..5)
         .map(|n| {

@@ -1,6 +1,6 @@
 //! What was acknowledged is done, whatever happens to the instances.
 
-use super::harness::{Service, WITH_TWO_SEGMENTS, recording};
+use super::harness::{Service, WITH_TWO_SEGMENTS, recording, wait_until};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 
@@ -86,11 +86,6 @@ fn two_instances_on_one_file_do_each_job_once() {
             (&"done".into(), &1.into())
         );
     }
-    let done = |service: &Service| -> u64 {
-        let metrics = service.get("/metrics").text();
-        let prefix = "jobs_processed_total{outcome=\"done\"} ";
-        let line = metrics.lines().find_map(|line| line.strip_prefix(prefix));
-        line.map_or(0, |count| count.parse().unwrap())
-    };
-    assert_eq!(done(&both[0]) + done(&both[1]), 20);
+    let done = "jobs_processed_total{outcome=\"done\"}";
+    wait_until(|| both[0].metric(done) + both[1].metric(done) == 20);
 }

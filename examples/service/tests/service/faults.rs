@@ -4,6 +4,7 @@ use super::harness::{Request, Service};
 use rustix::process::Signal;
 use serde_json::json;
 use std::net::TcpStream;
+use std::process::Command;
 
 fn start(folder: &tempfile::TempDir, more: &[(&str, &str)]) -> Service {
     let path = folder.path().join("jobs.db");
@@ -118,4 +119,27 @@ fn elsewhere_there_is_no_such_path() {
     let service = start(&folder, &[]);
     let faults = Request::json("/admin/faults", &json!({"error_rate": 1.0}));
     assert_eq!(faults.send(service.address()).status, 404);
+}
+
+#[test]
+fn the_service_can_ask_itself_how_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = start(&folder, &[("FAULTS_ENABLED", "true")]);
+    let port = service.address().port().to_string();
+    let ask = || {
+        Command::new(env!("CARGO_BIN_EXE_sample-service"))
+            .arg("health")
+            .env("PORT", &port)
+            .output()
+            .unwrap()
+    };
+    assert!(ask().status.success());
+    let faults = Request::json("/admin/faults", &json!({"health": "fail"}));
+    assert_eq!(faults.send(service.address()).status, 200);
+    let unhealthy = ask();
+    assert_eq!(unhealthy.status.code(), Some(1));
+    let errors = String::from_utf8(unhealthy.stderr).unwrap();
+    assert!(errors.contains("unhealthy: HTTP/1.1 503"), "{errors}");
+    service.kill();
+    assert_eq!(ask().status.code(), Some(1));
 }

@@ -69,6 +69,15 @@ impl Service {
         Request::get(path).send(self.address())
     }
 
+    /// A series' value, 0 where there is none.
+    pub(crate) fn metric(&self, series: &str) -> u64 {
+        let metrics = self.get("/metrics").text();
+        let line = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().expect("is a number"))
+    }
+
     pub(crate) fn json(&self, path: &str) -> Value {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
@@ -167,6 +176,15 @@ impl Service {
             let _ = stderr.read_to_string(&mut text);
         }
         text
+    }
+}
+
+/// Asks again and again.
+pub(crate) fn wait_until(what: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !what() {
+        assert!(Instant::now() < deadline, "it does not come about");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
