@@ -1,6 +1,7 @@
 //! What is asked of one (stack, environment) pair.
 
 use super::auth::Actor;
+use super::sent::Sent;
 use super::types::{
     ApiError, DeployRequest, Diagnosis, DownRequest, EnvironmentStatus, EnvironmentSummary,
     Operation, Release, ReleaseDetail, RestartRequest, Role, RollbackRequest, RolloutCommand,
@@ -88,7 +89,7 @@ pub(super) async fn deploy(
     InScope(scope): InScope,
     actor: Actor,
     headers: HeaderMap,
-    Json(request): Json<DeployRequest>,
+    Sent(request): Sent<DeployRequest>,
 ) -> Answer<Operation> {
     actor.needs(Role::Operator)?;
     let key = idempotency_key(&headers)?;
@@ -103,7 +104,7 @@ pub(super) async fn rollback(
     InScope(scope): InScope,
     actor: Actor,
     headers: HeaderMap,
-    Json(request): Json<RollbackRequest>,
+    Sent(request): Sent<RollbackRequest>,
 ) -> Answer<Operation> {
     actor.needs(Role::Operator)?;
     let key = idempotency_key(&headers)?;
@@ -118,7 +119,7 @@ pub(super) async fn scale(
     InScope(scope): InScope,
     actor: Actor,
     headers: HeaderMap,
-    Json(request): Json<ScaleRequest>,
+    Sent(request): Sent<ScaleRequest>,
 ) -> Answer<Operation> {
     actor.needs(Role::Operator)?;
     let key = idempotency_key(&headers)?;
@@ -133,7 +134,7 @@ pub(super) async fn restart(
     InScope(scope): InScope,
     actor: Actor,
     headers: HeaderMap,
-    Json(request): Json<RestartRequest>,
+    Sent(request): Sent<RestartRequest>,
 ) -> Answer<Operation> {
     actor.needs(Role::Operator)?;
     let key = idempotency_key(&headers)?;
@@ -148,7 +149,7 @@ pub(super) async fn down(
     InScope(scope): InScope,
     actor: Actor,
     headers: HeaderMap,
-    Json(DownRequest {}): Json<DownRequest>,
+    Sent(DownRequest {}): Sent<DownRequest>,
 ) -> Answer<Operation> {
     actor.needs(Role::Operator)?;
     let key = idempotency_key(&headers)?;
@@ -193,7 +194,7 @@ pub(super) async fn command(
     InScope(scope): InScope,
     Path((_, _, verb)): Path<(String, String, String)>,
     actor: Actor,
-    Json(request): Json<RolloutCommand>,
+    Sent(request): Sent<RolloutCommand>,
 ) -> Answer<RolloutStatus> {
     actor.needs(Role::Operator)?;
     let by = actor.name;

@@ -1,10 +1,11 @@
 //! Events of the journal: a page, or a stream that can be resumed.
 
 use super::auth::Actor;
+use super::sent::Asked;
 use super::types::{ApiError, Event, Role};
 use crate::control::Control;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -41,7 +42,7 @@ pub(super) async fn list(
     State(control): State<Arc<Control>>,
     actor: Actor,
     headers: HeaderMap,
-    Query(mut query): Query<EventQuery>,
+    Asked(mut query): Asked<EventQuery>,
 ) -> Result<Response, ApiError> {
     actor.needs(Role::Viewer)?;
     // What a browser's EventSource sends when it comes back.

@@ -2,9 +2,10 @@
 
 use super::auth::Actor;
 use super::environments::InScope;
+use super::sent::Asked;
 use super::types::{ApiError, LogLine, Role};
 use crate::control::Control;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::response::sse::{self, KeepAlive, Sse};
 use futures_util::stream::{self, StreamExt};
@@ -30,7 +31,7 @@ pub(super) async fn follow(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,
     actor: Actor,
-    Query(parameters): Query<LogParameters>,
+    Asked(parameters): Asked<LogParameters>,
 ) -> Result<impl IntoResponse, ApiError> {
     actor.needs(Role::Viewer)?;
     let lines = control.logs(&scope, &parameters)?;

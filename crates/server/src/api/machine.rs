@@ -1,6 +1,7 @@
 //! What is asked of the server as a whole: status, metrics, artifacts, tokens, shutdown.
 
 use super::auth::Actor;
+use super::sent::Sent;
 use super::types::{
     ApiError, ErrorCode, JournalVerdict, Role, ServerStatus, ShutdownRequest, Token, TokenCreated,
     TokenRequest,
@@ -84,7 +85,7 @@ pub(super) async fn tokens(
 pub(super) async fn create_token(
     State(control): State<Arc<Control>>,
     actor: Actor,
-    Json(request): Json<TokenRequest>,
+    Sent(request): Sent<TokenRequest>,
 ) -> Result<Json<TokenCreated>, ApiError> {
     actor.needs(Role::Admin)?;
     let (token, secret) =
@@ -118,7 +119,7 @@ pub(super) async fn revoke_token(
 pub(super) async fn shutdown(
     State(control): State<Arc<Control>>,
     actor: Actor,
-    Json(request): Json<ShutdownRequest>,
+    Sent(request): Sent<ShutdownRequest>,
 ) -> Result<StatusCode, ApiError> {
     actor.needs(Role::Admin)?;
     control.shutdown(request, &actor).await?;

@@ -7,6 +7,7 @@ mod events;
 mod exec;
 mod logs;
 mod machine;
+mod sent;
 pub mod types;
 
 pub use auth::Actor;
