@@ -3,8 +3,8 @@
 use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Progress;
-use crate::standin::stack::Stack;
 use mainstay_model::Bytes;
+use mainstay_stack::Stack;
 use ring::digest::{Context, SHA256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

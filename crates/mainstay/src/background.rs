@@ -125,9 +125,13 @@ pub async fn stop_if_idle(client: &Client, progress: &Progress) -> Outcome<bool>
     stop(client, progress).await.map(|()| true)
 }
 
-/// Ends the server and its proxy, and waits until nobody listens any more.
+/// Ends the server and its proxy, and waits until neither process is there.
 pub async fn stop(client: &Client, progress: &Progress) -> Outcome {
     progress.now("stopping the server");
+    let pids = match client.get::<ServerStatus>("/status").await {
+        Ok(status) => [Some(status.pid), status.proxy.pid],
+        Err(_) => [None, None],
+    };
     let key = uuid::Uuid::now_v7().to_string();
     let request = ShutdownRequest { proxy: true };
     match client
@@ -138,12 +142,44 @@ pub async fn stop(client: &Client, progress: &Progress) -> Outcome {
         Err(error) => return Err(client.explain(error)),
     }
     let deadline = Instant::now() + END_DEADLINE;
-    while client.get::<serde_json::Value>("/health").await.is_ok() {
+    while pids.iter().flatten().any(|pid| runs(*pid)) {
         if Instant::now() > deadline {
-            return Err(Failure::environment("the server does not end")
-                .hint("see its log: server.log in the data directory"));
+            let text = "the server or its proxy does not end";
+            return Err(
+                Failure::environment(text).hint("see its log: server.log in the data directory")
+            );
         }
         sleep(POLL).await;
     }
     Ok(())
+}
+
+/// Whether a process is there and has not ended; one that nobody has waited for has ended
+/// (proc(5): the state follows the name, which may hold anything, in parentheses).
+fn runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| {
+        let state = stat.rsplit(')').next().unwrap_or_default();
+        !matches!(state.trim_start().chars().next(), Some('Z' | 'X') | None)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_runs_until_it_has_ended() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(runs(child.id()));
+        child.kill().unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        // Not waited for yet: a zombie is an end.
+        while runs(child.id()) {
+            assert!(std::time::Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert!(!runs(child.id()));
+    }
 }

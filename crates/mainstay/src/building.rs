@@ -6,8 +6,8 @@
 use crate::failure::{Failure, Outcome};
 use crate::progress::Progress;
 use crate::render::quantity::elapsed;
-use crate::standin::stack::Stack;
 use mainstay_model::ServiceName;
+use mainstay_stack::Stack;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::process::Stdio;

@@ -6,9 +6,9 @@
 use crate::arguments::{ReleaseOptions, StackArguments};
 use crate::locate::Place;
 use crate::project;
-use crate::standin::stack::{Service, Stack};
 use mainstay_model::{Problem, Severity};
 use mainstay_server::api::types::Diagnosis;
+use mainstay_stack::{Service, Stack};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;

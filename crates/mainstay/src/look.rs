@@ -26,6 +26,7 @@ pub enum Tone {
 
 impl Look {
     /// No colour, no limit: as a pipe gets it.
+    #[cfg(test)]
     pub const PLAIN: Self = Self {
         colour: false,
         width: None,

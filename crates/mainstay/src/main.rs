@@ -30,7 +30,6 @@ mod progress;
 mod project;
 mod render;
 mod repository;
-mod standin;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -216,11 +216,13 @@ pub fn verdict(operation: &Operation, place: &Place) -> Outcome {
         Some(release) => format!("{} to {release}", rollout::kind(operation.kind)),
         None => rollout::kind(operation.kind).to_owned(),
     };
-    let failed = match outcome.result {
+    let how = match outcome.result {
         OperationResult::Succeeded | OperationResult::Unchanged => return Ok(()),
-        OperationResult::RolledBack => format!("{what} was rolled back: {}", outcome.reason),
-        OperationResult::Failed => format!("{what} failed: {}", outcome.reason),
+        OperationResult::RolledBack => "was rolled back",
+        OperationResult::Failed => "failed",
     };
+    let reason = rollout::reason(outcome).unwrap_or("no reason was given");
+    let failed = format!("{what} {how}: {reason}");
     Err(Failure::environment(failed).hint(format!(
         "look for the cause: {}; see what was printed: {}",
         place.command("doctor"),

@@ -6,8 +6,8 @@
 use crate::arguments::{ReleaseOptions, StackArguments};
 use crate::failure::{Failure, Outcome};
 use crate::locate::Place;
-use crate::standin::stack::{LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack};
 use mainstay_model::{Problem, Problems, Scope, Severity};
+use mainstay_stack::{LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -98,7 +98,7 @@ pub fn resolution(
         variables: variables(),
         sets,
     };
-    let mut resolution = crate::standin::stack::resolve(&Disk, &request);
+    let mut resolution = mainstay_stack::resolve(&Disk, &request);
     if let Some(stack) = &mut resolution.stack
         && let Some(name) = &place.global.stack
     {

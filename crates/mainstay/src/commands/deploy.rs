@@ -10,9 +10,9 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::project::{self, Resolved};
 use crate::render::problems;
-use crate::standin::stack::Stack;
 use crate::{artifacts, building, repository};
 use mainstay_server::api::types::DeployRequest;
+use mainstay_stack::Stack;
 
 pub async fn deploy(context: &Context, arguments: &DeployArguments) -> Outcome {
     let place = context.stack_place(&arguments.stack)?;

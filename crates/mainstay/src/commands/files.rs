@@ -6,8 +6,8 @@ use crate::failure::{Failure, Outcome};
 use crate::look::{Look, Tone};
 use crate::project;
 use crate::render::{problems, yaml};
-use crate::standin::stack::{Redacted, Stack};
 use mainstay_model::Problems;
+use mainstay_stack::Stack;
 use serde::Serialize;
 use std::io;
 use std::path::Path;
@@ -80,7 +80,7 @@ pub fn init(context: &Context, arguments: &InitArguments) -> Outcome {
         &ReleaseOptions::default(),
     )?;
     let file = project::operations_file(&place.directory);
-    let text = crate::standin::stack::init(&resolved.stack);
+    let text = mainstay_stack::init(&resolved.stack);
     write_new(&file, &text, arguments.force).map_err(|error| {
         let shown = file.display();
         if error.kind() == io::ErrorKind::AlreadyExists {
@@ -109,5 +109,5 @@ fn write_new(file: &Path, text: &str, force: bool) -> io::Result<()> {
 }
 
 pub fn schema(context: &Context) -> Outcome {
-    context.output.document(&crate::standin::stack::schema())
+    context.output.document(&mainstay_stack::schema())
 }

@@ -272,12 +272,17 @@ impl<'a> Started<'a> {
 
     /// After a failure: a stack that does not start leaves nothing behind.
     async fn undo(&self, context: &Context, progress: &Progress, failure: Failure) -> Failure {
-        if self.environment
-            && let Err(second) = self.stop_all(progress).await
-        {
+        if !self.environment {
+            return failure;
+        }
+        if let Err(second) = self.stop_all(progress).await {
             let text = format!("could not stop what was started: {second}");
             context.output.warning(&text);
+            return failure;
         }
-        failure
+        let up = self.place.command("up");
+        failure.hint(format!(
+            "nothing was left running; mend the cause, then: {up}"
+        ))
     }
 }

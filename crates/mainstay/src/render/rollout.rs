@@ -3,7 +3,8 @@
 use crate::look::{Look, Tone};
 use crate::render::quantity::elapsed;
 use mainstay_server::api::types::{
-    Event, Operation, OperationKind, OperationResult, RolloutProgress, RolloutStatus,
+    Event, Operation, OperationKind, OperationOutcome, OperationResult, RolloutProgress,
+    RolloutStatus,
 };
 use std::fmt::Write as _;
 
@@ -26,11 +27,11 @@ pub fn status(status: &RolloutStatus, look: Look) -> String {
     if let Some(outcome) = &status.operation.outcome {
         let tone = tone(outcome.result);
         let word = look.paint(tone, result(outcome.result));
-        if outcome.reason == result(outcome.result) {
-            let _ = writeln!(text, "  {word}");
-        } else {
-            let _ = writeln!(text, "  {word}: {}", outcome.reason);
+        match reason(outcome) {
+            Some(reason) => writeln!(text, "  {word}: {reason}"),
+            None => writeln!(text, "  {word}"),
         }
+        .unwrap_or_default();
     }
     text
 }
@@ -91,6 +92,14 @@ pub fn kind(kind: OperationKind) -> &'static str {
     }
 }
 
+/// The reason without the result that it begins with; `None` where it says nothing more.
+pub fn reason(outcome: &OperationOutcome) -> Option<&str> {
+    let reason = outcome.reason.strip_prefix(result(outcome.result));
+    let reason = reason.unwrap_or(&outcome.reason);
+    let reason = reason.trim_start_matches([':', ' ']);
+    (!reason.is_empty()).then_some(reason)
+}
+
 /// How an operation ended: `deploy of release r3 succeeded in 4.2 s: …`.
 pub fn ending(operation: &Operation, look: Look) -> String {
     let what = match operation.release {
@@ -105,9 +114,8 @@ pub fn ending(operation: &Operation, look: Look) -> String {
     let word = look.paint(tone(outcome.result), result(outcome.result));
     let took = elapsed(outcome.finished_at.since(operation.started_at));
     let mut text = format!("{what}: {word} after {took}");
-    // Some reasons only say the result again.
-    if outcome.reason != result(outcome.result) {
-        let _ = write!(text, ": {}", outcome.reason);
+    if let Some(reason) = reason(outcome) {
+        let _ = write!(text, ": {reason}");
     }
     text
 }

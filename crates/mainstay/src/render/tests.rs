@@ -214,7 +214,7 @@ fn status_of_what_is_down() {
         str![[r#"
 whisper-transcriber/dev  down  release r3 (v1.4.0)  made 5 min ago by user 0
 
-next: start it again: mainstay up
+next: start it: mainstay up
 
 "#]]
     );
