@@ -130,8 +130,14 @@ impl Rows<'_> {
         Head::read(self.connection)
     }
 
-    /// Walks the chain from the anchor of retention to the head.
+    /// Checks the structure of the file, then walks the chain from the anchor of retention to the
+    /// head. A file whose structure is damaged is an error.
     pub fn verify(&self) -> Result<Verdict, JournalError> {
+        let check = "PRAGMA quick_check(1)";
+        let detail: String = self.connection.query_row(check, [], |row| row.get(0))?;
+        if detail != "ok" {
+            return Err(JournalError::Damaged { detail });
+        }
         let head = self.head()?;
         let anchor =
             self.connection

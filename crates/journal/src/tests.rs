@@ -1,28 +1,67 @@
 //! The journal on real files.
 
-use crate::*;
-use mainstay_model::Timestamp;
+mod chain;
+mod durability;
+mod files;
+mod handle;
+mod rows;
+
+use crate::{Journal, NewEvent};
+use mainstay_model::{Scope, Timestamp};
+use std::path::PathBuf;
+use tempfile::TempDir;
 
 fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(ms)
 }
 
-#[test]
-fn what_was_appended_is_there_after_reopening() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("journal.db");
-    let mut journal = Journal::open(&path).unwrap();
-    for n in 1..=3 {
-        let event = NewEvent::new(at(n), "test.event", format!("event {n}"));
-        assert_eq!(journal.append(&event).unwrap(), n as u64);
+fn scope() -> Scope {
+    Scope {
+        stack: "shop".parse().unwrap(),
+        environment: "production".parse().unwrap(),
     }
-    let head = journal.head().clone();
-    drop(journal);
-    let journal = Journal::open(&path).unwrap();
-    assert_eq!(journal.head(), &head);
-    let events = journal.rows().events(&EventFilter::default()).unwrap();
-    let seqs: Vec<u64> = events.iter().map(|event| event.seq).collect();
-    assert_eq!(seqs, [1, 2, 3]);
-    let verdict = journal.verify().unwrap();
-    assert_eq!((verdict.events, verdict.broken), (3, None));
+}
+
+fn event(n: i64) -> NewEvent {
+    NewEvent {
+        scope: Some(scope()),
+        subject: Some(format!("app-r1-{n}")),
+        data: serde_json::json!({ "n": n }),
+        ..NewEvent::new(at(n), "test.event", format!("event {n}"))
+    }
+}
+
+/// A journal in a directory of its own.
+struct Place {
+    directory: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("journal.db")
+    }
+
+    fn open(&self) -> Journal {
+        Journal::open(&self.path()).unwrap()
+    }
+
+    /// With so many events.
+    fn with_events(&self, count: i64) -> Journal {
+        let mut journal = self.open();
+        for n in 1..=count {
+            journal.append(&event(n)).unwrap();
+        }
+        journal
+    }
+
+    /// Anybody who has the file: no rules of ours.
+    fn meddle(&self, sql: &str) {
+        let connection = rusqlite::Connection::open(self.path()).unwrap();
+        connection.execute_batch(sql).unwrap();
+    }
 }

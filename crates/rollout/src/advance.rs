@@ -341,10 +341,15 @@ impl<'a> Advance<'a> {
         let left = self.state.all(self.leaving(), Stand::is_away);
         let arrived = |id: &InstanceId| match self.state.stand(id) {
             Stand::Serving => true,
-            // Past the deadline it is enough that it was started; or that this was tried for long.
+            // Past the deadline it is enough that it runs, or that this was tried for long: then
+            // it is left as it is.
             Stand::Starting { counted, .. } if self.forced => {
                 let tried = self.now.since(counted);
-                self.view(id).is_some() || tried > self.plan.healthy_deadline
+                let deadline = self.plan.healthy_deadline;
+                match self.view(id) {
+                    Some(view) => !view.ended() || tried > deadline,
+                    None => tried > deadline * 2,
+                }
             }
             _ => false,
         };

@@ -6,6 +6,7 @@ use crate::service::{Stage, Stand};
 use crate::state::{Phase, State};
 use crate::world::{HookView, InstancePhase, InstanceView, World};
 use mainstay_model::{InstanceId, Timestamp};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Two bad observations of an instance decide when they are at least this far apart.
@@ -36,66 +37,27 @@ impl State {
     }
 
     fn judge_instances(&mut self, world: &World, now: Timestamp) -> Option<Failure> {
-        let mut suspects = Vec::new();
-        for (plan, state) in self.plan.services.iter().zip(&self.services) {
+        let Self {
+            plan,
+            services,
+            suspects,
+            ..
+        } = self;
+        for (plan, state) in plan.services.iter().zip(services) {
             if state.stage == Stage::Waiting {
                 continue;
             }
             for id in &plan.new {
                 let view = world.instances.get(id);
-                match state.stand(id) {
+                let failure = match state.stand(id) {
                     Stand::Starting { asked, counted } => {
-                        if let Some(failure) = starting(plan, id, view, asked, counted, now) {
-                            return Some(failure);
-                        }
+                        starting(plan, id, view, asked, counted, now)
                     }
-                    Stand::Serving if !plan.one_shot => {
-                        suspects.push((id.clone(), view));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let judged = suspects
-            .into_iter()
-            .map(|(id, view)| self.serving(id, view, now));
-        judged.collect::<Vec<_>>().into_iter().flatten().next()
-    }
-
-    /// An instance past its gate. `Starting` says nothing: a restarted control plane sees it so
-    /// until its first probe.
-    fn serving(
-        &mut self,
-        id: InstanceId,
-        view: Option<&InstanceView>,
-        now: Timestamp,
-    ) -> Option<Failure> {
-        let Some(view) = view else {
-            return Some(Failure::Vanished { instance: id });
-        };
-        let detail = view.detail.clone();
-        match view.phase {
-            InstancePhase::Failed | InstancePhase::Completed => {
-                return Some(Failure::Exited {
-                    instance: id,
-                    detail,
-                });
-            }
-            _ if view.restarts > 0 => return Some(crashed(id, view)),
-            InstancePhase::Healthy => {
-                self.suspects.remove(&id);
-            }
-            InstancePhase::Starting => {}
-            _ => {
-                let first = *self.suspects.entry(id.clone()).or_insert(now);
-                let seen = now.since(first);
-                if seen >= SECOND_LOOK {
-                    let for_ms = millis(seen);
-                    return Some(Failure::Unhealthy {
-                        instance: id,
-                        for_ms,
-                        detail,
-                    });
+                    Stand::Serving if !plan.one_shot => serving(suspects, id, view, now),
+                    _ => None,
+                };
+                if failure.is_some() {
+                    return failure;
                 }
             }
         }
@@ -138,6 +100,42 @@ impl State {
             });
             pausing || ripening
         })
+    }
+}
+
+/// An instance past its gate. `Starting` says nothing: a restarted control plane sees it so until
+/// its first probe.
+fn serving(
+    suspects: &mut BTreeMap<InstanceId, Timestamp>,
+    id: &InstanceId,
+    view: Option<&InstanceView>,
+    now: Timestamp,
+) -> Option<Failure> {
+    let instance = id.clone();
+    let Some(view) = view else {
+        return Some(Failure::Vanished { instance });
+    };
+    let detail = view.detail.clone();
+    match view.phase {
+        InstancePhase::Failed | InstancePhase::Completed => {
+            Some(Failure::Exited { instance, detail })
+        }
+        _ if view.restarts > 0 => Some(crashed(instance, view)),
+        InstancePhase::Healthy => {
+            suspects.remove(id);
+            None
+        }
+        InstancePhase::Starting => None,
+        _ => {
+            let first = *suspects.entry(instance.clone()).or_insert(now);
+            let seen = now.since(first);
+            let for_ms = millis(seen);
+            (seen >= SECOND_LOOK).then_some(Failure::Unhealthy {
+                instance,
+                for_ms,
+                detail,
+            })
+        }
     }
 }
 

@@ -189,66 +189,12 @@ impl fmt::Display for Hold {
         match self {
             Self::Paused { by, for_ms } => write!(f, "paused by {by} for {}", time(*for_ms)),
             Self::HookRunning { hook } => write!(f, "waiting for {hook} to end"),
-            Self::WaitingForStart { instance, for_ms } => {
-                write!(f, "waiting for {instance} to start, for {}", time(*for_ms))
-            }
-            Self::WaitingForHealthy {
-                instance,
-                for_ms,
-                deadline_ms,
-                detail,
-            } => write!(
-                f,
-                "waiting for {instance} to become healthy, for {} of at most {}{}",
-                time(*for_ms),
-                time(*deadline_ms),
-                bracketed(detail.as_ref())
-            ),
-            Self::WaitingForCompletion {
-                instance,
-                for_ms,
-                deadline_ms,
-            } => write!(
-                f,
-                "waiting for {instance} to complete, for {} of at most {}",
-                time(*for_ms),
-                time(*deadline_ms)
-            ),
-            Self::MinimumHealthyTime {
-                instance,
-                healthy_ms,
-                required_ms,
-            } => write!(
-                f,
-                "{instance} is healthy for {} of {}",
-                time(*healthy_ms),
-                time(*required_ms)
-            ),
             Self::WaitingForProxy { service } => {
                 write!(f, "waiting for the proxy to apply the routes of {service}")
             }
             Self::ProxyUnreachable { service } => write!(
                 f,
                 "the proxy does not answer; nothing is concluded about the requests of {service}"
-            ),
-            Self::Draining {
-                instance,
-                in_flight,
-                for_ms,
-                deadline_ms,
-            } => write!(
-                f,
-                "{instance} finishes {in_flight} requests, for {} of at most {}",
-                time(*for_ms),
-                time(*deadline_ms)
-            ),
-            Self::WaitingForEnd { instance, for_ms } => {
-                write!(f, "waiting for {instance} to end, for {}", time(*for_ms))
-            }
-            Self::Suspect { instance, detail } => write!(
-                f,
-                "{instance} looks unhealthy{}; the next observation decides",
-                bracketed(detail.as_ref())
             ),
             Self::StepPause {
                 service,
@@ -262,6 +208,70 @@ impl fmt::Display for Hold {
             Self::Watching { left_ms } => {
                 write!(f, "watching the new release for another {}", time(*left_ms))
             }
+            of_an_instance => of_an_instance.write_instance(f),
+        }
+    }
+}
+
+impl Hold {
+    /// The waits for one instance.
+    fn write_instance(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of_most = |for_ms: &u64, deadline_ms: &u64| {
+            format!("for {} of at most {}", time(*for_ms), time(*deadline_ms))
+        };
+        match self {
+            Self::WaitingForStart { instance, for_ms } => {
+                write!(f, "waiting for {instance} to start, for {}", time(*for_ms))
+            }
+            Self::WaitingForHealthy {
+                instance,
+                for_ms,
+                deadline_ms,
+                detail,
+            } => {
+                let waited = of_most(for_ms, deadline_ms);
+                let detail = bracketed(detail.as_ref());
+                write!(
+                    f,
+                    "waiting for {instance} to become healthy, {waited}{detail}"
+                )
+            }
+            Self::WaitingForCompletion {
+                instance,
+                for_ms,
+                deadline_ms,
+            } => {
+                let waited = of_most(for_ms, deadline_ms);
+                write!(f, "waiting for {instance} to complete, {waited}")
+            }
+            Self::MinimumHealthyTime {
+                instance,
+                healthy_ms,
+                required_ms,
+            } => {
+                let (healthy, required) = (time(*healthy_ms), time(*required_ms));
+                write!(f, "{instance} is healthy for {healthy} of {required}")
+            }
+            Self::Draining {
+                instance,
+                in_flight,
+                for_ms,
+                deadline_ms,
+            } => {
+                let waited = of_most(for_ms, deadline_ms);
+                write!(f, "{instance} finishes {in_flight} requests, {waited}")
+            }
+            Self::WaitingForEnd { instance, for_ms } => {
+                write!(f, "waiting for {instance} to end, for {}", time(*for_ms))
+            }
+            Self::Suspect { instance, detail } => {
+                let detail = bracketed(detail.as_ref());
+                write!(
+                    f,
+                    "{instance} looks unhealthy{detail}; the next look decides"
+                )
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -288,7 +298,7 @@ impl fmt::Display for Failure {
                 detail,
             } => write!(
                 f,
-                "{instance} crashed and was restarted {restarts} times during the rollout{}",
+                "{instance} crashed during the rollout, restarts: {restarts}{}",
                 bracketed(detail.as_ref())
             ),
             Self::Vanished { instance } => write!(f, "{instance} does not exist any more"),

@@ -91,7 +91,7 @@ fn a_bad_release_goes_back_and_says_why() {
         (Fate::Fails, "app-r2-2 failed (exit code 3)"),
         (
             Fate::Crashes,
-            "app-r2-2 crashed and was restarted 1 times during the rollout",
+            "app-r2-2 crashed during the rollout, restarts: 1",
         ),
     ];
     for (fate, words) in cases {

@@ -11,8 +11,8 @@ impl State {
     /// All that is missing now. Notes which routes were asked for.
     pub(crate) fn want(&mut self, world: &World, now: Timestamp) -> Vec<Action> {
         let mut actions = Vec::new();
-        let back = self.phase == Phase::RollingBack
-            || matches!(&self.phase, Phase::Finished { .. } if self.failure.is_some());
+        let back = self.phase == Phase::RollingBack;
+        let finished = matches!(self.phase, Phase::Finished { .. });
         let forced = self.forced;
         for (plan, state) in self.plan.services.iter().zip(&mut self.services) {
             // Also where the service still waits: the routes are asked for as a whole.
@@ -23,6 +23,8 @@ impl State {
             for (id, stand) in &state.stands {
                 let view = world.instances.get(id);
                 let wanted = match *stand {
+                    // What it left to its fate at the end is left as it is.
+                    Stand::Starting { .. } if finished && view.is_some() => None,
                     Stand::Starting { asked, .. } => start_action(id, view, asked, back),
                     Stand::Leaving {
                         released, served, ..

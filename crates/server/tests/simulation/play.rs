@@ -199,7 +199,7 @@ impl<'a> Play<'a> {
     fn turn(&mut self, mut driver: Driver) -> Result<Driver, Died> {
         self.tally.turns += 1;
         self.befall();
-        let event = self.next_event();
+        let event = self.next_event(&driver);
         self.die("before the decision")?;
         let proposal = driver.consider(&event, self.now());
         if proposal.needs_commit() {
@@ -254,8 +254,8 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn next_event(&mut self) -> Event {
-        match self.command() {
+    fn next_event(&mut self, driver: &Driver) -> Event {
+        match self.command(driver) {
             Some(command) => {
                 self.say(|| format!("{command:?}"));
                 Event::Command(command)
@@ -264,11 +264,13 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn command(&mut self) -> Option<Command> {
+    fn command(&mut self, driver: &Driver) -> Option<Command> {
         let by = || "somebody".to_owned();
         if self.resume_at.is_some_and(|at| self.machine.now >= at) {
-            self.resume_at = None;
-            return Some(Command::Resume { by: by() });
+            // Asked again until it is heard: a command is lost with the control plane.
+            let paused = driver.summary().paused_by.is_some();
+            self.resume_at = paused.then_some(self.machine.now + 1000);
+            return paused.then(|| Command::Resume { by: by() });
         }
         if !self.random.chance(self.scenario.odds.command) {
             return None;
