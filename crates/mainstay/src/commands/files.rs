@@ -5,7 +5,7 @@ use crate::arguments::{InitArguments, ReleaseOptions, StackArguments};
 use crate::failure::{Failure, Outcome};
 use crate::look::{Look, Tone};
 use crate::project;
-use crate::render::{problems, yaml};
+use crate::render::{self, problems, yaml};
 use mainstay_model::Problems;
 use mainstay_stack::Stack;
 use serde::Serialize;
@@ -69,7 +69,9 @@ pub fn config(context: &Context, arguments: &StackArguments) -> Outcome {
     let shown = resolved.stack.redacted();
     let value = serde_json::to_value(&shown)
         .map_err(|error| Failure::bug("the stack does not encode").because(&error))?;
-    context.output.either(&value, |_| yaml::text(&value))
+    context.output.either(&value, |_| {
+        yaml::text(&render::stack::readable(value.clone()))
+    })
 }
 
 pub fn init(context: &Context, arguments: &InitArguments) -> Outcome {

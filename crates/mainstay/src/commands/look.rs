@@ -6,7 +6,7 @@ use crate::failure::{Failure, Outcome};
 use crate::locate::{Place, path};
 use crate::operation;
 use crate::render::quantity::now;
-use crate::render::{environment, history, rollout as render};
+use crate::render::{environment, history, rollout as render, stack, yaml};
 use mainstay_model::ReleaseNumber;
 use mainstay_server::api::types::{self, EnvironmentStatus, Release, ReleaseDetail, RolloutStatus};
 use std::path::Path;
@@ -43,8 +43,8 @@ pub async fn releases(context: &Context, command: Option<ReleasesCommand>) -> Ou
             .ask(&path(&scope, &format!("/releases/{number}")))
             .await?;
         return context.output.either(&detail, |look| {
-            let stack = crate::render::yaml::text(&detail.stack);
-            format!("{}\n{stack}", history::release(&detail.release, look))
+            let text = yaml::text(&stack::readable(detail.stack.clone()));
+            format!("{}\n{text}", history::release(&detail.release, look))
         });
     }
     let mut all: Vec<Release> = client.ask(&path(&scope, "/releases")).await?;

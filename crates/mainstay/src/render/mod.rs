@@ -6,6 +6,7 @@ pub mod history;
 pub mod problems;
 pub mod quantity;
 pub mod rollout;
+pub mod stack;
 pub mod summary;
 pub mod table;
 pub mod yaml;
