@@ -6,6 +6,7 @@
 // A command-line tool: its output is its purpose.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod sim;
 mod test;
 
@@ -23,6 +24,9 @@ struct Cli {
 enum Chore {
     /// Run every test, and say which were skipped for want of which peer
     Test(test::Options),
+    /// Measure beside peers, in the same run
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Simulate rollouts by seed, or replay one seed
     Sim(sim::Options),
 }
@@ -30,6 +34,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
+        Chore::Bench(bench) => bench::run(&bench),
         Chore::Sim(options) => sim::run(&options),
     };
     outcome.unwrap_or_else(|error| {

@@ -166,6 +166,7 @@ async fn forward(
             }
             Err(SendError::Connect(unsent, error)) => {
                 tracing::debug!(%error, instance = endpoint.key.instance, "no connection");
+                record.not_reached();
                 tried.push(endpoint);
                 request = *unsent;
             }

@@ -263,6 +263,8 @@ impl Proxy {
         for endpoint in &draining {
             endpoint.close();
         }
+        // Nothing can enter any more: what is empty stays empty.
+        draining.retain(|endpoint| endpoint.gate.count() > 0);
         state.draining = draining;
         state.pools = prepared.pools;
         self.watch_health(&mut state, &config);

@@ -66,6 +66,16 @@ impl Record {
         self.chosen_at = Some(Instant::now());
     }
 
+    /// No connection to the chosen endpoint could be opened.
+    pub(crate) fn not_reached(&mut self) {
+        if let (Some(route), Some(index)) = (&self.route, self.member.take()) {
+            let endpoint = &route.pool.members[index].endpoint;
+            endpoint.requests.fetch_add(1, Ordering::Relaxed);
+            endpoint.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        self.chosen_at = None;
+    }
+
     pub(crate) fn upstream_answered(&mut self) {
         self.answered_at = Some(Instant::now());
     }

@@ -271,10 +271,9 @@ async fn pipelined_requests_are_answered_in_their_order() {
     .await;
     let (_proxy, _, address) = Proxy::serving(vec![app.endpoint("app-1")]).await;
     let mut client = Raw::connect(address).await;
-    let requests: String = (1..=20)
-        .map(|n| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"))
-        .collect();
-    client.send(requests).await;
+    let request = |n| format!("POST /{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
+    let requests: Vec<String> = (1..=20).map(request).collect();
+    client.send(requests.concat()).await;
     for n in 1..=20 {
         assert_eq!(client.answer().await.text(), format!("/{n}"));
     }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-fn check(path: Option<&str>) -> Option<HealthCheck> {
-    Some(HealthCheck {
+fn check(path: Option<&str>) -> HealthCheck {
+    HealthCheck {
         path: path.map(ToOwned::to_owned),
         interval: Duration::from_millis(20),
         timeout: Duration::from_millis(500),
         failures: 3,
         passes: 2,
-    })
+    }
 }
 
 /// Serves all requests; its health is what the switch says.
@@ -42,7 +42,7 @@ async fn an_endpoint_that_fails_its_checks_is_passed_over_until_it_passes() {
     let (a, b) = (switched("a", &up).await, switched("b", &sick).await);
     let proxy = Proxy::start().await;
     let (mut config, address) = config(vec![a.endpoint("app-1"), b.endpoint("app-2")]);
-    config.pools.get_mut("shop/dev/app").unwrap().health = check(Some("/health"));
+    config.pools.get_mut("shop/dev/app").unwrap().health = Some(check(Some("/health")));
     proxy.client.apply(&config).await.unwrap();
 
     let ejected = async |instance: &str| proxy.endpoint(instance).await.unwrap().ejected;
@@ -78,7 +78,7 @@ async fn without_a_path_a_connection_that_opens_is_enough() {
     let dead = free_address();
     let proxy = Proxy::start().await;
     let (mut config, _) = config(vec![app.endpoint("app-1"), endpoint("app-2", dead, 1)]);
-    config.pools.get_mut("shop/dev/app").unwrap().health = check(None);
+    config.pools.get_mut("shop/dev/app").unwrap().health = Some(check(None));
     proxy.client.apply(&config).await.unwrap();
     eventually("it is ejected", async || {
         proxy.endpoint("app-2").await.unwrap().ejected
@@ -97,7 +97,7 @@ async fn taking_the_healthy_one_out_brings_the_ejected_one_back() {
     );
     let proxy = Proxy::start().await;
     let (mut config, address) = config(vec![good.endpoint("app-1"), sick.endpoint("app-2")]);
-    config.pools.get_mut("shop/dev/app").unwrap().health = check(Some("/health"));
+    config.pools.get_mut("shop/dev/app").unwrap().health = Some(check(Some("/health")));
     proxy.client.apply(&config).await.unwrap();
     eventually("it is ejected", async || {
         proxy.endpoint("app-2").await.unwrap().ejected

@@ -251,7 +251,6 @@ async fn it_ends_when_told_to_after_what_is_in_flight() {
         })
         .await;
         assert!(ended.into_inner().unwrap().unwrap().success());
-        drop(child);
         assert!(!proxy.client.socket().exists());
         let log = proxy.directory.path().join("proxy/access.log");
         let log = std::fs::read_to_string(log).unwrap();
