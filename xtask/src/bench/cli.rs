@@ -14,12 +14,21 @@ pub(crate) struct Options {
     programs: Programs,
 }
 
-const COMMANDS: [&[&str]; 5] = [&["--version"], &["check"], &["status"], &["ps"], &["events"]];
+const COMMANDS: [&[&str]; 5] = [
+    &["--version"],
+    &["check"],
+    &["status"],
+    &["ps"],
+    &["events"],
+];
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let site = Site::prepare(&options.programs)?;
     println!("up --detach: {:.2} s", site.up()?.as_secs_f64());
-    println!("{:<12} {:>10} {:>10} {:>10}", "", "median ms", "p95 ms", "worst ms");
+    println!(
+        "{:<12} {:>10} {:>10} {:>10}",
+        "", "median ms", "p95 ms", "worst ms"
+    );
     for command in COMMANDS {
         let mut times = Vec::with_capacity(options.runs);
         for _ in 0..options.runs.max(1) {

@@ -1,6 +1,9 @@
 //! `cargo xtask bench <name>`: figures beside those of a peer in the same run.
 
+mod cli;
+mod idle;
 mod proxy;
+mod site;
 
 use clap::Subcommand;
 use std::process::ExitCode;
@@ -9,10 +12,16 @@ use std::process::ExitCode;
 pub(crate) enum Bench {
     /// The proxy beside nginx and HAProxy: requests/s, p50, p99, CPU per request
     Proxy(proxy::Options),
+    /// Memory and CPU of each part while nothing happens
+    Idle(idle::Options),
+    /// How long the everyday commands take
+    Cli(cli::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
     match bench {
         Bench::Proxy(options) => proxy::run(options),
+        Bench::Idle(options) => idle::run(options),
+        Bench::Cli(options) => cli::run(options),
     }
 }

@@ -95,22 +95,28 @@ impl Site {
         Ok(output)
     }
 
-    /// Every process that names the folder, or works in it.
+    /// Every process that names the folder, or works in it; and the shims above the instances.
     pub(crate) fn processes(&self) -> Vec<Process> {
         let mine = std::process::id();
-        std::fs::read_dir("/proc")
+        let mut found: Vec<Process> = std::fs::read_dir("/proc")
             .into_iter()
             .flatten()
             .flatten()
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
             .filter(|pid| *pid != mine as i32)
             .filter_map(|pid| self.process(pid))
-            .collect()
+            .collect();
+        let shims: Vec<Process> = found
+            .iter()
+            .filter(|process| process.part == Part::Instance)
+            .filter_map(|process| shim_above(process.pid))
+            .collect();
+        found.extend(shims);
+        found
     }
 
     fn process(&self, pid: i32) -> Option<Process> {
-        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let arguments = String::from_utf8_lossy(&arguments).into_owned();
+        let arguments = arguments(pid)?;
         let place = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
         let folder = self.folder.to_string_lossy();
         let ours = arguments.contains(&*folder) || place.starts_with(&self.folder);
@@ -120,7 +126,8 @@ impl Site {
         let part = match arguments.split('\0').nth(1) {
             Some("serve") => Part::ControlPlane,
             Some("proxy") => Part::Proxy,
-            Some("shim") => Part::Shim,
+            // Found through its instance, so that none is counted twice.
+            Some("shim") => return None,
             _ => Part::Instance,
         };
         Some(Process { pid, part })
@@ -154,8 +161,31 @@ impl Drop for Site {
     }
 }
 
+fn shim_above(pid: i32) -> Option<Process> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let parent = stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?;
+    let parent = parent.parse().ok()?;
+    (arguments(parent)?.split('\0').nth(1) == Some("shim")).then_some(Process {
+        pid: parent,
+        part: Part::Shim,
+    })
+}
+
+/// Separated by NUL; empty for what has ended.
+fn arguments(pid: i32) -> Option<String> {
+    let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn build() -> Result<(PathBuf, PathBuf)> {
-    super::super::test::cargo(&["build", "--release", "-p", "mainstay", "-p", "sample-service"])?;
+    crate::test::cargo(&[
+        "build",
+        "--release",
+        "-p",
+        "mainstay",
+        "-p",
+        "sample-service",
+    ])?;
     Ok((
         "target/release/mainstay".into(),
         "target/release/sample-service".into(),

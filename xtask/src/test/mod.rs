@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Install the peers that the tests want from Debian packages first (prints them; as root)
     #[arg(long)]
     install: bool,
-    /// Handed to `cargo test --workspace`: a name to filter by, `-p PACKAGE`, …
+    /// Handed to `cargo test`: a name to filter by, `-p PACKAGE`, …
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -45,10 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     cargo(&BUILD)?;
     let mut command = Command::new(cargo_program());
-    command
-        .args(["test", "--workspace", "--no-fail-fast"])
-        .args(&options.arguments)
-        .current_dir(root());
+    command.args(test_arguments(options)).current_dir(root());
     if options.install {
         command.env(REQUIRE_PEERS, "1");
     }
@@ -77,10 +74,18 @@ fn print_plan(options: &Options, missing: &[&peers::Peer]) {
         }
     }
     println!("  cargo {}", BUILD.join(" "));
-    println!(
-        "  cargo test --workspace --no-fail-fast {}",
-        options.arguments.join(" ")
-    );
+    println!("  cargo {}", test_arguments(options).join(" "));
+}
+
+fn test_arguments(options: &Options) -> Vec<&str> {
+    let mut arguments = vec!["test", "--no-fail-fast"];
+    // With `--workspace`, cargo would not heed the package asked for.
+    let names_package = |word: &String| word == "-p" || word.starts_with("--package");
+    if !options.arguments.iter().any(names_package) {
+        arguments.push("--workspace");
+    }
+    arguments.extend(options.arguments.iter().map(String::as_str));
+    arguments
 }
 
 fn print_summary(tally: &Tally, started: Instant) {
@@ -100,7 +105,8 @@ fn print_summary(tally: &Tally, started: Instant) {
     );
 }
 
-fn cargo(arguments: &[&str]) -> Result<()> {
+/// Runs cargo in the workspace's directory.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
     let status = Command::new(cargo_program())
         .args(arguments)
         .current_dir(root())
