@@ -21,6 +21,7 @@ use mainstay_runtime::target::{Target, TargetError};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
@@ -49,6 +50,7 @@ pub struct Control {
     changed: Notify,
     rollouts: TaskTracker,
     stop: CancellationToken,
+    ends_proxy: AtomicBool,
 }
 
 /// What [`Control`] is made of.
@@ -84,6 +86,7 @@ impl Control {
             changed: Notify::new(),
             rollouts: TaskTracker::new(),
             stop: parts.stop,
+            ends_proxy: AtomicBool::new(false),
         })
     }
 
@@ -129,8 +132,20 @@ impl Control {
         &self.rollouts
     }
 
-    pub(crate) fn stop(&self) {
+    /// Ends the server, and after it the proxy where that is wanted.
+    pub(crate) fn stop(&self, proxy: bool) {
+        self.ends_proxy.store(proxy, Ordering::Relaxed);
         self.stop.cancel();
+    }
+
+    /// Ends the proxy where that was asked for. Called when the keeper has ended: before that it
+    /// would start the proxy again.
+    pub(crate) async fn end_proxy(&self) {
+        if self.ends_proxy.load(Ordering::Relaxed)
+            && let Err(error) = self.proxy().client().shutdown().await
+        {
+            tracing::warn!(%error, "the proxy was not told to end");
+        }
     }
 
     pub fn environments(&self) -> Vec<Arc<Environment>> {

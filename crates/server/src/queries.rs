@@ -230,15 +230,7 @@ impl Control {
             ..NewEvent::new(now(), "server.stopping", "the server was asked to end")
         };
         self.store.record(event).await?;
-        // First, so that the keeper does not start the proxy again.
-        self.stop();
-        if request.proxy {
-            self.proxy()
-                .client()
-                .shutdown()
-                .await
-                .map_err(ApiError::unavailable)?;
-        }
+        self.stop(request.proxy);
         Ok(())
     }
 

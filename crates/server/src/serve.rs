@@ -129,6 +129,7 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     {
         tracing::warn!("requests did not end in time and are cut");
     }
+    control.end_proxy().await;
     let _ = std::fs::remove_file(control.data().api_socket());
     Ok(())
 }

@@ -232,6 +232,7 @@ impl Control {
         start: Start,
     ) -> Result<Operation, ApiError> {
         if planning::changes_instances(&start.plan) {
+            preflight::proxy(self).await?;
             return self.begin(environment, start).await;
         }
         let words = "everything is as it was asked for already";

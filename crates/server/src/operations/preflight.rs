@@ -11,7 +11,23 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Refuses a stack whose routes or addresses somebody else has.
 pub(super) async fn check(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
     clashes(control, scope, stack)?;
+    proxy(control).await?;
     taken(control, stack).await
+}
+
+/// A rollout without a proxy would wait for it until its deadline; better said before.
+pub(super) async fn proxy(control: &Control) -> Result<(), ApiError> {
+    let Err(problem) = control.apply_traffic().await else {
+        return Ok(());
+    };
+    let main = control.proxy().main();
+    let error = ApiError::unavailable(format!("the proxy cannot serve: {problem}"));
+    Err(match ports::owner(main) {
+        Some(owner) => error.hint(format!(
+            "{main} is taken by {owner}: end it, or start the server with another `--proxy` address"
+        )),
+        None => error.hint("`proxy/proxy.log` in the data directory says more"),
+    })
 }
 
 fn clashes(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {

@@ -1,6 +1,6 @@
 //! Rollback: an earlier release, as it was, without building anything.
 
-use super::Start;
+use super::{Start, preflight};
 use crate::api::Actor;
 use crate::api::types::{ApiError, ErrorCode, Operation, OperationKind, RollbackRequest};
 use crate::control::Control;
@@ -28,6 +28,7 @@ impl Control {
             Err(error) if error.code == ErrorCode::NotFound => Desired::default(),
             Err(error) => return Err(error),
         };
+        preflight::proxy(self).await?;
         let releases = self.store.releases(scope).await?;
         let release = choose(&releases, desired.release, request.to.as_deref())?;
         let number = release.number;
