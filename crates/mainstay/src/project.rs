@@ -165,5 +165,9 @@ fn unread(error: &io::Error) -> LoadError {
 
 /// Where `init` writes.
 pub fn operations_file(directory: &Path) -> PathBuf {
-    directory.join("mainstay.yaml")
+    let name = Path::new("mainstay.yaml");
+    if directory == Path::new(".") {
+        return name.to_owned();
+    }
+    directory.join(name)
 }

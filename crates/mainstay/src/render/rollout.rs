@@ -15,7 +15,7 @@ pub fn status(status: &RolloutStatus, look: Look) -> String {
         let _ = writeln!(text, "  {}", progress(service));
     }
     if let Some(hold) = &status.hold {
-        let _ = writeln!(text, "  {} {hold}", look.paint(Tone::Warning, "waits:"));
+        let _ = writeln!(text, "  {}", look.paint(Tone::Warning, hold));
     }
     if status.paused {
         let hint = look.paint(Tone::Accent, "hint:");
@@ -48,7 +48,7 @@ pub fn line(status: &RolloutStatus) -> String {
 /// The same with what it waits for.
 pub fn live(status: &RolloutStatus) -> String {
     match &status.hold {
-        Some(hold) => format!("{}; waits: {hold}", line(status)),
+        Some(hold) => format!("{}; {hold}", line(status)),
         None => line(status),
     }
 }

@@ -129,7 +129,7 @@ fn rolling() -> RolloutStatus {
         from: Some(ReleaseNumber(2)),
         to: ReleaseNumber(3),
         phase: "rolling app".to_owned(),
-        hold: Some("app-r3-1 is healthy for 4 s of 10 s".to_owned()),
+        hold: Some("waiting for app-r3-1 to be healthy for 10s, for 4s so far".to_owned()),
         paused: true,
         elapsed: Duration::from_secs(12),
         services: vec![RolloutProgress {
@@ -194,7 +194,7 @@ app      2/2      r3              0  24 MiB
 
 r2 → r3: rolling app, 12 s
   app: 1 of 2 new ready, 1 old left, 50 % of the traffic
-  waits: app-r3-1 is healthy for 4 s of 10 s
+  waiting for app-r3-1 to be healthy for 10s, for 4s so far
   hint: go on: mainstay rollout resume; go back: mainstay rollout abort
 
 next: follow it: mainstay events -f
@@ -279,7 +279,7 @@ fn a_rollout_says_what_it_waits_for() {
         str![[r#"
 r2 → r3: rolling app, 12 s
   app: 1 of 2 new ready, 1 old left, 50 % of the traffic
-  waits: app-r3-1 is healthy for 4 s of 10 s
+  waiting for app-r3-1 to be healthy for 10s, for 4s so far
   hint: go on: mainstay rollout resume; go back: mainstay rollout abort
 
 "#]]
