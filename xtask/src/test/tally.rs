@@ -3,6 +3,9 @@
 /// How a test that lacks its peer begins its line on stderr.
 const SKIP_MARK: &str = "skipped for want of ";
 
+/// How the harness names a switched-off test that is another test's process.
+const CHILD_MARK: &str = " ... ignored, started by ";
+
 /// The counts so far.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -10,6 +13,8 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     /// Switched off where they stand; tests that lack a peer stand in `skips`.
     ignored: u64,
+    /// Switched off because they are processes that other tests start: no tests at all.
+    children: u64,
     pub(crate) skips: Vec<String>,
     pub(crate) failures: Vec<String>,
 }
@@ -24,6 +29,8 @@ impl Tally {
             self.ignored += count(counts, "ignored");
         } else if line.starts_with(SKIP_MARK) {
             self.skips.push(line.to_owned());
+        } else if line.starts_with("test ") && line.contains(CHILD_MARK) {
+            self.children += 1;
         } else if let Some(name) = failed_test(line) {
             self.failures.push(name.to_owned());
         }
@@ -41,7 +48,7 @@ impl Tally {
     }
 
     pub(crate) fn skipped(&self) -> u64 {
-        self.ignored + self.skips.len() as u64
+        self.ignored.saturating_sub(self.children) + self.skips.len() as u64
     }
 }
 
@@ -80,6 +87,15 @@ mod tests {
         ]);
         assert_eq!((tally.passed, tally.failed, tally.skipped()), (11, 1, 1));
         assert_eq!(tally.failures, ["web::upload"]);
+    }
+
+    #[test]
+    fn a_process_of_another_test_is_no_test() {
+        let tally = tally(&[
+            "test child ... ignored, started by the test below",
+            "test result: ok. 1 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+        ]);
+        assert_eq!((tally.passed, tally.failed, tally.skipped()), (1, 0, 0));
     }
 
     #[test]

@@ -16,6 +16,9 @@ const UNFINISHED: [&str; 3] = [
     concat!("#[", "ignore"),
 ];
 
+/// The one use of switching a test off: it is a process that another test starts.
+const CHILD: &str = concat!("#[", "ignore = \"started by ");
+
 fn rust_files() -> impl Iterator<Item = (String, String)> {
     files()
         .into_iter()
@@ -51,9 +54,13 @@ fn nothing_is_left_unfinished_in_silence() {
     let mut mistakes = Vec::new();
     for (path, text) in rust_files() {
         for (number, line) in (1..).zip(text.lines()) {
+            if line.contains(CHILD) {
+                continue;
+            }
             for mark in UNFINISHED.iter().filter(|mark| line.contains(**mark)) {
                 mistakes.push(format!(
-                    "{path}:{number}: {mark}\n  mend: finish it, or return an error that says so"
+                    "{path}:{number}: {mark}\n  mend: finish it, or return an error that says so; \
+                     a process that another test starts says {CHILD}…"
                 ));
             }
         }
