@@ -24,6 +24,7 @@ mod lifecycle;
 mod limits;
 mod lines;
 mod log;
+mod memory;
 mod program;
 mod record;
 mod serve;

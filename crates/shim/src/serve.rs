@@ -142,10 +142,10 @@ impl Shim {
         }
         self.log.flush();
         self.hear_signals();
+        self.serve(&woken.connections);
         if woken.caller {
             socket::accept(&self.listener, &mut self.connections, clock::monotonic());
         }
-        self.serve(&woken.connections);
         self.step(Event::Tick);
         let now = clock::monotonic();
         self.log.tick(now);

@@ -130,9 +130,11 @@ fn set_up(order: &Order, parent: Option<rustix::process::Pid>) -> Result<PathBuf
     let set_up = |what| move |error| StageError::SetUp { what, error };
     rustix::process::setsid().map_err(set_up("a session of its own"))?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    limits::apply(&order.limits).map_err(set_up("limits"))?;
+    // Before the limits, which could leave no file to be opened, and they before the user, who may
+    // not raise them.
     let identity =
         Accounts::read(Path::new("/etc")).resolve(order.user.as_deref(), order.group.as_deref())?;
+    limits::apply(&order.limits).map_err(set_up("limits"))?;
     if let Some(identity) = identity {
         // Else the program could not open /dev/stdout by name.
         for output in [rustix::stdio::stdout(), rustix::stdio::stderr()] {

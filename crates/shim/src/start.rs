@@ -13,7 +13,7 @@ use crate::launch::{self, Prepared};
 use crate::log::{Log, Stream};
 use crate::serve::{Parts, Shim, named_signal};
 use crate::signals::Signals;
-use crate::{clock, descendants, limits, record, socket};
+use crate::{clock, descendants, limits, memory, record, socket};
 use mainstay_wire::shim::{Launch, PROTOCOL, Phase, Record, Response};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -63,6 +63,7 @@ pub(crate) fn run() -> Result<(), StartError> {
             tell(&answer);
             detach_output();
             if let Some(shim) = shim {
+                memory::give_back();
                 shim.run();
             }
             Ok(())

@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) wanted: Wanted,
     /// The start that runs or is to run next; counts from 1.
     pub(crate) attempt: u32,
+    /// The boot of the machine in which it was last started: pids of another mean nothing.
+    pub(crate) boot: String,
     /// When it was restarted, as far back as the restart policy asks.
     pub(crate) restart_times: Vec<Timestamp>,
     /// The back-off that is being waited for.
@@ -70,6 +72,7 @@ impl State {
             created_at: now,
             wanted: Wanted::Run,
             attempt: 1,
+            boot: this_boot(),
             restart_times: Vec::new(),
             restart_at: None,
             policy: spec.restart.clone(),
@@ -136,6 +139,12 @@ pub(crate) fn read_record(directory: &Path) -> io::Result<Option<Record>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// See random(4), `boot_id`.
+pub(crate) fn this_boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
 }
 
 /// Whether a shim holds the lock of this directory.

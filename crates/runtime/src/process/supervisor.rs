@@ -20,7 +20,7 @@ use mainstay_wire::shim::{Exit, Launch, PROTOCOL, Phase as RunPhase, Record, Res
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -129,14 +129,18 @@ impl Supervisor {
     }
 
     /// The record of the attempt that is to run. A shim that holds the lock may still be writing it.
-    async fn current_record(&self) -> Option<Record> {
+    async fn current_record(&mut self) -> Option<Record> {
         let deadline = Instant::now() + RECORD;
         loop {
             // Asked first: a shim that goes between the two looks has written its record.
             let locked = state::is_locked(&self.directory);
             let record = state::read_record(&self.directory).ok().flatten();
-            match record.filter(|record| record.attempt == self.state.attempt) {
-                Some(record) => return Some(record),
+            match record.filter(|record| record.attempt >= self.state.attempt) {
+                Some(record) => {
+                    // Higher where the disk was too full to note the restart.
+                    self.state.attempt = record.attempt;
+                    return Some(record);
+                }
                 None if !locked || Instant::now() > deadline => return None,
                 None => tokio::time::sleep(LOOK).await,
             }
@@ -149,6 +153,10 @@ impl Supervisor {
             return Next::Rest;
         };
         self.state.restart_at = None;
+        if self.state.boot != state::this_boot() {
+            self.state.boot = state::this_boot();
+            self.save_quietly().await;
+        }
         self.show(Phase::Starting, now());
         self.last_shim_gone().await;
         let options = &self.shared.options;
@@ -240,7 +248,10 @@ impl Supervisor {
             return self.ended(record).await;
         }
         let root = &self.shared.options.directory;
-        remains::end_run(run, Duration::ZERO).await;
+        // After the machine was started again its pids mean others.
+        if self.state.boot == state::this_boot() {
+            remains::end_run(run, Duration::ZERO).await;
+        }
         remains::end_marked(root, &self.state.scope, &self.state.id).await;
         let requested = matches!(run.phase, RunPhase::Stopping { .. });
         let mut record = run.clone();
@@ -288,7 +299,9 @@ impl Supervisor {
         let exit = self.state.last_exit.clone().unwrap_or(Exit::Lost);
         self.show(Phase::Restarting { exit }, now());
         loop {
-            let rest = until.since(now());
+            // Bounded, because the clock may have been set back.
+            let longest = restart::LONGEST_DELAY.max(self.state.policy.delay);
+            let rest = until.since(now()).min(longest);
             tokio::select! {
                 () = tokio::time::sleep(rest), if self.spec.is_some() => return Next::Launch,
                 command = self.commands.recv() => match command {
@@ -370,6 +383,14 @@ impl Supervisor {
 
 fn is_running(record: &Record) -> bool {
     matches!(record.phase, RunPhase::Running | RunPhase::Stopping { .. })
+}
+
+/// Wall time as it was when it was first asked for, and from then on monotonic: for decisions
+/// that a clock set back must not hold up.
+fn steady_now() -> Timestamp {
+    static FIRST: OnceLock<(Timestamp, Instant)> = OnceLock::new();
+    let (wall, instant) = FIRST.get_or_init(|| (now(), Instant::now()));
+    *wall + instant.elapsed()
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -1,6 +1,6 @@
 //! While a run lasts: its end is awaited, its health probed, a stop passed on.
 
-use super::{Command, LOOK, Next, Supervisor, is_running, now};
+use super::{Command, LOOK, Next, Supervisor, is_running, now, steady_now};
 use crate::health::{Health, Verdict};
 use crate::probe;
 use crate::process::state::{self, Wanted};
@@ -124,7 +124,7 @@ impl Supervisor {
     fn health_of(&self, record: &Record) -> Option<Health> {
         let healthy = self.state.healthy_since.is_some();
         let check = self.check().filter(|_| !(healthy && self.has_no_check()))?;
-        Some(Health::new(check, record.started_at, healthy, now()))
+        Some(Health::new(check, record.started_at, healthy, steady_now()))
     }
 
     /// The spec's, or the one that having a port implies.
@@ -147,8 +147,8 @@ impl Supervisor {
             let Some((due, check)) = due else {
                 return std::future::pending().await;
             };
-            tokio::time::sleep(due.since(now())).await;
-            let began = now();
+            tokio::time::sleep(due.since(steady_now())).await;
+            let began = steady_now();
             let surroundings = surroundings.as_deref();
             let result = probe::run(&check.probe, address, surroundings, check.timeout).await;
             (began, result)
@@ -160,7 +160,7 @@ impl Supervisor {
             return;
         };
         let before = health.verdict();
-        let after = health.probed(result.is_ok(), began, now());
+        let after = health.probed(result.is_ok(), began, steady_now());
         self.show_failure(result.err());
         if before == after {
             return;
