@@ -150,11 +150,14 @@ impl Shape {
             Self::Number => "a number".to_owned(),
             Self::Duration => "a duration such as `10s`".to_owned(),
             Self::Size => "a size such as `512m`".to_owned(),
-            Self::Word(words) => words
-                .iter()
-                .map(|word| format!("`{word}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            Self::Word(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                match words.split_last() {
+                    Some((last, [])) => last.clone(),
+                    Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+                    None => String::new(),
+                }
+            }
             Self::Section(_) | Self::Named(_) => "a mapping".to_owned(),
             Self::List(_) => "a list".to_owned(),
             Self::OneOrMore(shape) => format!("{} or a list", shape.expected()),

@@ -85,16 +85,13 @@ fn health(stack: &Stack, text: &mut String) {
             ),
         };
     }
-    match lines.contains("\n    ") {
-        true => {
-            let _ = write!(text, "health:\n{lines}");
-        }
-        false => {
-            let _ = writeln!(text, "# health:");
-            for line in lines.lines() {
-                let _ = writeln!(text, "#{}", line.strip_prefix("  #").unwrap_or(line));
-            }
-        }
+    if lines.contains("\n    ") {
+        let _ = write!(text, "health:\n{lines}");
+        return;
+    }
+    text.push_str("# health:\n");
+    for line in lines.lines() {
+        let _ = writeln!(text, "#{}", line.strip_prefix("  #").unwrap_or(line));
     }
 }
 

@@ -216,7 +216,6 @@ fn shorten(text: &str) -> String {
 /// Expands every scalar below `node`; problems stand at the scalar.
 pub(crate) fn expand_tree(node: &mut Node, variables: &dyn Lookup, problems: &mut Problems) {
     match &mut node.kind {
-        Kind::Null => {}
         Kind::List(items) => {
             for item in items {
                 expand_tree(item, variables, problems);
@@ -240,7 +239,7 @@ pub(crate) fn expand_tree(node: &mut Node, variables: &dyn Lookup, problems: &mu
                 Err(error) => problems.push(wrong(&error).at(place())),
             }
         }
-        Kind::Scalar(_) => {}
+        Kind::Null | Kind::Scalar(_) => {}
     }
 }
 

@@ -15,6 +15,7 @@
 pub mod grammar;
 pub mod keys;
 pub mod operation;
+pub mod reference;
 pub mod resolved;
 
 mod check;

@@ -76,6 +76,9 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         return Some((None, environment));
     }
     let mut tree = reading.project(&files, &variables);
+    if reading.is_exhausted() {
+        return Some((None, environment));
+    }
     sets::apply_to_compose(&sets, &mut tree, &mut reading.problems);
     let active = Active::of(&tree, request, &variables);
     if target == TargetKind::Process {
@@ -136,9 +139,9 @@ fn operation_file(
         expand_tree(&mut entry.value, variables, &mut reading.problems);
     }
     let mut first = Node::empty_map(tree.at.clone());
-    environments
-        .into_iter()
-        .for_each(|entry| first.insert(entry));
+    if let Some(entry) = environments {
+        first.insert(entry);
+    }
     operation::check(reading, &mut first);
     sets::apply_to_mainstay(
         &only(sets, |section| section == "environments"),

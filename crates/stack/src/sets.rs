@@ -37,7 +37,7 @@ pub(crate) fn parse(texts: &[String], directory: &Path, problems: &mut Problems)
         .filter_map(|text| {
             let (path, value) = text.split_once('=').unwrap_or((text, ""));
             let source = Arc::new(Source {
-                display: format!("--set {path}"),
+                display: format!("--set {}", if path.is_empty() { text } else { path }),
                 path: Path::new("").to_owned(),
                 base: directory.to_owned(),
             });
@@ -133,11 +133,17 @@ impl Change<'_> {
             Shape::Section(section) => self.in_section(node, section, segment, index),
             Shape::Short(inner) => self.apply(node, inner, rule, index),
             Shape::Named(inner) | Shape::Names(inner) => {
-                self.child(node, segment.clone(), inner, Merge::Natural, index + 1);
+                self.child(node, segment, inner, Merge::Natural, index + 1);
             }
             Shape::Pairs => {
                 let key = self.set.path[index..].join(".");
-                self.child(node, key, &Shape::Text, Merge::Replace, self.set.path.len());
+                self.child(
+                    node,
+                    &key,
+                    &Shape::Text,
+                    Merge::Replace,
+                    self.set.path.len(),
+                );
             }
             _ => {
                 let before = self.set.path[..index].join(".");
@@ -148,46 +154,44 @@ impl Change<'_> {
     }
 
     fn in_section(&mut self, node: &mut Node, section: &Section, segment: &str, index: usize) {
-        match section.key(segment) {
-            Some(key) => self.child(node, segment.to_owned(), &key.shape, key.merge, index + 1),
-            None => {
-                let near = did_you_mean(segment, section.keys.iter().map(|key| key.name));
-                let what = format!("no key `{segment}` in {}", section.name);
-                self.problems.push(unknown(self.set, &what, near));
-            }
+        if let Some(key) = section.key(segment) {
+            return self.child(node, segment, &key.shape, key.merge, index + 1);
         }
+        let near = did_you_mean(segment, section.keys.iter().map(|key| key.name));
+        let what = format!("no key `{segment}` in {}", section.name);
+        self.problems.push(unknown(self.set, &what, near));
     }
 
-    fn child(&mut self, node: &mut Node, key: String, shape: &Shape, rule: Merge, index: usize) {
+    fn child(&mut self, node: &mut Node, key: &str, shape: &Shape, rule: Merge, index: usize) {
         let at = &self.set.at;
         if !matches!(node.kind, Kind::Map(_)) {
             *node = Node::empty_map(at.clone());
         }
-        if node.entry(&key).is_none() {
+        if node.entry(key).is_none() {
             node.insert(Entry {
-                key: key.clone(),
+                key: key.to_owned(),
                 at: at.clone(),
                 value: Node::new(at.clone(), Kind::Null),
             });
         }
-        if let Some(value) = node.get_mut(&key) {
+        if let Some(value) = node.get_mut(key) {
             self.apply(value, shape, rule, index);
         }
     }
 
     /// Puts the value there: text as it is where a single value is wanted, YAML otherwise.
     fn replace(&mut self, node: &mut Node, shape: &Shape, rule: Merge) {
-        let single = matches!(
-            shape,
+        let single = match shape {
+            Shape::Command => !self.set.value.starts_with('['),
             Shape::Text
-                | Shape::Bool
-                | Shape::Integer
-                | Shape::Number
-                | Shape::Duration
-                | Shape::Size
-                | Shape::Word(_)
-                | Shape::Command
-        ) && !self.set.value.starts_with('[');
+            | Shape::Bool
+            | Shape::Integer
+            | Shape::Number
+            | Shape::Duration
+            | Shape::Size
+            | Shape::Word(_) => true,
+            _ => false,
+        };
         let mut value = if single {
             Node::text(self.set.at.clone(), self.set.value.clone())
         } else {

@@ -48,14 +48,14 @@ fn one(key: &Key, entry: &Entry, section: &Section, problems: &mut Problems) {
         Verdict::Warned => Problem::warning(
             "compose/not-used",
             format!(
-                "`{}` of a {} is not used by the process target",
+                "`{}` in {} is not used by the process target",
                 key.name, section.name
             ),
         ),
         Verdict::Refused => Problem::error(
             "compose/refused",
             format!(
-                "`{}` of a {} cannot be had on the process target",
+                "`{}` in {} cannot be had on the process target",
                 key.name, section.name
             ),
         ),

@@ -43,7 +43,7 @@ pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -
     for next in Parser::new_from_str_with_options(text, options) {
         let stop = match next {
             Ok((event, span)) => builder.take(event, &span),
-            Err(error) => Err(syntax(source, &error)),
+            Err(error) => Err(Box::new(syntax(source, &error))),
         };
         if let Err(problem) = stop {
             builder.problems.push(*problem);
@@ -53,7 +53,7 @@ pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -
     builder.documents
 }
 
-fn syntax(source: &Arc<Source>, error: &granit_parser::ScanError) -> Box<Problem> {
+fn syntax(source: &Arc<Source>, error: &granit_parser::ScanError) -> Problem {
     let at = At {
         source: Arc::clone(source),
         line: error.marker().line() as u32,
@@ -61,7 +61,7 @@ fn syntax(source: &Arc<Source>, error: &granit_parser::ScanError) -> Box<Problem
     };
     let info = error.info();
     let message = info.lines().next().unwrap_or_default();
-    Box::new(Problem::error("yaml/syntax", format!("not YAML: {message}")).at(at.place()))
+    Problem::error("yaml/syntax", format!("not YAML: {message}")).at(at.place())
 }
 
 /// A collection that is still open.

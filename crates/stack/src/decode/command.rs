@@ -18,12 +18,9 @@ pub(crate) fn command(node: &Node, problems: &mut Problems) -> Option<Vec<String
             Ok(words) => Some(words),
             Err(error) => {
                 problems.push(
-                    Problem::error(
-                        "compose/command",
-                        format!("command cannot be split: {error}"),
-                    )
-                    .at(node.at.place())
-                    .hint("write it as a list: `[\"program\", \"argument\"]`"),
+                    Problem::error("command/quote", format!("command cannot be split: {error}"))
+                        .at(node.at.place())
+                        .hint("write it as a list: `[\"program\", \"argument\"]`"),
                 );
                 None
             }

@@ -22,16 +22,12 @@ pub(super) fn environment(
         let tainted = context.is_tainted(&entry.value);
         // A name without a value takes it over from outside; where it is not set there, it is
         // not set here either.
-        let value = match entry.value.as_text() {
-            Some(text) => text.to_owned(),
-            None => match context.variables.get(&entry.key) {
-                Some(text) => text.to_owned(),
-                None => {
-                    all.remove(&entry.key);
-                    continue;
-                }
-            },
+        let given = entry.value.as_text();
+        let Some(value) = given.or_else(|| context.variables.get(&entry.key)) else {
+            all.remove(&entry.key);
+            continue;
         };
+        let value = value.to_owned();
         let value = valued(context, &entry.key, value, tainted);
         all.insert(entry.key.clone(), value);
     }

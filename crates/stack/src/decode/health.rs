@@ -2,7 +2,7 @@
 
 use super::{Context, command, duration, flag, number};
 use crate::resolved::{HealthCheck, Probe};
-use crate::tree::Node;
+use crate::tree::{Entry, Node};
 use mainstay_model::Problem;
 use std::time::Duration;
 
@@ -19,21 +19,43 @@ pub(crate) fn check(probe: Probe) -> HealthCheck {
     }
 }
 
-/// What the service's `healthcheck` says. `Some(None)` where it is disabled.
-pub(super) fn health(
-    context: &mut Context<'_, '_>,
-    service: &Node,
-    overridden: bool,
-) -> Option<Option<HealthCheck>> {
-    let node = service.get("healthcheck")?;
-    if flag(node, "disable") == Some(true) {
-        return Some(None);
-    }
-    let probe = match node.get("test") {
-        Some(test) => test_probe(context, test, overridden)?,
-        None => return None,
+/// What the service's `healthcheck` says.
+#[derive(Debug)]
+pub(super) enum Declared {
+    /// Nothing, or something wrong that was reported.
+    Nothing,
+    Disabled,
+    Check(HealthCheck),
+}
+
+/// Reads the service's `healthcheck`. `overridden`: mainstay.yaml has another one.
+pub(super) fn health(context: &mut Context<'_, '_>, service: &Entry, overridden: bool) -> Declared {
+    let Some(node) = service.value.get("healthcheck") else {
+        return Declared::Nothing;
     };
-    Some(probe.map(|probe| timed(check(probe), node)))
+    if flag(node, "disable") == Some(true) {
+        return Declared::Disabled;
+    }
+    let Some(test) = node.get("test") else {
+        return Declared::Nothing;
+    };
+    if is_none(test) {
+        return Declared::Disabled;
+    }
+    match test_command(context, test) {
+        Some(command) => {
+            if !overridden {
+                warn_of_port(context, &service.key, test, &command);
+            }
+            Declared::Check(timed(check(Probe::Command { command }), node))
+        }
+        None => Declared::Nothing,
+    }
+}
+
+/// `["NONE"]` takes away what an image brings.
+fn is_none(test: &Node) -> bool {
+    test.items().first().and_then(Node::as_text) == Some("NONE")
 }
 
 /// Takes over the times and counts that the node gives.
@@ -52,45 +74,35 @@ pub(crate) fn timed(mut check: HealthCheck, node: &Node) -> HealthCheck {
     check
 }
 
-/// `Some(None)`: no check. `None`: wrong, and said so.
-fn test_probe(
-    context: &mut Context<'_, '_>,
-    test: &Node,
-    overridden: bool,
-) -> Option<Option<Probe>> {
+/// The command of a `test`; `None` where it is wrong, and said so.
+fn test_command(context: &mut Context<'_, '_>, test: &Node) -> Option<Vec<String>> {
     let shell = |text: &str| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()];
-    let command = if let Some(text) = test.as_text() {
-        shell(text)
-    } else {
-        let words = command(test, &mut context.reading.problems)?;
-        match words.split_first() {
-            Some((first, _)) if first == "NONE" => return Some(None),
-            Some((first, rest)) if first == "CMD" && !rest.is_empty() => rest.to_vec(),
-            Some((first, rest)) if first == "CMD-SHELL" && rest.len() == 1 => shell(&rest[0]),
-            _ => {
-                context.problem(
-                    test,
-                    Problem::error(
-                        "compose/healthcheck",
-                        "a `test` list begins with `CMD`, `CMD-SHELL` or `NONE`",
-                    )
-                    .hint("such as `[\"CMD\", \"curl\", \"-f\", \"http://localhost/\"]`"),
-                );
-                return None;
-            }
-        }
-    };
     for node in test.items().iter().chain([test]) {
         context.refuse_secret(node, "a health check's arguments");
     }
-    if !overridden {
-        warn_of_port(context, test, &command);
+    if let Some(text) = test.as_text() {
+        return Some(shell(text));
     }
-    Some(Some(Probe::Command { command }))
+    let words = command(test, &mut context.reading.problems)?;
+    match words.split_first() {
+        Some((first, rest)) if first == "CMD" && !rest.is_empty() => Some(rest.to_vec()),
+        Some((first, rest)) if first == "CMD-SHELL" && rest.len() == 1 => Some(shell(&rest[0])),
+        _ => {
+            context.problem(
+                test,
+                Problem::error(
+                    "compose/healthcheck",
+                    "a `test` list begins with `CMD`, `CMD-SHELL` or `NONE`",
+                )
+                .hint("such as `[\"CMD\", \"curl\", \"-f\", \"http://localhost/\"]`"),
+            );
+            None
+        }
+    }
 }
 
 /// A check of a fixed port would ask whoever listens there: each process has a port of its own.
-fn warn_of_port(context: &mut Context<'_, '_>, test: &Node, command: &[String]) {
+fn warn_of_port(context: &mut Context<'_, '_>, name: &str, test: &Node, command: &[String]) {
     let whole = command.join(" ");
     let Some(path) = ["localhost", "127.0.0.1", "0.0.0.0", "[::1]"]
         .iter()
@@ -105,7 +117,7 @@ fn warn_of_port(context: &mut Context<'_, '_>, test: &Node, command: &[String]) 
             "the health check asks a fixed port, but each instance listens on a `PORT` of its own",
         )
         .hint(format!(
-            "write `health: {{NAME: {{http: {path}}}}}` in mainstay.yaml, or ask `$$PORT`"
+            "write `health: {{{name}: {{http: {path}}}}}` in mainstay.yaml, or ask `$$PORT`"
         )),
     );
 }

@@ -42,7 +42,7 @@ fn port(context: &mut Context<'_, '_>, node: &Node) -> Option<Port> {
     Some(Port {
         target,
         published,
-        host_ip: address(context, node)?,
+        host_ip: address(context, node).ok()?,
         protocol: protocol(context, node),
     })
 }
@@ -59,28 +59,30 @@ fn whole(context: &mut Context<'_, '_>, node: &Node) -> Option<u16> {
     None
 }
 
-/// `Some(None)`: every address. `None`: wrong, and said so.
-#[expect(
-    clippy::option_option,
-    reason = "wrong and absent are different answers"
-)]
-fn address(context: &mut Context<'_, '_>, node: &Node) -> Option<Option<std::net::IpAddr>> {
+/// It was reported: nothing more is to be said.
+struct Reported;
+
+/// The address to listen on; none for every address.
+fn address(
+    context: &mut Context<'_, '_>,
+    node: &Node,
+) -> Result<Option<std::net::IpAddr>, Reported> {
     let Some(node) = node.get("host_ip") else {
-        return Some(None);
+        return Ok(None);
     };
-    match node.as_text().unwrap_or_default() {
-        "" => Some(None),
-        "localhost" => Some(Some(std::net::Ipv4Addr::LOCALHOST.into())),
-        text => match text.parse() {
-            Ok(address) => Some(Some(address)),
-            Err(_) => {
-                let found = node.scalar().map(crate::check::found).unwrap_or_default();
-                let message = format!("{found} is not an IP address");
-                context.problem(node, Problem::error("compose/port", message));
-                None
-            }
-        },
+    let text = node.as_text().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
     }
+    if text == "localhost" {
+        return Ok(Some(std::net::Ipv4Addr::LOCALHOST.into()));
+    }
+    text.parse().map(Some).map_err(|_| {
+        let found = node.scalar().map(crate::check::found).unwrap_or_default();
+        let message = format!("{found} is not an IP address");
+        context.problem(node, Problem::error("compose/port", message));
+        Reported
+    })
 }
 
 fn protocol(context: &mut Context<'_, '_>, node: &Node) -> PortProtocol {

@@ -1,5 +1,6 @@
 //! One service.
 
+use super::health::Declared;
 use super::{Context, command, environment, flag, health, limits, mounts, number, ports, restart};
 use super::{duration, text, texts};
 use crate::request::Purpose;
@@ -45,11 +46,11 @@ pub(crate) fn service(
     let mounts = mounts::mounts(context, node);
     let (depends_on, dependency_places) = dependencies(context, node);
     let (user, group) = user(node);
-    let health = match health::health(context, node, health_overridden) {
-        Some(check) => check,
+    let health = match health::health(context, entry, health_overridden) {
+        Declared::Check(check) => Some(check),
         // Something that is sent requests must at least listen before it gets one.
-        None if !ports.is_empty() => Some(health::check(Probe::Tcp)),
-        None => None,
+        Declared::Nothing if !ports.is_empty() => Some(health::check(Probe::Tcp)),
+        Declared::Nothing | Declared::Disabled => None,
     };
     let x = node.get("x-mainstay");
     let (replicas, replicas_at) = replicas(context, node);
@@ -200,15 +201,13 @@ fn stop_signal(context: &mut Context<'_, '_>, node: &Node) -> String {
         return "SIGTERM".to_owned();
     };
     let text = node.as_text().unwrap_or_default();
-    match mainstay_wire::process::signal_number(text) {
-        Some(number) => mainstay_wire::process::signal_name(number),
-        None => {
-            let found = node.scalar().map(crate::check::found).unwrap_or_default();
-            let problem = Problem::error("compose/value", format!("{found} is not a signal"));
-            context.problem(node, problem.hint("such as `SIGTERM` or `SIGINT`"));
-            "SIGTERM".to_owned()
-        }
+    if let Some(number) = mainstay_wire::process::signal_number(text) {
+        return mainstay_wire::process::signal_name(number);
     }
+    let found = node.scalar().map(crate::check::found).unwrap_or_default();
+    let problem = Problem::error("compose/value", format!("{found} is not a signal"));
+    context.problem(node, problem.hint("such as `SIGTERM` or `SIGINT`"));
+    "SIGTERM".to_owned()
 }
 
 fn labels(context: &mut Context<'_, '_>, node: &Node) -> BTreeMap<String, String> {

@@ -149,6 +149,11 @@ impl<'a> Reading<'a> {
         Some(whole)
     }
 
+    /// Whether a bound was met: what was read is then not the whole.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.count > LIMIT_FILES || self.values > LIMIT_VALUES
+    }
+
     /// Counts values against the bound of the whole stack: `extends` and `include` copy them.
     fn spend(&mut self, values: usize) -> bool {
         let before = self.values;

@@ -1,7 +1,6 @@
 //! The example stack of the repository resolves without a problem.
 
-mod disk;
-
+use crate::disk;
 use mainstay_stack::{Request, resolve};
 
 #[test]

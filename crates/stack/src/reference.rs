@@ -1,0 +1,223 @@
+//! The reference pages, written from the tables that the readers use.
+//!
+//! `docs/reference/compose.md` and `docs/reference/mainstay.md` are what these functions give; a
+//! test compares, so that a page cannot lag behind.
+
+use crate::grammar::{Section, Shape};
+use crate::{keys, operation};
+use std::fmt::Write as _;
+
+/// The annotated example of `mainstay.yaml`.
+pub const EXAMPLE: &str = include_str!("../../../docs/reference/mainstay.yaml");
+
+const COMPOSE: &str = "\
+# compose.yaml
+
+Mainstay reads Compose files as Docker Compose does: several files merged, `${VARIABLES}`, `.env`,
+`env_file`, `profiles`, `extends`, `include`, anchors, merge keys, `!reset` and `!override`, short and
+long forms. The files stay valid for `docker compose`; what a target needs beside them stands under
+`x-mainstay`.
+
+Every key is *honoured*, *warned about* (the stack runs without it, and `mainstay check` says so) or
+*refused* (the stack does not run with it). A key that is in no table is an error. `x-…` keys are the
+user's own.
+
+## What differs from Docker Compose
+
+| | Docker Compose | Mainstay |
+|---|---|---|
+| `restart` left out | never | `always`; a service that another one waits for to complete is not restarted |
+| `update_config.order` left out | stop-first | start-first: a request must not fail. A volume that is not `shared` makes it stop-first |
+| health check | every 30 s | every 2 s, every 100 ms while starting; ready after 2 passes |
+| no health check, but a port | healthy at once | healthy when it can be connected to |
+| `stop_grace_period` left out | 10 s | 30 s; 10 s in development |
+| service name | any case | lower case |
+| a secret in `command`, `labels` or `healthcheck.test` | taken | an error: everybody on the machine can read it |
+| `compose.override.yaml` | read | read, unless the environment names overlays of its own |
+| nearest Compose file | also looked for in parent directories | in the stack's directory |
+
+A value is secret, and hidden wherever it is shown, by its name (`PASSWORD`, `SECRET`, `TOKEN`, `KEY`,
+`PRIVATE`, `CREDENTIAL`, `DSN` …), by its form (a URL with a password in it), or because a secret
+variable went into it (one with such a name, or one that `secrets: {NAME: {environment: …}}` names).
+
+Bounds: 1 MiB a file, 200 files, 100,000 values in all, 48 collections within each other.
+
+## Keys on the process target
+";
+
+/// `docs/reference/compose.md`
+pub fn compose() -> String {
+    let mut page = COMPOSE.to_owned();
+    for section in keys::sections() {
+        let _ = writeln!(page, "\n### {}\n", section.name);
+        page.push_str("| key | value | process | |\n|---|---|---|---|\n");
+        for key in section.keys {
+            let verdict = key.process.word();
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {verdict} | {} |",
+                key.name,
+                kind(&key.shape),
+                cell(key.text)
+            );
+        }
+    }
+    page
+}
+
+/// `docs/reference/mainstay.md`
+pub fn mainstay() -> String {
+    let mut page = "# mainstay.yaml\n\nHow the stack is operated. Every section may be left out, and so may the file.\n\
+        `mainstay init` writes one for a stack, `mainstay schema` prints its JSON Schema for editors, and\n\
+        `--set deploy.strategy=blue-green` changes a field for one release.\n\n```yaml\n"
+        .to_owned();
+    page.push_str(EXAMPLE);
+    page.push_str("```\n");
+    for section in operation::sections() {
+        let _ = writeln!(page, "\n## {}\n", section.name);
+        page.push_str("| field | value | |\n|---|---|---|\n");
+        for key in section.keys {
+            let kind = kind(&key.shape);
+            let _ = writeln!(page, "| `{}` | {kind} | {} |", key.name, cell(key.text));
+        }
+    }
+    let reserved = operation::RESERVED
+        .map(|name| format!("`{name}`"))
+        .join(", ");
+    let _ = writeln!(
+        page,
+        "\n## Reserved\n\n{reserved}: sections with a name and no meaning yet. Writing one is an error."
+    );
+    page
+}
+
+/// A `|` would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+fn kind(shape: &Shape) -> String {
+    let named = |section: &Section| format!("[{}](#{})", section.name, anchor(section.name));
+    match shape {
+        Shape::Any => "any".to_owned(),
+        Shape::Text => "text".to_owned(),
+        Shape::Bool => "`true`, `false`".to_owned(),
+        Shape::Integer => "whole number".to_owned(),
+        Shape::Number => "number".to_owned(),
+        Shape::Duration => "duration, `1m30s`".to_owned(),
+        Shape::Size => "size, `512m`".to_owned(),
+        Shape::Word(words) => words.map_words(),
+        Shape::Section(section) => named(section),
+        Shape::Named(inner) => format!("name: {}", kind(inner)),
+        Shape::List(inner) => format!("list of {}", kind(inner)),
+        Shape::OneOrMore(inner) => format!("{}, or a list", kind(inner)),
+        Shape::Pairs => "`KEY: value`, or a list of `KEY=value`".to_owned(),
+        Shape::Names(inner) => format!("list of names, or name: {}", kind(inner)),
+        Shape::Command => "command: text or list".to_owned(),
+        Shape::Short(inner) => format!("text, or {}", kind(inner)),
+    }
+}
+
+/// Words as a list in a cell.
+trait Words {
+    fn map_words(&self) -> String;
+}
+
+impl Words for &[&str] {
+    fn map_words(&self) -> String {
+        let words: Vec<String> = self.iter().map(|word| format!("`{word}`")).collect();
+        words.join(", ")
+    }
+}
+
+/// As Markdown renderers make them from headings.
+fn anchor(heading: &str) -> String {
+    heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+    use crate::tree::Node;
+    use crate::yaml;
+    use mainstay_model::Problems;
+    use std::sync::Arc;
+
+    fn example() -> Node {
+        let source = Arc::new(Source {
+            display: "mainstay.yaml".into(),
+            path: "/mainstay.yaml".into(),
+            base: "/".into(),
+        });
+        let mut problems = Problems::default();
+        let documents = yaml::parse(EXAMPLE, &source, &mut problems);
+        assert!(problems.is_empty(), "{problems}");
+        documents.into_iter().next().expect("a document")
+    }
+
+    /// Every node of the tree that stands where `section` is wanted.
+    fn places<'a>(node: &'a Node, shape: &Shape, wanted: &Section, found: &mut Vec<&'a Node>) {
+        match shape {
+            Shape::Section(section) => {
+                if section.name == wanted.name {
+                    found.push(node);
+                }
+                for entry in node.entries() {
+                    if let Some(key) = section.key(&entry.key) {
+                        places(&entry.value, &key.shape, wanted, found);
+                    }
+                }
+            }
+            Shape::Named(inner) => {
+                for entry in node.entries() {
+                    places(&entry.value, inner, wanted, found);
+                }
+            }
+            Shape::List(inner) | Shape::OneOrMore(inner) => {
+                for item in node.items() {
+                    places(item, inner, wanted, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_field_stands_in_the_annotated_example() {
+        let example = example();
+        for section in operation::sections() {
+            let mut found = Vec::new();
+            places(
+                &example,
+                &Shape::Section(&operation::MAINSTAY),
+                section,
+                &mut found,
+            );
+            for key in section.keys {
+                assert!(
+                    found.iter().any(|node| node.get(key.name).is_some()),
+                    "`{}` of {} is missing in docs/reference/mainstay.yaml",
+                    key.name,
+                    section.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_stands_twice_and_each_says_something() {
+        for section in keys::sections().into_iter().chain(operation::sections()) {
+            for (index, key) in section.keys.iter().enumerate() {
+                let again = section.keys[index + 1..].iter().any(|k| k.name == key.name);
+                assert!(!again, "{} of {}", key.name, section.name);
+                assert!(!key.text.is_empty(), "{} of {}", key.name, section.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What this crate promises, tried from outside, as one binary.
+
+mod bounds;
+mod corpus;
+mod disk;
+mod example;
+mod problems;
+mod reference;
+mod semantics;
