@@ -120,6 +120,22 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn nothing_is_lost_or_added(
+            input in proptest::collection::vec(0_u8..=255, 0..2000),
+            size in 1_usize..100,
+        ) {
+            let expected: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+            let mut lines: Vec<Vec<u8>> = split(&input, size).into_iter().map(|(bytes, _)| bytes).collect();
+            // The splitter knows no empty last line.
+            if expected.last().is_some_and(Vec::is_empty) {
+                lines.push(Vec::new());
+            }
+            proptest::prop_assert_eq!(lines, expected);
+        }
+    }
+
     #[test]
     fn bytes_that_are_no_text_still_make_progress() {
         let pieces = split(&vec![0x80; 3 * MAX_LINE], 4096);

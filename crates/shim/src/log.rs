@@ -293,3 +293,6 @@ fn age(path: &Path, now: Timestamp) -> Option<Duration> {
     let since = written.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(now.since(Timestamp::from_millis(since.as_millis() as i64)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
 //! The loop: waits for output, signals, requests and deadlines, and does what `lifecycle` says.
+//! What is asked on the socket is answered in `requests`.
+
+mod requests;
 
 use crate::cgroup::Cgroup;
 use crate::launch::Prepared;
@@ -9,10 +12,10 @@ use crate::signals::{self, Signals};
 use crate::socket::{self, Connection};
 use crate::{clock, descendants, record};
 use mainstay_wire::process::{signal_name, signal_number};
-use mainstay_wire::shim::{Exit, Launch, Phase, Process, Record, Request, Response};
+use mainstay_wire::shim::{Exit, Launch, Phase, Process, Record};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Signal, WaitOptions, WaitStatus};
 use std::fs::File;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -24,9 +27,6 @@ const READS_PER_TURN: usize = 8;
 
 /// How often old log files are looked for, where nothing else happens.
 const HOUSEKEEPING: Duration = Duration::from_mins(10);
-
-/// How long those who wait for the end are given to take their answer.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Between attempts to write the last record on a full disk.
 const RETRY: Duration = Duration::from_secs(1);
@@ -319,81 +319,6 @@ impl Shim {
     fn write_record(&mut self) {
         self.unwritten = record::write(&self.directory, &self.record).is_err();
         self.retry_at = self.unwritten.then(|| clock::monotonic() + RETRY);
-    }
-
-    fn serve(&mut self, ready: &[bool]) {
-        for index in 0..self.connections.len() {
-            if !ready.get(index).copied().unwrap_or(true) {
-                continue;
-            }
-            self.connections[index].write();
-            for request in self.connections[index].read(clock::monotonic()) {
-                let answer = match request {
-                    Ok(request) => self.answer(index, request),
-                    Err(reason) => Some(Response::Refused { reason }),
-                };
-                if let Some(answer) = answer {
-                    self.connections[index].answer(&answer);
-                }
-            }
-        }
-    }
-
-    /// `None` where the answer comes later.
-    fn answer(&mut self, index: usize, request: Request) -> Option<Response> {
-        match request {
-            Request::Status => {}
-            Request::Wait => {
-                self.connections[index].waits = true;
-                if !self.lifecycle.has_ended() {
-                    return None;
-                }
-            }
-            Request::Stop { grace } => self.step(Event::StopAsked { grace }),
-            Request::Signal { signal } => match named_signal(&signal) {
-                Some(signal) => self.signal_group(signal),
-                None => {
-                    return Some(Response::Refused {
-                        reason: format!("`{signal}` is not a signal"),
-                    });
-                }
-            },
-            Request::Dismiss if self.lifecycle.has_ended() => self.dismissed = true,
-            Request::Dismiss => {
-                return Some(Response::Refused {
-                    reason: "the instance runs; hint: stop it first".into(),
-                });
-            }
-        }
-        Some(Response::Record(self.record.clone()))
-    }
-
-    /// The group bears the pid of the main process, which is ours until we have reaped it.
-    fn signal_group(&self, signal: Signal) {
-        if self.lifecycle.outcome().is_none()
-            && let Some(group) = Pid::from_raw(self.main.pid)
-        {
-            let _ = rustix::process::kill_process_group(group, signal);
-        }
-    }
-
-    /// Tells those who wait, and gives them a moment to listen.
-    fn say_farewell(&mut self) {
-        let answer = Response::Record(self.record.clone());
-        for connection in &mut self.connections {
-            if connection.waits {
-                connection.answer(&answer);
-            }
-        }
-        let until = clock::monotonic() + FAREWELL;
-        self.connections.retain(Connection::has_unread);
-        while !self.connections.is_empty() && clock::monotonic() < until {
-            std::thread::sleep(Duration::from_millis(10));
-            self.connections.iter_mut().for_each(Connection::write);
-            let now = clock::monotonic();
-            self.connections
-                .retain(|connection| connection.has_unread() && !connection.is_done(now));
-        }
     }
 }
 

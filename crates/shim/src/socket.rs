@@ -155,3 +155,57 @@ impl Connection {
         (!self.waits).then(|| self.last_word + IDLE + Duration::from_millis(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection() -> Connection {
+        Connection {
+            stream: UnixStream::pair().unwrap().0,
+            input: Vec::new(),
+            output: Vec::new(),
+            waits: false,
+            last_word: Duration::ZERO,
+            broken: false,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn garbage_is_bounded_and_refused(
+            pieces in proptest::collection::vec(proptest::collection::vec(0_u8..=255, 0..3000), 0..10),
+        ) {
+            let mut connection = connection();
+            for piece in pieces {
+                let mut requests = Vec::new();
+                connection.take(&piece, &mut requests);
+                proptest::prop_assert!(requests.iter().all(Result::is_err));
+                proptest::prop_assert!(connection.input.len() <= MAX_REQUEST);
+            }
+        }
+
+        #[test]
+        fn a_request_may_come_in_any_pieces(size in 1_usize..40) {
+            let text = b"{\"do\":\"status\"}\n{\"do\":\"stop\",\"grace\":5}\nno\n";
+            let mut connection = connection();
+            let mut requests = Vec::new();
+            for piece in text.chunks(size) {
+                connection.take(piece, &mut requests);
+            }
+            let stop = Request::Stop { grace: Duration::from_millis(5) };
+            proptest::prop_assert_eq!(&requests[..2], &[Ok(Request::Status), Ok(stop)]);
+            proptest::prop_assert!(requests[2].is_err() && requests.len() == 3);
+        }
+    }
+
+    #[test]
+    fn silence_ends_a_connection_unless_it_waits() {
+        let mut connection = connection();
+        assert!(!connection.is_done(IDLE));
+        assert!(connection.is_done(connection.wake_at().unwrap()));
+        connection.waits = true;
+        assert!(!connection.is_done(IDLE * 100));
+        assert_eq!(connection.wake_at(), None);
+    }
+}
