@@ -130,12 +130,10 @@ impl<'a> Reader<'a> {
                 .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '[' | ']'));
         if !good {
             self.problems.push(
-                Problem::error(
-                    "env/name",
-                    format!("`{}` is not a variable name", name.trim()),
-                )
-                .at(at.place())
-                .hint("a line is `NAME=value`, or begins with `#`"),
+                // Not the text itself: it may be the rest of a secret.
+                Problem::error("env/name", "this line is not `NAME=value`")
+                    .at(at.place())
+                    .hint("a value of several lines stands in quotes; a comment begins with `#`"),
             );
         }
         good
@@ -325,7 +323,7 @@ mod tests {
         for (text, message) in [
             (
                 "B=1\na b=c",
-                "error: .env:2:1: `a b` is not a variable name",
+                "error: .env:2:1: this line is not `NAME=value`",
             ),
             ("A='x\ny", "error: .env:1:1: no closing ' for this value"),
             ("A='x'y", "error: .env:1:1: text after the closing quote"),

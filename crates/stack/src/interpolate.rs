@@ -105,7 +105,7 @@ fn expand_into(
         } else {
             let length = name_length(after);
             if length == 0 {
-                return Err(ExpandError::Form(shorten(&rest[dollar..])));
+                return Err(ExpandError::Form(first_two(&rest[dollar..])));
             }
             substitute(&after[..length], variables, out);
             &after[length..]
@@ -126,7 +126,12 @@ fn braced(
     depth: usize,
 ) -> Result<(), ExpandError> {
     let (name, rest) = inner.split_at(name_length(inner));
-    let form = || ExpandError::Form(shorten(&format!("${{{inner}}}")));
+    let form = || {
+        ExpandError::Form(format!(
+            "${{{name}{}}}",
+            if rest.is_empty() { "" } else { "…" }
+        ))
+    };
     if name.is_empty() {
         return Err(form());
     }
@@ -209,8 +214,9 @@ fn name_length(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().take(20).collect()
+/// The dollar sign and what follows it: no more, since the text may be a password.
+fn first_two(text: &str) -> String {
+    text.chars().take(2).collect()
 }
 
 /// Expands every scalar below `node`; problems stand at the scalar.
@@ -318,7 +324,7 @@ mod tests {
             ),
             (
                 "${A!b}",
-                "`${A!b}` is not a variable: write `$$` for a dollar sign",
+                "`${A…}` is not a variable: write `$$` for a dollar sign",
             ),
         ] {
             let error = expand(text, &variables()).unwrap_err();

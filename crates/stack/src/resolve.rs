@@ -94,13 +94,17 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         reading,
         variables: &variables,
         purpose: environment.purpose,
+        target,
         secret_variables: &secret_variables,
         one_shot: &active.one_shot,
     };
     let mut services = services(&mut context, &tree, &operation, &active);
-    operation::apply_health(&operation, &mut services, &mut context.reading.problems);
-    let mut policies = operation::deploy(&mut context, &operation, &services);
-    let routes = operation::routes(&operation, &services, &mut context.reading.problems);
+    let inactive = &active.others;
+    let problems = &mut context.reading.problems;
+    operation::apply_health(&operation, &mut services, inactive, problems);
+    let mut policies = operation::deploy(&mut context, &operation, &services, inactive);
+    let problems = &mut context.reading.problems;
+    let routes = operation::routes(&operation, &services, inactive, problems);
     let (volumes, thought_of) = volumes(&tree);
     let mut facts = Facts {
         services: &mut services,

@@ -22,6 +22,7 @@ pub(crate) fn check(facts: &mut Facts<'_>, policies: &mut Policies, problems: &m
     cycles(facts.services, problems);
     ports(facts.services, problems);
     singletons(facts.services, problems);
+    variables(facts.services, problems);
     mounts(facts, problems);
     volumes(facts, policies, problems);
 }
@@ -182,6 +183,31 @@ fn singletons(services: &BTreeMap<ServiceName, Found>, problems: &mut Problems) 
                 problem
                     .hint("a singleton is never there twice: take `replicas` or `singleton` out"),
             );
+        }
+    }
+}
+
+/// Variables that every instance is given anew.
+fn variables(services: &BTreeMap<ServiceName, Found>, problems: &mut Problems) {
+    for found in services.values() {
+        let service = &found.service;
+        let has_port = !service.ports.is_empty();
+        for name in service.environment.keys() {
+            let hint = match name.as_str() {
+                "PORT" if has_port => {
+                    "each instance gets a port of its own: take `PORT` out, or let the program read another variable"
+                }
+                name if name.starts_with("MAINSTAY_") => {
+                    "names that begin with `MAINSTAY_` are ours: call it something else"
+                }
+                _ => continue,
+            };
+            let message = format!(
+                "`{name}` of service `{}` is replaced by what Mainstay sets",
+                service.name
+            );
+            let problem = Problem::warning("process/variable", message).at(found.at.place());
+            problems.push(problem.hint(hint));
         }
     }
 }

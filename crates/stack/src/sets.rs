@@ -37,7 +37,7 @@ pub(crate) fn parse(texts: &[String], directory: &Path, problems: &mut Problems)
         .filter_map(|text| {
             let (path, value) = text.split_once('=').unwrap_or((text, ""));
             let source = Arc::new(Source {
-                display: format!("--set {}", if path.is_empty() { text } else { path }),
+                display: format!("--set {}", if path.is_empty() { "=" } else { path }),
                 path: Path::new("").to_owned(),
                 base: directory.to_owned(),
             });

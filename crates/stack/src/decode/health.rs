@@ -25,6 +25,8 @@ pub(super) enum Declared {
     /// Nothing, or something wrong that was reported.
     Nothing,
     Disabled,
+    /// Times and counts for the check that goes without saying.
+    Times(Node),
     Check(HealthCheck),
 }
 
@@ -37,7 +39,7 @@ pub(super) fn health(context: &mut Context<'_, '_>, service: &Entry, overridden:
         return Declared::Disabled;
     }
     let Some(test) = node.get("test") else {
-        return Declared::Nothing;
+        return Declared::Times(node.clone());
     };
     if is_none(test) {
         return Declared::Disabled;

@@ -19,6 +19,7 @@ pub(crate) use service::{Found, Update, service};
 use crate::interpolate::Variables;
 use crate::project::Reading;
 use crate::request::Purpose;
+use crate::resolved::TargetKind;
 use crate::tree::{Node, as_bool};
 use mainstay_model::{Bytes, Problem, parse_duration};
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ pub(crate) struct Context<'a, 'b> {
     pub(crate) reading: &'a mut Reading<'b>,
     pub(crate) variables: &'a Variables,
     pub(crate) purpose: Purpose,
+    pub(crate) target: TargetKind,
     /// Variables that the top-level `secrets` name.
     pub(crate) secret_variables: &'a BTreeSet<String>,
     /// Services that another one waits for to complete.

@@ -4,7 +4,9 @@ use super::health::Declared;
 use super::{Context, command, environment, flag, health, limits, mounts, number, ports, restart};
 use super::{duration, text, texts};
 use crate::request::Purpose;
-use crate::resolved::{Dependency, DependencyCondition, Probe, ProcessRun, Service};
+use crate::resolved::{
+    Dependency, DependencyCondition, HealthCheck, Port, Probe, ProcessRun, Service, TargetKind,
+};
 use crate::source::At;
 use crate::tree::{Entry, Node};
 use mainstay_model::{Problem, ServiceName};
@@ -48,6 +50,7 @@ pub(crate) fn service(
     let (user, group) = user(node);
     let health = match health::health(context, entry, health_overridden) {
         Declared::Check(check) => Some(check),
+        Declared::Times(node) => times_only(context, &node, &ports, health_overridden),
         // Something that is sent requests must at least listen before it gets one.
         Declared::Nothing if !ports.is_empty() => Some(health::check(Probe::Tcp)),
         Declared::Nothing | Declared::Disabled => None,
@@ -89,6 +92,26 @@ pub(crate) fn service(
     })
 }
 
+/// A `healthcheck` without a `test`: on Docker the image brings one.
+fn times_only(
+    context: &mut Context<'_, '_>,
+    node: &Node,
+    ports: &[(Port, At)],
+    overridden: bool,
+) -> Option<HealthCheck> {
+    if !ports.is_empty() {
+        return Some(health::timed(health::check(Probe::Tcp), node));
+    }
+    if !overridden {
+        let problem = Problem::warning("compose/healthcheck", "the health check has no `test`");
+        context.problem(
+            node,
+            problem.hint("write one: a process has no image that brings it"),
+        );
+    }
+    None
+}
+
 fn grace(purpose: Purpose) -> Duration {
     match purpose {
         Purpose::Development => Duration::from_secs(10),
@@ -99,6 +122,9 @@ fn grace(purpose: Purpose) -> Duration {
 /// `x-mainstay`, or the problem that there is none.
 fn process(context: &mut Context<'_, '_>, entry: &Entry) -> Option<ProcessRun> {
     let node = &entry.value;
+    if context.target != TargetKind::Process {
+        return None;
+    }
     let Some(x) = node.get("x-mainstay") else {
         context.reading.problems.push(not_a_process(entry));
         return None;
@@ -263,6 +289,8 @@ fn dependencies(context: &mut Context<'_, '_>, node: &Node) -> Dependencies {
 pub(crate) struct Update {
     pub(crate) parallelism: Option<u32>,
     pub(crate) stop_first: Option<bool>,
+    /// Where `order` stands.
+    pub(crate) order_at: Option<At>,
     pub(crate) monitor: Option<Duration>,
 }
 
@@ -284,6 +312,7 @@ impl Found {
         Update {
             parallelism: number(node, "parallelism"),
             stop_first: text(node, "order").map(|order| order == "stop-first"),
+            order_at: node.get("order").map(|order| order.at.clone()),
             monitor: duration(node, "monitor"),
         }
     }

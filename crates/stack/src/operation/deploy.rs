@@ -4,6 +4,7 @@ use super::health::unknown;
 use crate::decode::{Context, Found, Update, command, duration, number, text};
 use crate::request::Purpose;
 use crate::resolved::{Deploy, DeployPolicy, Hooks, Strategy};
+use crate::source::At;
 use crate::tree::Node;
 use mainstay_model::{Problem, Problems, ServiceName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,12 +22,13 @@ pub(crate) fn deploy(
     context: &mut Context<'_, '_>,
     tree: &Node,
     services: &BTreeMap<ServiceName, Found>,
+    inactive: &BTreeSet<String>,
 ) -> Policies {
     let nothing = Node::empty_map(tree.at.clone());
     let section = tree.get("deploy").unwrap_or(&nothing);
     let own = section.get("services").unwrap_or(&nothing);
     for entry in own.entries() {
-        if !services.contains_key(entry.key.as_str()) {
+        if !services.contains_key(entry.key.as_str()) && !inactive.contains(&entry.key) {
             let names = services.keys().map(ServiceName::as_str);
             let problem = unknown(&entry.key, names).at(entry.at.place());
             context.reading.problems.push(problem);
@@ -41,6 +43,11 @@ pub(crate) fn deploy(
         let problems = &mut context.reading.problems;
         let mut policy = policy(layers, &update, purpose, problems);
         if found.service.singleton {
+            let asked = layers[0].get("strategy").map(|node| &node.at);
+            let asked = asked.or(update.order_at.as_ref());
+            if let Some(at) = asked.filter(|_| policy.strategy != Strategy::StopFirst) {
+                problems.push(start_first_singleton(name, at));
+            }
             policy.strategy = Strategy::StopFirst;
         }
         if layers[0].get("strategy").is_some() || update.stop_first.is_some() {
@@ -65,6 +72,12 @@ pub(crate) fn deploy(
         hooks: hooks(section.get("hooks").unwrap_or(&nothing), problems),
     };
     Policies { deploy, asked }
+}
+
+fn start_first_singleton(name: &ServiceName, at: &At) -> Problem {
+    let message = format!("singleton `{name}` can only be deployed stop-first");
+    let problem = Problem::error("process/singleton", message).at(at.place());
+    problem.hint("any other strategy would have it twice: take the strategy or `singleton` out")
 }
 
 /// One policy; the first layer that has a value wins, then Compose, then the default.

@@ -4,30 +4,38 @@ use crate::decode::{Found, command, flag, health_check, text, timed};
 use crate::resolved::Probe;
 use crate::tree::Node;
 use mainstay_model::{Problem, Problems, ServiceName, did_you_mean};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts the checks of the section into the services.
 pub(crate) fn apply(
     tree: &Node,
     services: &mut BTreeMap<ServiceName, Found>,
+    inactive: &BTreeSet<String>,
     problems: &mut Problems,
 ) {
     for entry in tree.get("health").map(Node::entries).unwrap_or_default() {
+        if inactive.contains(&entry.key) {
+            continue;
+        }
         let Some(found) = services.get_mut(entry.key.as_str()) else {
             let names = services.keys().map(ServiceName::as_str);
             problems.push(unknown(&entry.key, names).at(entry.at.place()));
             continue;
         };
         let node = &entry.value;
-        let base = match probe(node, problems) {
-            Some(probe) => health_check(probe),
-            // Only times: for the check that is there.
-            None => match found.service.health.take() {
-                Some(check) => check,
-                None => continue,
-            },
-        };
-        found.service.health = Some(timed(base, node));
+        let probe = probe(node, problems).map(health_check);
+        // Only times: for the check that is there.
+        match probe.or_else(|| found.service.health.take()) {
+            Some(check) => found.service.health = Some(timed(check, node)),
+            None => problems.push(
+                Problem::error(
+                    "mainstay/value",
+                    format!("health of `{}` does not say what to probe", entry.key),
+                )
+                .at(entry.at.place())
+                .hint("`http: /health`, `tcp: true` or `command: …`"),
+            ),
+        }
     }
 }
 

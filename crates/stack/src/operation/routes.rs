@@ -6,19 +6,34 @@ use crate::resolved::{Balance, PortProtocol, Route};
 use crate::source::At;
 use crate::tree::Node;
 use mainstay_model::{Bytes, Problem, Problems, ServiceName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 type Services = BTreeMap<ServiceName, Found>;
 
 /// The routes of the section; without it, every request goes to the one service that publishes
 /// an HTTP port.
-pub(crate) fn routes(tree: &Node, services: &Services, problems: &mut Problems) -> Vec<Route> {
+pub(crate) fn routes(
+    tree: &Node,
+    services: &Services,
+    inactive: &BTreeSet<String>,
+    problems: &mut Problems,
+) -> Vec<Route> {
     let Some(section) = tree.get("routes") else {
         return published(services, problems);
     };
     let mut routes: Vec<(Route, At)> = Vec::new();
     for node in section.items() {
+        if let Some(service) = node
+            .get("service")
+            .filter(|service| is_in(inactive, service))
+        {
+            let name = service.as_text().unwrap_or_default();
+            let message = format!("no active profile starts `{name}`: this route is left out");
+            let problem = Problem::warning("mainstay/inactive-route", message);
+            problems.push(problem.at(service.at.place()));
+            continue;
+        }
         let Some(route) = route(node, services, problems) else {
             continue;
         };
@@ -30,6 +45,10 @@ pub(crate) fn routes(tree: &Node, services: &Services, problems: &mut Problems) 
         routes.push((route, node.at.clone()));
     }
     routes.into_iter().map(|(route, _)| route).collect()
+}
+
+fn is_in(names: &BTreeSet<String>, node: &Node) -> bool {
+    node.as_text().is_some_and(|name| names.contains(name))
 }
 
 fn published(services: &Services, problems: &mut Problems) -> Vec<Route> {
