@@ -1,7 +1,7 @@
 //! `kill -9` of the control plane at twenty moments of a rollout: it ends in exactly one release.
 
 use crate::load::Load;
-use crate::site::{Site, kill};
+use crate::site::{Site, kill, try_request};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -82,6 +82,6 @@ fn instances_and_proxy_are_brought_back() {
         .unwrap();
     kill(proxy.pid);
     site.eventually("a new proxy serves", || {
-        std::net::TcpStream::connect(site.proxy).is_ok() && site.get("/health").status == 200
+        try_request(site.proxy, "GET", "/health", b"").is_ok_and(|answer| answer.status == 200)
     });
 }

@@ -41,9 +41,7 @@ fn a_recording_comes_back_with_its_segments() {
     site.up();
     let accepted = site.request("POST", "/jobs", &recording());
     assert!((200..300).contains(&accepted.status), "{accepted:?}");
-    let id = accepted.json()["id"]
-        .as_str()
-        .map_or_else(|| accepted.json()["id"].to_string(), str::to_owned);
+    let id = accepted.json()["id"].as_str().unwrap().to_owned();
     let mut job = serde_json::Value::Null;
     site.eventually("the job is done", || {
         job = site.get(&format!("/jobs/{id}")).json();
@@ -51,11 +49,9 @@ fn a_recording_comes_back_with_its_segments() {
     });
     let segments = job["result"]["segments"].as_array().unwrap();
     assert_eq!(segments.len(), 1, "{job}");
-    let start = segments[0]["start"]
-        .as_f64()
-        .or(segments[0]["start_seconds"].as_f64())
-        .unwrap();
-    assert!((start - 1.0).abs() < 0.1, "{job}");
+    let at = |name: &str| segments[0][name].as_f64().unwrap();
+    assert!((at("start_s") - 1.0).abs() < 0.1, "{job}");
+    assert!((at("end_s") - 1.5).abs() < 0.1, "{job}");
 }
 
 /// Everything that can be asked of a running stack answers, for people and for programs.
@@ -66,7 +62,8 @@ fn every_question_has_an_answer() {
     site.run(&["check"]).with_code(0);
     assert!(site.ok(&["config"]).contains("FAULTS_ENABLED"));
     site.up();
-    assert!(site.ok(&["status"]).contains("app-r1-1"));
+    assert!(site.ok(&["status"]).contains("2/2"));
+    assert!(site.ok(&["ps"]).contains("app-r1-1"));
     assert!(site.ok(&["ps"]).contains("healthy"));
     assert!(site.ok(&["releases"]).contains("r1"));
     assert!(site.ok(&["logs"]).contains("app-r1-1"));

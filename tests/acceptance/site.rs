@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -132,7 +133,7 @@ impl Site {
 
     /// The messages of all events, oldest first.
     pub fn events(&self) -> Vec<String> {
-        let text = self.ok(&["events", "--json"]);
+        let text = self.ok(&["events", "--json", "--limit", "1000"]);
         let events: Vec<Value> = match serde_json::from_str(&text) {
             Ok(Value::Array(events)) => events,
             _ => text
@@ -167,14 +168,19 @@ impl Site {
 
     /// `kill -9` of the control plane.
     pub fn kill_server(&self) {
-        kill(self.server_pid());
+        let pid = self.server_pid();
+        kill(pid);
+        // The signal is taken at once; the end of the process, and of its lock, comes after.
+        self.eventually("the killed server is gone", || {
+            !Path::new(&format!("/proc/{pid}")).exists()
+        });
     }
 
     /// Starts a control plane over the same directory, and waits until it answers.
     pub fn start_server(&self) {
         let log = std::fs::File::create(self.path().join("serve.log")).unwrap();
         let mut child = self
-            .command(&["serve", "--own-session", "."])
+            .command(&["serve", "."])
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -370,30 +376,34 @@ impl Answer {
 
 /// One request on a connection of its own.
 pub fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Answer {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
+    try_request(address, method, path, body).unwrap()
+}
+
+/// The same where the proxy may be gone.
+pub fn try_request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> std::io::Result<Answer> {
+    let mut stream = std::net::TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
+    stream.read_to_end(&mut answer)?;
     let text = String::from_utf8_lossy(&answer).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head
-        .split_whitespace()
-        .nth(1)
-        .and_then(|code| code.parse().ok());
-    Answer {
-        status: status.unwrap_or(0),
+    let status = head.split_whitespace().nth(1);
+    Ok(Answer {
+        status: status.and_then(|code| code.parse().ok()).unwrap_or(0),
         head: head.to_owned(),
         body: body.to_owned(),
-    }
+    })
 }
 
 /// The sample service as a Compose file; `more` are lines of its environment.
