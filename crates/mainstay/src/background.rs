@@ -29,7 +29,7 @@ const LAST_LINES: usize = 10;
 pub async fn ensure(client: &Client, progress: &Progress) -> Outcome<bool> {
     match client.get::<serde_json::Value>("/health").await {
         Ok(_) => return Ok(false),
-        Err(CallError::Refused(_)) => {}
+        Err(error) if error.is_nobody() => {}
         Err(error) => return Err(client.explain(error)),
     }
     let Address::Data { data, .. } = &client.address else {
@@ -138,7 +138,8 @@ pub async fn stop(client: &Client, progress: &Progress) -> Outcome {
         .post::<serde_json::Value>("/api/v1/shutdown", &request, &key)
         .await
     {
-        Ok(_) | Err(CallError::Refused(_) | CallError::Lost(_)) => {}
+        Ok(_) | Err(CallError::Lost(_)) => {}
+        Err(error) if error.is_nobody() => {}
         Err(error) => return Err(client.explain(error)),
     }
     let deadline = Instant::now() + END_DEADLINE;

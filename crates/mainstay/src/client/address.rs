@@ -141,9 +141,8 @@ impl std::fmt::Display for Address {
 
 fn refused(place: &str, error: &io::Error) -> CallError {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-            CallError::Refused(place.to_owned())
-        }
+        io::ErrorKind::NotFound => CallError::Gone(place.to_owned()),
+        io::ErrorKind::ConnectionRefused => CallError::Refused(place.to_owned()),
         io::ErrorKind::PermissionDenied => CallError::Api(
             hyper::StatusCode::FORBIDDEN,
             mainstay_server::api::types::ApiError {

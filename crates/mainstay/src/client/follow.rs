@@ -123,7 +123,7 @@ impl<P: FnMut(Option<&str>) -> String> Stream<P> {
         let Patience::For(limit) = self.patience else {
             return true;
         };
-        let never_there = !self.opened && matches!(error, CallError::Refused(_));
+        let never_there = !self.opened && error.is_nobody();
         let too_long = self.absent.is_some_and(|since| since.elapsed() > limit);
         never_there || too_long || !error.is_absence()
     }

@@ -46,9 +46,12 @@ const MOST_BODY: usize = 64 << 20;
 /// waiting for, and one that never ran is not.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// Nobody listens.
+    /// Nobody listens; one that was there was killed and left its socket.
     #[error("no server answers at {0}")]
     Refused(String),
+    /// Nobody listens, and there is no socket: it never ran, or has ended in order.
+    #[error("no server answers at {0}")]
+    Gone(String),
     /// Listened, and went away before it answered.
     #[error("the server went away: {0}")]
     Lost(String),
@@ -65,7 +68,12 @@ pub enum CallError {
 impl CallError {
     /// The server may be restarting: the same question is worth asking again.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Lost(_) | Self::Late)
+        self.is_nobody() || matches!(self, Self::Lost(_) | Self::Late)
+    }
+
+    /// Nobody listens.
+    pub fn is_nobody(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Gone(_))
     }
 
     pub fn is_not_found(&self) -> bool {
@@ -281,7 +289,7 @@ impl Client {
     pub fn explain(&self, error: CallError) -> Failure {
         match error {
             CallError::Api(_, error) => error.into(),
-            CallError::Refused(_) => self.address.nobody(),
+            CallError::Refused(_) | CallError::Gone(_) => self.address.nobody(),
             CallError::Lost(_) | CallError::Late => Failure::environment(error.to_string()).hint(
                 "see whether it runs: mainstay status; its log: server.log in the data directory",
             ),

@@ -3,7 +3,6 @@
 //! The server's diagnosis where one runs and knows the stack; otherwise what can be seen from here.
 
 use super::Context;
-use crate::client::CallError;
 use crate::diagnose::diagnose;
 use crate::failure::{Failure, Outcome};
 use crate::locate::{Place, path};
@@ -29,7 +28,7 @@ async fn problems(place: &Place) -> Outcome<Vec<Diagnosis>> {
     let client = place.client()?;
     match client.get::<serde_json::Value>("/health").await {
         Ok(_) => {}
-        Err(CallError::Refused(_)) if place.global.server.is_none() => {
+        Err(error) if error.is_nobody() && place.global.server.is_none() => {
             return Ok(diagnose(place, true));
         }
         Err(error) => return Err(client.explain(error)),

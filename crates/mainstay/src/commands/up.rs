@@ -9,7 +9,7 @@ use super::logs::{Printer, Selection, Wanted, stream};
 use crate::arguments::UpArguments;
 use crate::background;
 use crate::building;
-use crate::client::{Address, Client};
+use crate::client::{Address, CallError, Client};
 use crate::failure::{Class, Failure, Outcome};
 use crate::interrupt::{CODE, Interrupts};
 use crate::locate::{Place, path};
@@ -27,6 +27,9 @@ use tokio::time::sleep;
 
 /// Between two looks whether somebody else has stopped what we are attached to.
 const LOOK: Duration = Duration::from_secs(2);
+
+/// Looks in a row that find no server and no socket: nobody is starting it again.
+const GONE: u32 = 2;
 
 /// `up --json`
 #[derive(Debug, Serialize)]
@@ -82,7 +85,7 @@ pub async fn up(context: &Context, arguments: UpArguments) -> Outcome {
     .await?
     {
         Detached::Down => {
-            context.output.note("somebody else has stopped it");
+            context.output.note("it was stopped from elsewhere");
             Ok(())
         }
         Detached::Interrupted => {
@@ -187,9 +190,20 @@ impl<'a> Started<'a> {
         }
     }
 
+    /// Until the stack was stopped, or the server was ended and does not come back at once.
     async fn until_down(&self) {
-        while self.is_down().await != Some(true) {
+        let mut gone = 0;
+        while gone < GONE {
             sleep(LOOK).await;
+            match self
+                .client
+                .get::<EnvironmentStatus>(&path(&self.scope, ""))
+                .await
+            {
+                Ok(status) if status.state == EnvironmentState::Down => return,
+                Err(CallError::Gone(_)) => gone += 1,
+                _ => gone = 0,
+            }
         }
     }
 
