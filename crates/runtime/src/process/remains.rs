@@ -20,6 +20,8 @@ const MARK_INSTANCE: &str = "MAINSTAY_INSTANCE";
 /// After SIGKILL, how long until we no longer wait for a process to go.
 const GONE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(20);
+/// While a grace lasts.
+const LONG_LOOK: Duration = Duration::from_millis(100);
 
 /// The variables that every process of an instance bears.
 pub(crate) fn marks(root: &str, scope: &Scope, id: &InstanceId) -> [(&'static str, String); 4] {
@@ -100,75 +102,81 @@ pub(crate) fn kill(process: Process) -> bool {
     table::signal(process, Signal::KILL)
 }
 
-/// Ends a run whose shim is gone or does not answer: the stop signal's place is taken by SIGTERM.
-/// The shim goes last, so that it keeps what is below it together.
-pub(crate) async fn end_run(record: &Record, grace: Duration) {
-    let below = |record: &Record| -> Vec<Process> {
-        let table = Table::read();
-        let mut all: Vec<Process> = Vec::new();
-        for root in std::iter::once(record.shim).chain(record.instance) {
-            if table
-                .by_pid
-                .get(&root.pid)
-                .is_some_and(|stat| stat.process == root)
-            {
-                all.extend(table.below(root.pid).iter().map(|stat| stat.process));
-                if Some(root) == record.instance && table::is_alive(root) {
-                    all.push(root);
-                }
-            }
-        }
-        all
+/// Ends a run whose shim is gone or does not answer: SIGTERM, the grace, SIGKILL. The shim goes
+/// last, because it keeps what is below it together.
+pub(crate) async fn end_run(run: &Record, grace: Duration) {
+    let left = {
+        let run = run.clone();
+        move || left_of(&run)
     };
     if !grace.is_zero() {
-        for process in below(record) {
-            table::signal(process, Signal::TERM);
-        }
-        let until = Instant::now() + grace;
-        while Instant::now() < until && !below(record).is_empty() {
-            tokio::time::sleep(LOOK).await;
-        }
+        empty(&left, Some(Signal::TERM), None, grace).await;
     }
+    empty(&left, None, Some(Signal::KILL), GONE).await;
+    table::signal(run.shim, Signal::KILL);
     let until = Instant::now() + GONE;
-    loop {
-        let left = below(record);
-        for process in &left {
-            table::signal(*process, Signal::KILL);
-        }
-        if left.is_empty() || Instant::now() > until {
-            break;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    table::signal(record.shim, Signal::KILL);
-    while table::is_alive(record.shim) && Instant::now() < until {
+    while table::is_alive(run.shim) && Instant::now() < until {
         tokio::time::sleep(LOOK).await;
     }
 }
 
 /// Ends whatever bears the marks of this instance. To be called where it has no shim.
 pub(crate) async fn end_marked(root: &Path, scope: &Scope, id: &InstanceId) {
-    let until = Instant::now() + GONE;
-    loop {
-        let own = own_process();
-        let left: Vec<Process> = orphans(root, &own)
-            .into_iter()
-            .filter(|orphan| {
-                orphan
-                    .instance
-                    .as_ref()
-                    .is_some_and(|(s, i)| s == scope && i == id)
-            })
+    let (root, instance) = (root.to_owned(), Some((scope.clone(), id.clone())));
+    let left = move || {
+        let orphans = orphans(&root, &own_process());
+        let own = orphans.into_iter();
+        own.filter(|orphan| orphan.instance == instance)
             .map(|orphan| orphan.process)
-            .collect();
-        for process in &left {
-            table::signal(*process, Signal::KILL);
+            .collect()
+    };
+    empty(&left, None, Some(Signal::KILL), GONE).await;
+}
+
+/// Looks at what is left until nothing is, or for `longest`. All that is there at first gets
+/// `first`; all that is there at any look gets `each`.
+async fn empty(
+    left: &(impl Fn() -> Vec<Process> + Clone + Send + 'static),
+    first: Option<Signal>,
+    each: Option<Signal>,
+    longest: Duration,
+) {
+    let until = Instant::now() + longest;
+    let mut signal = first.or(each);
+    loop {
+        // Reads all of /proc, which takes milliseconds.
+        let look = tokio::task::spawn_blocking(left.clone());
+        let found = look.await.unwrap_or_default();
+        if let Some(signal) = signal {
+            for process in &found {
+                table::signal(*process, signal);
+            }
         }
-        if left.is_empty() || Instant::now() > until {
+        signal = each;
+        if found.is_empty() || Instant::now() >= until {
             return;
         }
-        tokio::time::sleep(LOOK).await;
+        let pause = if each.is_some() { LOOK } else { LONG_LOOK };
+        tokio::time::sleep(pause.min(longest)).await;
     }
+}
+
+/// What runs below the shim, or below the instance where the shim has gone.
+fn left_of(run: &Record) -> Vec<Process> {
+    let table = Table::read();
+    let is_there = |process: &Process| {
+        let stat = table.by_pid.get(&process.pid);
+        stat.is_some_and(|stat| stat.process == *process && !stat.is_zombie())
+    };
+    let roots = std::iter::once(run.shim).chain(run.instance);
+    let below = roots
+        .filter(is_there)
+        .flat_map(|root| table.below(root.pid))
+        .map(|stat| stat.process);
+    let mut left: Vec<Process> = below.chain(run.instance.filter(is_there)).collect();
+    left.sort_unstable_by_key(|process| process.pid);
+    left.dedup();
+    left
 }
 
 /// This process, in the form of a keeper.

@@ -225,7 +225,8 @@ async fn orphans(place: &Place) {
     let named = found.iter().filter(|orphan| orphan.instance.is_some());
     // The shim, and the instance.
     assert_eq!((found.len(), named.count()), (2, 1), "{found:?}");
-    assert_eq!(target.end_orphans(&found), 2);
+    // Where the shim was first, the kernel has ended its instance.
+    assert!(target.end_orphans(&found) >= 1);
     until("the end of the orphans", || place.processes().is_empty()).await;
     assert_eq!(target.end_orphans(&found), 0);
 }
