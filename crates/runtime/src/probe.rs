@@ -60,6 +60,9 @@ async fn tcp(address: Option<SocketAddr>) -> Result<TcpStream, String> {
 }
 
 async fn http(address: Option<SocketAddr>, path: &str) -> Result<(), String> {
+    if !path.starts_with('/') || path.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        return Err("the path must begin with `/` and hold no spaces".into());
+    }
     let mut stream = tcp(address).await?;
     let host = address
         .map(|address| address.to_string())
@@ -152,6 +155,16 @@ mod tests {
             probe(b"").await,
             failed("GET /health: no answer within 300ms")
         );
+    }
+
+    #[tokio::test]
+    async fn a_path_cannot_smuggle_a_second_request() {
+        for path in ["health", "/a b", "/a\r\nX: y"] {
+            let address = SocketAddr::from(([127, 0, 0, 1], 1));
+            let probe = Probe::Http { path: path.into() };
+            let error = run(&probe, Some(address), None, Duration::from_secs(5)).await;
+            assert!(error.is_err_and(|error| error.contains("must begin with")));
+        }
     }
 
     #[tokio::test]

@@ -73,7 +73,7 @@ pub(crate) struct Shim {
     dismissed: bool,
     retry_at: Option<Duration>,
     buffer: Vec<u8>,
-    _cgroup: Cgroup,
+    cgroup: Cgroup,
     _lock: File,
 }
 
@@ -115,7 +115,7 @@ impl Shim {
             dismissed: false,
             retry_at: None,
             buffer: vec![0; READ],
-            _cgroup: parts.cgroup,
+            cgroup: parts.cgroup,
             _lock: parts.lock,
         }
     }
@@ -126,8 +126,10 @@ impl Shim {
             let woken = self.wait();
             self.turn(&woken);
         }
-        self.say_farewell();
+        // Before anybody hears of the end: who does may start the next run in the same places.
         let _ = std::fs::remove_file(&self.socket);
+        self.cgroup = Cgroup::default();
+        self.say_farewell();
     }
 
     fn is_over(&self) -> bool {

@@ -2,11 +2,17 @@
 //!
 //! Three levels rather than one joined name: `a-b` in `c` and `a` in `b-c` are two places.
 
+use super::state::is_locked;
 use crate::artifacts::hex;
 use mainstay_model::{InstanceId, Scope};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and how far apart, it is looked whether a shim has gone.
+const GOING_LOOKS: u32 = 250;
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What is being removed bears this before its name.
 const REMOVED: &str = ".removed-";
@@ -59,8 +65,15 @@ pub(crate) fn all(root: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(level)
 }
 
-/// First away under another name, so that a crash on the way leaves no half of an instance.
+/// First away under another name, so that a crash on the way leaves no half of an instance. The
+/// last shim, which has told its end and is about to go, is let go first.
 pub(crate) fn remove(directory: &Path, socket: &Path) -> io::Result<()> {
+    for _ in 0..GOING_LOOKS {
+        if !is_locked(directory) {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     let away = directory.with_file_name(format!("{REMOVED}{name}"));
     let _ = std::fs::remove_dir_all(&away);

@@ -318,12 +318,10 @@ impl Supervisor {
     async fn stop_at_rest(&mut self, done: oneshot::Sender<io::Result<()>>) -> Next {
         self.state.wanted = Wanted::Stop;
         let exit = self.state.last_exit.clone().unwrap_or(Exit::Lost);
-        let next = self
-            .conclude(Outcome::Exited {
-                exit,
-                requested: true,
-            })
-            .await;
+        let requested = true;
+        let next = self.conclude(Outcome::Exited { exit, requested }).await;
+        let (phase, since) = shown::phase_on_disk(&self.state, None);
+        self.show(phase, since);
         let _ = done.send(Ok(()));
         next
     }

@@ -1,10 +1,14 @@
 //! A control plane that is killed, and the next one.
 
-use crate::fixture::{DEADLINE, Engine, Place, down, healthy, is_alive, shell, stopped, trial, up};
+use crate::fixture::{
+    DEADLINE, Engine, FLAPPING, Place, down, flapping, healthy, is_alive, shell, stopped, trial,
+    until, up,
+};
 use libtest_mimic::Trial;
 use mainstay_runtime::target::Target;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -37,7 +41,7 @@ async fn killed(place: &Place) {
     process.kill().unwrap();
     process.wait().unwrap();
     let target = place.open();
-    assert_eq!(target.observe().len(), 3);
+    assert_eq!(target.observe().len(), 4);
     for slot in 1..=3 {
         let adopted = healthy(&target, slot).await;
         assert!(is_alive(adopted.pid.unwrap()));
@@ -45,13 +49,14 @@ async fn killed(place: &Place) {
         assert_eq!(healthy(&target, slot).await.pid, adopted.pid);
         assert_eq!(down(&target, slot).await.phase, stopped());
     }
+    down(&target, FLAPPING).await;
 }
 
-/// Wherever it is killed on its way through the starts: the next one completes them, and never is
-/// there a second copy.
+/// Wherever it is killed on its way through starts and restarts: the next one completes them, and
+/// never is there a second copy.
 async fn killed_any_time(place: &Place) {
     const COUNT: u32 = 4;
-    for round in 0..12 {
+    for round in 0..16 {
         let mut process = control_plane(place, COUNT);
         let mut output = BufReader::new(process.stdout.take().unwrap());
         if round % 4 == 3 {
@@ -59,9 +64,8 @@ async fn killed_any_time(place: &Place) {
             let mut line = String::new();
             output.read_line(&mut line).unwrap();
             assert_eq!(line, "ready\n");
-        } else {
-            tokio::time::sleep(std::time::Duration::from_millis(round * 5)).await;
         }
+        tokio::time::sleep(Duration::from_millis(round * 5)).await;
         process.kill().unwrap();
         process.wait().unwrap();
     }
@@ -69,10 +73,25 @@ async fn killed_any_time(place: &Place) {
     for slot in 1..=COUNT {
         up(&target, shell(slot, "exec sleep 600")).await;
     }
-    assert_eq!(target.observe().len(), COUNT as usize);
+    let runs = || std::fs::read(place.path().join("runs")).unwrap().len();
+    let before = runs();
+    target.start(flapping(place.path())).await.unwrap();
+    until("more restarts", || runs() > before + 2).await;
+    let flapped = down(&target, FLAPPING).await;
+    assert!(!place.path().join("double").exists());
+    // A run that was cut short before its first step is not in the file.
+    let counted = flapped.restarts as usize + 1;
+    assert!(
+        runs() <= counted && runs() + 20 >= counted,
+        "{} of {counted}",
+        runs()
+    );
+    assert_eq!(target.observe().len(), COUNT as usize + 1);
     // A shim and a sleep each, and nobody else.
-    let processes = place.processes();
-    assert_eq!(processes.len(), 2 * COUNT as usize, "{processes:?}");
+    until("two processes each", || {
+        place.processes().len() == 2 * COUNT as usize
+    })
+    .await;
     assert_eq!(target.orphans(), []);
     for slot in 1..=COUNT {
         down(&target, slot).await;

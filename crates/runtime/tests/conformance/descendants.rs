@@ -2,7 +2,8 @@
 
 use crate::adoption::control_plane;
 use crate::fixture::{
-    Engine, Place, down, ended, id, is_alive, restart, scope, seen, shell, trial, until, up,
+    Engine, FLAPPING, Place, down, ended, id, is_alive, restart, scope, seen, shell, trial, until,
+    up,
 };
 use libtest_mimic::Trial;
 use mainstay_runtime::spec::RestartCondition;
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_shim_killed_unseen_is_noticed", killed_unseen),
         trial("a_wedged_shim_cannot_hold_up_a_stop", wedged_shim),
         trial("a_grace_can_be_shortened", shortened),
+        trial("after_a_reboot_pids_mean_others", reboot),
         trial("orphans_are_found", orphans),
     ]
 }
@@ -206,6 +208,35 @@ async fn shortened(place: &Place) {
     ended(&target, 1).await;
 }
 
+/// As if, after a boot, somebody else had the pid and even the start time of the instance.
+async fn reboot(place: &Place) {
+    let target = place.open();
+    up(&target, shell(1, "exec sleep 600")).await;
+    target.close().await;
+    let shim = record(place, 1).shim.pid;
+    kill(shim, Signal::KILL);
+    until("the end of the shim", || !is_alive(shim)).await;
+    let mut bystander = std::process::Command::new("sleep")
+        .arg("600")
+        .spawn()
+        .unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", bystander.id())).unwrap();
+    let mut forged = record(place, 1);
+    forged.instance = Some(mainstay_wire::process::Stat::parse(&stat).unwrap().process);
+    let json = serde_json::to_vec(&forged).unwrap();
+    std::fs::write(place.instance(1).join("shim.json"), json).unwrap();
+    let file = place.instance(1).join("instance.json");
+    let mut state: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    state["boot"] = "another".into();
+    std::fs::write(&file, state.to_string()).unwrap();
+    let target = place.open();
+    assert_eq!(ended(&target, 1).await.phase, lost());
+    assert!(bystander.try_wait().unwrap().is_none());
+    bystander.kill().unwrap();
+    bystander.wait().unwrap();
+}
+
 async fn orphans(place: &Place) {
     // Of a control plane that is gone, in a directory that somebody deleted.
     let mut process = control_plane(place, 1);
@@ -217,8 +248,10 @@ async fn orphans(place: &Place) {
     process.wait().unwrap();
     let target = place.open();
     assert_eq!(target.orphans(), []);
+    down(&target, FLAPPING).await;
     target.close().await;
     std::fs::remove_dir_all(place.instance(1)).unwrap();
+    std::fs::remove_dir_all(place.instance(FLAPPING)).unwrap();
     let target = place.open();
     assert_eq!(target.observe(), []);
     let found = target.orphans();

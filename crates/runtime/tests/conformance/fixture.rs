@@ -162,6 +162,21 @@ pub(crate) fn shell(slot: u32, script: &str) -> InstanceSpec {
     }
 }
 
+/// Slot of [`flapping`].
+pub(crate) const FLAPPING: u32 = 99;
+
+/// Ends again and again, and leaves the file `double` in `place` when it ever runs twice at once.
+pub(crate) fn flapping(place: &Path) -> InstanceSpec {
+    let place = place.display();
+    let script = format!(
+        "mkdir {place}/alone || echo > {place}/double; echo >> {place}/runs; sleep 0.02; rmdir {place}/alone; exit 1"
+    );
+    let mut spec = shell(FLAPPING, &script);
+    spec.restart = restart(RestartCondition::Always, 100_000);
+    spec.restart.window = Duration::from_millis(1);
+    spec
+}
+
 pub(crate) fn restart(condition: RestartCondition, max_attempts: u32) -> RestartPolicy {
     RestartPolicy {
         condition,

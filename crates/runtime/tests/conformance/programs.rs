@@ -33,7 +33,7 @@ pub(crate) fn serve() -> ExitCode {
 }
 
 /// Opens the target in the directory named by its second argument, starts as many instances as the
-/// third says, reports `ready` once they are healthy, and waits for what never comes.
+/// third says and one that flaps, reports `ready` once they are healthy, and waits for what never comes.
 pub(crate) fn control_plane() -> ExitCode {
     let mut arguments = std::env::args().skip(2);
     let directory = PathBuf::from(arguments.next().unwrap());
@@ -47,6 +47,7 @@ pub(crate) fn control_plane() -> ExitCode {
                 .await
                 .unwrap();
         }
+        target.start(fixture::flapping(&directory)).await.unwrap();
         for slot in 1..=count {
             fixture::healthy(&target, slot).await;
         }

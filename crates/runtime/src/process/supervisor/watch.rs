@@ -196,8 +196,8 @@ impl Supervisor {
     ) -> bool {
         self.state.wanted = Wanted::Stop;
         let saved = self.save().await;
-        let _ = done.send(saved);
         self.show(Phase::Stopping, now());
+        let _ = done.send(saved);
         let overdue = Instant::now() + grace + OVERDUE;
         run.overdue = Some(run.overdue.map_or(overdue, |before| before.min(overdue)));
         self.ask_to_stop(grace).await
