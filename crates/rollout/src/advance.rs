@@ -142,7 +142,7 @@ impl<'a> Advance<'a> {
 
     /// Forward, the service has what it needs for the next one to begin.
     fn through(&self) -> bool {
-        let arrived = self.state.all(self.arriving(), Stand::is_serving);
+        let arrived = self.all_serve_well();
         let left = self.state.all(self.leaving(), |stand| stand == Stand::Gone);
         let last = self.plan.percents().len() - 1;
         let shifted = match &self.plan.strategy {
@@ -310,8 +310,15 @@ impl<'a> Advance<'a> {
         }
     }
 
+    /// All that arrived are through their gate, and none is known to be ill since.
+    fn all_serve_well(&self) -> bool {
+        let well =
+            |id| self.state.stand(id).is_serving() && (self.plan.one_shot || !self.is_ill(id));
+        self.arriving().iter().all(well)
+    }
+
     fn shift(&mut self, pause: Duration) {
-        if self.plan.new.is_empty() || !self.state.all(self.arriving(), Stand::is_serving) {
+        if self.plan.new.is_empty() || !self.all_serve_well() {
             return;
         }
         let percents = self.plan.percents();
@@ -338,7 +345,6 @@ impl<'a> Advance<'a> {
 
     /// Going back, the old instances are there and the new ones are not.
     pub(crate) fn is_restored(&self) -> bool {
-        let left = self.state.all(self.leaving(), Stand::is_away);
         let arrived = |id: &InstanceId| match self.state.stand(id) {
             Stand::Serving => true,
             // Past the deadline it is enough that it runs, or that this was tried for long: then
@@ -353,7 +359,12 @@ impl<'a> Advance<'a> {
             }
             _ => false,
         };
-        left && (self.plan.one_shot || self.arriving().iter().all(arrived))
+        self.has_left() && (self.plan.one_shot || self.arriving().iter().all(arrived))
+    }
+
+    /// Nothing is there of what is to leave; going back, also traces of an earlier life are gone.
+    pub(crate) fn has_left(&self) -> bool {
+        self.state.all(self.leaving(), Stand::is_away)
     }
 
     /// Forward, nothing is left of the old release.

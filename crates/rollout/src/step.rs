@@ -136,6 +136,7 @@ impl State {
             });
             if let Some(failure) = failure {
                 self.turn_back(failure, now, out);
+                self.settle(world, now, out);
             }
         } else {
             self.force_when_stuck(world, now, out);
@@ -221,6 +222,7 @@ impl State {
         let (mut restored, mut routed) = (true, true);
         for at in (0..self.services.len()).rev() {
             if self.services[at].stage == Stage::Waiting {
+                restored &= self.service(at, world, now, out).has_left();
                 continue;
             }
             let plan = &self.plan.services[at];
@@ -271,8 +273,9 @@ impl State {
     }
 
     fn settle(&mut self, world: &World, now: Timestamp, out: &mut Vec<Decision>) {
+        let back = self.phase == Phase::RollingBack;
         for at in 0..self.services.len() {
-            if self.services[at].stage != Stage::Waiting {
+            if back || self.services[at].stage != Stage::Waiting {
                 self.service(at, world, now, out).settle();
             }
         }

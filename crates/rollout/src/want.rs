@@ -17,7 +17,7 @@ impl State {
         for (plan, state) in self.plan.services.iter().zip(&mut self.services) {
             // Also where the service still waits: the routes are asked for as a whole.
             actions.extend(route_action(plan, state, world));
-            if state.stage == Stage::Waiting {
+            if state.stage == Stage::Waiting && !back {
                 continue;
             }
             for (id, stand) in &state.stands {
@@ -25,7 +25,9 @@ impl State {
                 let wanted = match *stand {
                     // What it left to its fate at the end is left as it is.
                     Stand::Starting { .. } if finished && view.is_some() => None,
-                    Stand::Starting { asked, .. } => start_action(id, view, asked, back),
+                    Stand::Starting { asked, .. } if forced || may_start(plan, id, world) => {
+                        start_action(id, view, asked, back)
+                    }
                     Stand::Leaving {
                         released, served, ..
                     } => {
@@ -70,6 +72,16 @@ fn route_action(plan: &ServicePlan, state: &mut ServiceState, world: &World) -> 
     state.asked = Some(weights.clone());
     let service = plan.service.clone();
     Some(Action::Route { service, weights })
+}
+
+/// An instance that comes again must not find the requests of its earlier life: they would meet it
+/// before it is healthy. What is new was never routed to.
+fn may_start(plan: &ServicePlan, id: &InstanceId, world: &World) -> bool {
+    match route::unrouted(id, world) {
+        _ if !plan.routed => true,
+        Some(unrouted) => unrouted.is_ok(),
+        None => plan.new.contains(id),
+    }
 }
 
 /// Start what is absent; forget the trace of an earlier life first. Going back, a failed start is

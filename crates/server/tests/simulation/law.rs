@@ -18,7 +18,7 @@ fn instances<'a>(
     ids.into_iter().filter_map(instance)
 }
 
-fn all(plan: &ServicePlan) -> impl Iterator<Item = &InstanceId> {
+pub(crate) fn all(plan: &ServicePlan) -> impl Iterator<Item = &InstanceId> {
     plan.old.iter().chain(&plan.new).chain(&plan.kept)
 }
 
@@ -158,10 +158,11 @@ pub(crate) fn at_the_end(
         if let Some((id, instance)) = instances(machine, go).next() {
             return Err(format!("{id} is left over: {:?}", instance.phase));
         }
-        let missing = stay
-            .iter()
-            .chain(&plan.kept)
-            .find(|id| !machine.instances.contains_key(*id));
+        // What others took away, and what was not there before, is not ours to bring back.
+        let owed = |id: &&InstanceId| {
+            !machine.instances.contains_key(*id) && !machine.harmed.contains(*id)
+        };
+        let missing = stay.iter().chain(&plan.kept).find(owed);
         if let Some(id) = missing {
             return Err(format!("{id} is missing"));
         }

@@ -1,8 +1,8 @@
 //! The fake machine: instances with a fate each, hooks, and time.
 
-use crate::proxy::Proxy;
+use crate::proxy::{Fault, Proxy, Weights};
 use crate::random::Random;
-use mainstay_model::{InstanceId, Timestamp};
+use mainstay_model::{InstanceId, ServiceName, Timestamp};
 use mainstay_rollout::world::{HookView, InstancePhase, InstanceView, World};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -113,6 +113,8 @@ pub(crate) struct Machine {
     pub instances: BTreeMap<InstanceId, Instance>,
     /// Fell ill or died by themselves after they had been healthy.
     pub harmed: BTreeSet<InstanceId>,
+    /// Counts everything that happens here; nothing has to be checked twice.
+    pub changes: u64,
     pub proxy: Proxy,
     pub before: Hook,
     pub after: Hook,
@@ -137,6 +139,7 @@ impl Machine {
             return false;
         }
         self.now = self.now.max(instance_at.min(proxy_at));
+        self.changes += 1;
         if proxy_at < instance_at {
             self.proxy.apply_late(self.now);
         } else if let Some((_, id)) = instance {
@@ -164,13 +167,19 @@ impl Machine {
     }
 
     pub(crate) fn start(&mut self, id: &InstanceId, fate: Fate) {
+        self.changes += 1;
         let fresh = || Instance::new(self.now, fate);
         self.instances.entry(id.clone()).or_insert_with(fresh);
+    }
+
+    pub(crate) fn is_alive(&self, id: &InstanceId) -> bool {
+        self.instances.get(id).is_some_and(Instance::alive)
     }
 
     /// Asks it to end; it takes `takes` milliseconds.
     pub(crate) fn stop(&mut self, id: &InstanceId, takes: i64) {
         let now = self.now;
+        self.changes += 1;
         if let Some(instance) = self.instances.get_mut(id)
             && instance.alive()
             && instance.phase != InstancePhase::Stopping
@@ -180,12 +189,28 @@ impl Machine {
         }
     }
 
+    /// Somebody ends it behind our back, and perhaps clears it away as well.
+    pub(crate) fn meddle(&mut self, id: &InstanceId, remove: bool) {
+        self.stop(id, 0);
+        self.harmed.insert(id.clone());
+        if remove {
+            self.instances.remove(id);
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: &InstanceId) -> Result<(), String> {
         if self.instances.get(id).is_some_and(Instance::alive) {
             return Err(format!("{id} runs"));
         }
+        self.changes += 1;
         self.instances.remove(id);
         Ok(())
+    }
+
+    pub(crate) fn route(&mut self, service: &ServiceName, weights: &Weights, fault: Fault) {
+        self.changes += 1;
+        // An error is the answer to the control plane; the driver looks at the world instead.
+        let _ = self.proxy.route(service, weights, fault, self.now);
     }
 
     pub(crate) fn run_hook(&mut self, before: bool, ends: Option<(i64, HookView)>) {

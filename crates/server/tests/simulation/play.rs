@@ -1,18 +1,18 @@
 //! One schedule: the control plane around the production driver, and everything that befalls it.
 
 use crate::law::{self, Broken};
-use crate::machine::Machine;
+use crate::machine::{Instance, Machine};
 use crate::proxy::{Config, Fault, Proxy};
 use crate::random::Random;
 use crate::scenario::Scenario;
 use crate::tally::Tally;
 use mainstay_journal::{Journal, RolloutPhase};
-use mainstay_model::{EnvironmentName, Scope, StackName, Timestamp};
+use mainstay_model::{EnvironmentName, InstanceId, Scope, StackName, Timestamp};
 use mainstay_rollout::world::{Action, Command, Event};
 use mainstay_rollout::{Decision, Outcome};
 use mainstay_server::driver::{Begin, Driver, Turn};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Where virtual time begins; instances that run already are far older.
@@ -33,6 +33,8 @@ struct Play<'a> {
     scope: Scope,
     id: Uuid,
     forced: bool,
+    /// Changes of the machine that were checked.
+    checked: u64,
     broken: Option<Broken>,
     /// When a paused rollout is resumed, so that it comes to an end.
     resume_at: Option<i64>,
@@ -61,6 +63,15 @@ impl<'a> Play<'a> {
         let mut random = Random::new(seed);
         let scenario = Scenario::new(&mut random);
         let instances = scenario.instances(&mut random);
+        let services = &scenario.plan.services;
+        let ought = services
+            .iter()
+            .flat_map(|plan| plan.old.iter().chain(&plan.kept));
+        let ill = |id: &&InstanceId| {
+            let instance: Option<&Instance> = instances.get(*id);
+            instance.is_none_or(|instance| !instance.healthy())
+        };
+        let harmed = ought.filter(ill).cloned().collect();
         let mut config = Config::new();
         for service in scenario
             .plan
@@ -75,7 +86,8 @@ impl<'a> Play<'a> {
         let machine = Machine {
             now: BEGIN_MS,
             instances,
-            harmed: BTreeSet::new(),
+            harmed,
+            changes: 1,
             proxy: Proxy::new(config, scenario.slowest),
             before: Default::default(),
             after: Default::default(),
@@ -92,6 +104,7 @@ impl<'a> Play<'a> {
             },
             id: Uuid::from_u128(u128::from(seed)),
             forced: false,
+            checked: 0,
             broken: None,
             resume_at: None,
             idle_ms: 100,
@@ -120,6 +133,10 @@ impl<'a> Play<'a> {
     }
 
     fn check(&mut self) {
+        if self.checked == self.machine.changes {
+            return;
+        }
+        self.checked = self.machine.changes;
         let checked = law::always(&self.scenario, &self.machine, self.forced);
         self.note(checked);
     }
@@ -252,6 +269,23 @@ impl<'a> Play<'a> {
             self.say(|| format!("the proxy is away for {ms} ms"));
             self.machine.proxy.down_until = self.machine.now + ms;
         }
+        if self.random.chance(self.scenario.odds.meddling) {
+            self.meddle();
+        }
+    }
+
+    fn meddle(&mut self) {
+        let services = &self.scenario.plan.services;
+        let ids = services.iter().flat_map(law::all);
+        let ids: Vec<_> = ids.filter(|id| self.machine.is_alive(id)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let id = ids[self.random.below(ids.len())].clone();
+        let remove = self.random.chance(300);
+        self.say(|| format!("somebody ends {id} (and removes it: {remove})"));
+        self.machine.meddle(&id, remove);
+        self.check();
     }
 
     fn next_event(&mut self, driver: &Driver) -> Event {
@@ -364,10 +398,7 @@ impl<'a> Play<'a> {
                 // Refused while it runs; the driver sees that it is still there.
                 let _ = machine.remove(instance);
             }
-            Action::Route { service, weights } => {
-                let now = machine.now;
-                let _ = machine.proxy.route(service, weights, fault, now);
-            }
+            Action::Route { service, weights } => machine.route(service, weights, fault),
             Action::RunHookBefore => machine.run_hook(true, self.scenario.hook_end(random)),
             Action::RunHookAfter => machine.run_hook(false, self.scenario.hook_end(random)),
         }

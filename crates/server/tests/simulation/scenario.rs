@@ -30,6 +30,10 @@ pub(crate) struct Odds {
     /// The journal cannot be written.
     pub write: u64,
     pub bad_hook: u64,
+    /// An instance to be started has left a trace of an earlier life.
+    pub traces: u64,
+    /// Somebody stops or removes an instance behind our back, at each look.
+    pub meddling: u64,
 }
 
 #[derive(Debug)]
@@ -111,23 +115,39 @@ impl Scenario {
         let mut instances = BTreeMap::new();
         for service in &self.plan.services {
             for id in service.old.iter().chain(&service.kept) {
-                let instance = if service.one_shot {
-                    Instance::settled(InstancePhase::Completed, Fate::new())
-                } else {
-                    let fate = if random.chance(self.odds.ill_old) {
-                        illness(random)
-                    } else {
-                        Fate::new()
-                    };
-                    Instance::settled(InstancePhase::Healthy, fate)
-                };
-                instances.insert(id.clone(), instance);
+                if let Some(instance) = self.old(service, random) {
+                    instances.insert(id.clone(), instance);
+                }
+            }
+            for id in &service.new {
+                if random.chance(self.odds.traces) {
+                    let phases = [InstancePhase::Failed, InstancePhase::Stopped];
+                    let trace = Instance::settled(phases[random.below(2)], Fate::new());
+                    instances.insert(id.clone(), trace);
+                }
             }
         }
         let foreign = InstanceId::new(name("foreign"), ReleaseNumber(1), 1);
         let other = Instance::settled(InstancePhase::Healthy, Fate::new());
         instances.insert(foreign, other);
         instances
+    }
+
+    /// One that ought to run: it does, or will not for long, or has failed, or is not there at all.
+    fn old(&self, service: &ServicePlan, random: &mut Random) -> Option<Instance> {
+        let well = |phase| Some(Instance::settled(phase, Fate::new()));
+        if service.one_shot {
+            return well(InstancePhase::Completed);
+        }
+        if !random.chance(self.odds.ill_old) {
+            return well(InstancePhase::Healthy);
+        }
+        match random.below(6) {
+            0 => None,
+            1 => well(InstancePhase::Failed),
+            2 => well(InstancePhase::Unhealthy),
+            _ => Some(Instance::settled(InstancePhase::Healthy, illness(random))),
+        }
     }
 
     pub(crate) fn service(&self, id: &InstanceId) -> Option<&ServicePlan> {
@@ -227,6 +247,8 @@ fn odds(random: &mut Random) -> Odds {
         command: odds(30, 350),
         write: odds(60, 200),
         bad_hook: odds(500, 300),
+        traces: odds(300, 150),
+        meddling: odds(40, 100),
     }
 }
 

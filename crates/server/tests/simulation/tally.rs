@@ -42,7 +42,7 @@ impl Tally {
             return;
         }
         assert_eq!(self.outcomes.len(), 4, "{self}");
-        assert_eq!(self.failures.len(), 7, "{self}");
+        assert_eq!(self.failures.len(), 8, "{self}");
         assert!(
             self.crashes > 0 && self.faults > 0 && self.forced > 0,
             "{self}"
