@@ -2,13 +2,15 @@
 
 use crate::control::{Control, now};
 use crate::environment::{Environment, Weights};
-use crate::proxy_process::{self, ProxyProcessError};
+use crate::paths::DataDirectory;
+use crate::proxy_process;
 use crate::traffic::{self, Share};
 use mainstay_model::{InstanceId, Scope, Timestamp};
 use mainstay_proxy::Client;
 use mainstay_proxy::config::{Config, Status};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why the proxy does not have what it is to have.
@@ -64,12 +66,19 @@ impl ProxyLink {
         self.client.status().await.ok()
     }
 
-    /// Gives the proxy what `shares` come to, unless it has that already. They are asked for when
-    /// it is our turn: shares from before could undo what somebody applied since.
-    async fn apply(&self, shares: impl FnOnce() -> Vec<Share>) -> Result<(), ProxyProblem> {
-        let problem = |error: mainstay_proxy::ClientError| ProxyProblem(error.to_string());
+    /// Makes sure that a proxy runs, and gives it what `shares` come to unless it has that already.
+    /// They are asked for when it is our turn: shares from before could undo what somebody
+    /// applied since.
+    async fn apply(
+        &self,
+        data: &DataDirectory,
+        program: &Path,
+        shares: impl FnOnce() -> Vec<Share>,
+    ) -> Result<(), ProxyProblem> {
         let mut applied = self.applied.lock().await;
-        let seen = self.client.status().await.map_err(problem)?;
+        let seen = proxy_process::ensure(data, program, &self.client)
+            .await
+            .map_err(|error| ProxyProblem(error.to_string()))?;
         let config = traffic::config(seen.revision, self.main, &shares());
         // A proxy that was restarted has its last revision from its disk.
         if applied.as_ref() == Some(&config) {
@@ -79,7 +88,8 @@ impl ProxyLink {
             revision: seen.revision + 1,
             ..config
         };
-        self.client.apply(&next).await.map_err(problem)?;
+        let accepted = self.client.apply(&next).await;
+        accepted.map_err(|error| ProxyProblem(error.to_string()))?;
         *applied = Some(next);
         Ok(())
     }
@@ -87,19 +97,13 @@ impl ProxyLink {
 
 impl Control {
     /// Makes sure that a proxy runs and has the configuration that the environments want now.
-    pub async fn apply_traffic(&self) -> Result<(), ProxyProblem> {
-        let result = self.try_apply_traffic().await;
-        let words = result.clone().map_err(|problem| problem.to_string());
-        self.proxy().note(words, now());
+    pub(crate) async fn apply_traffic(&self) -> Result<(), ProxyProblem> {
+        let link = self.proxy();
+        let result = link
+            .apply(self.data(), self.program(), || self.shares())
+            .await;
+        link.note(result.clone().map_err(|problem| problem.to_string()), now());
         result
-    }
-
-    async fn try_apply_traffic(&self) -> Result<(), ProxyProblem> {
-        let problem = |error: ProxyProcessError| ProxyProblem(error.to_string());
-        proxy_process::ensure(self.data(), self.program(), self.proxy().client())
-            .await
-            .map_err(problem)?;
-        self.proxy().apply(|| self.shares()).await
     }
 
     /// What every environment wants of the proxy.
