@@ -120,6 +120,8 @@ fn as_typed(mut problem: Problem, directory: &Path) -> Problem {
     if let Some(place) = &mut problem.place
         && directory != Path::new(".")
         && Path::new(&place.file).is_relative()
+        // An option is not a file: it stands as it was typed.
+        && !place.file.starts_with("--set ")
     {
         place.file = directory.join(&place.file).display().to_string();
     }
@@ -171,3 +173,6 @@ pub fn operations_file(directory: &Path) -> PathBuf {
     }
     directory.join(name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,13 @@ use super::sse::{Message, Parser};
 use super::{Answer, CallError, Client};
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Three times what a server lets pass before it says that it is still there.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// What to do when a stream breaks off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +104,8 @@ impl<P: FnMut(Option<&str>) -> String> Stream<P> {
         let Some(answer) = &mut self.answer else {
             return Ok(false);
         };
-        match answer.piece().await {
+        let silent = |_| CallError::Lost(format!("silent for {} s", SILENCE.as_secs()));
+        match timeout(SILENCE, answer.piece()).await.map_err(silent)? {
             None => Ok(false),
             Some(Err(error)) => Err(error),
             Some(Ok(bytes)) => {

@@ -271,9 +271,13 @@ fn unexplained(status: StatusCode, body: &[u8]) -> ApiError {
         503 => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,
     };
+    let message = match text.trim() {
+        "" => format!("the server answered {status}"),
+        text => format!("the server answered {status}: {text}"),
+    };
     ApiError {
         code,
-        message: format!("the server answered {status}: {}", text.trim()),
+        message,
         hint: None,
     }
 }

@@ -12,7 +12,7 @@ use crate::render::quantity::now;
 use mainstay_model::{InstanceId, Scope, ServiceName, Timestamp, did_you_mean, parse_duration};
 use mainstay_server::api::types::{EnvironmentStatus, LogLine};
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Of each instance, where neither `--tail` nor `--since` was given.
@@ -135,7 +135,9 @@ pub async fn stream(
     };
     let seen = RefCell::new(Seen::default());
     let mut past = Past::new(!selection.follow);
-    let mut messages = Stream::new(client, patience, |_| query(&selection, seen.borrow().last));
+    let mut messages = Stream::new(client, patience, |_| {
+        query(&selection, seen.borrow_mut().resume())
+    });
     loop {
         let message = match &mut interrupts {
             None => messages.next().await,
@@ -197,45 +199,72 @@ impl Past {
     }
 }
 
-/// `last`: the stream broke off after lines of this time.
-fn query(selection: &Selection, last: Option<Timestamp>) -> String {
+/// `resumed`: the stream broke off, and is wanted again from this time on.
+fn query(selection: &Selection, resumed: Option<Timestamp>) -> String {
     let mut query = format!(
         "/logs?follow={}{}",
         selection.follow,
         selection.wanted.query()
     );
-    if let Some(tail) = selection.tail.filter(|_| last.is_none()) {
+    if let Some(tail) = selection.tail.filter(|_| resumed.is_none()) {
         let _ = write!(query, "&tail={tail}");
     }
-    if let Some(since) = last.or(selection.since) {
+    if let Some(since) = resumed.or(selection.since) {
         let _ = write!(query, "&since={since}");
     }
     path(&selection.scope, &query)
 }
 
-/// Lines of the newest millisecond, so that none is printed twice when a stream is resumed.
+/// How far each instance's lines have come, so that a resumed stream repeats none of them.
 #[derive(Debug, Default)]
 struct Seen {
-    last: Option<Timestamp>,
-    at_last: HashSet<(InstanceId, String)>,
-    resumed_at: Option<Timestamp>,
+    instances: BTreeMap<InstanceId, Reached>,
+}
+
+/// The newest line of one instance.
+#[derive(Debug)]
+struct Reached {
+    time: Timestamp,
+    /// Lines of that millisecond.
+    count: u32,
+    /// How many of them are still to come again; `None`: the stream is past them.
+    again: Option<u32>,
 }
 
 impl Seen {
-    /// Bound of `at_last`: beyond it a resumed stream may repeat a line.
-    const MOST: usize = 10_000;
+    /// The stream begins again: from when on, so that nothing of any instance is missed.
+    fn resume(&mut self) -> Option<Timestamp> {
+        for reached in self.instances.values_mut() {
+            reached.again = Some(reached.count);
+        }
+        self.instances.values().map(|reached| reached.time).min()
+    }
 
     fn is_new(&mut self, line: &LogLine) -> bool {
-        let key = (line.instance.clone(), line.line.clone());
-        if self.resumed_at == Some(line.time) && self.at_last.contains(&key) {
-            return false;
+        let Some(reached) = self.instances.get_mut(&line.instance) else {
+            let reached = Reached {
+                time: line.time,
+                count: 1,
+                again: None,
+            };
+            self.instances.insert(line.instance.clone(), reached);
+            return true;
+        };
+        if let Some(again) = &mut reached.again {
+            if line.time < reached.time {
+                return false;
+            }
+            if line.time == reached.time && *again > 0 {
+                *again -= 1;
+                return false;
+            }
+            reached.again = None;
         }
-        if self.last.is_none_or(|last| last < line.time) {
-            self.last = Some(line.time);
-            self.at_last.clear();
-        }
-        if self.last == Some(line.time) && self.at_last.len() < Self::MOST {
-            self.at_last.insert(key);
+        if line.time == reached.time {
+            reached.count += 1;
+        } else {
+            reached.time = line.time;
+            reached.count = 1;
         }
         true
     }
@@ -292,3 +321,6 @@ impl Printer {
         self.known.len() - 1
     }
 }
+
+#[cfg(test)]
+mod tests;

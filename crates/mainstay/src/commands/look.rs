@@ -88,3 +88,22 @@ pub fn release_reference(text: &str) -> Outcome<String> {
         ReleaseNumber(number).0.to_string()
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::release_reference;
+
+    #[test]
+    fn a_release_is_named_by_number_tag_or_commit() {
+        for (typed, sent) in [
+            ("12", "12"),
+            ("r12", "12"),
+            ("v1.4.0", "v1.4.0"),
+            ("release-1", "release-1"),
+            ("4f2a9c1", "4f2a9c1"),
+        ] {
+            assert_eq!(release_reference(typed).unwrap(), sent);
+        }
+        assert_eq!(release_reference("").unwrap_err().exit_code(), 2);
+    }
+}

@@ -43,7 +43,7 @@ fn steps(status: &EnvironmentStatus, command: &str, detached: bool) -> Vec<(&'st
     let ours = |rest: &str| format!("{command} {rest}");
     let service = status.services.first();
     let service = service.map_or("app", |service| service.name.as_str());
-    let set = format!("deploy --set {service}.environment.HELLO=world");
+    let set = format!("deploy --set {service}.environment.GREETING=hello");
     let mut steps = Vec::new();
     for route in status.urls.iter().take(3) {
         steps.push((

@@ -352,7 +352,7 @@ what to try next
   a request through the proxy        curl -i http://127.0.0.1:8080/
   how it is                          mainstay -C examples/whisper-transcriber status
   what it prints                     mainstay -C examples/whisper-transcriber logs -f
-  a new release, no request lost     mainstay -C examples/whisper-transcriber deploy --set app.environment.HELLO=world
+  a new release, no request lost     mainstay -C examples/whisper-transcriber deploy --set app.environment.GREETING=hello
   back to the release before         mainstay -C examples/whisper-transcriber rollback
   stop it                            mainstay -C examples/whisper-transcriber down
 
