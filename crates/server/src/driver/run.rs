@@ -26,6 +26,9 @@ const OBSERVE_DEADLINE: Duration = Duration::from_secs(5);
 /// First pause after a failed action or write; doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Looks that are further apart were not slow: the machine slept, its clock was set, or the
+/// journal could not be written. No deadline passes by that.
+const GAP: Duration = Duration::from_secs(60);
 
 /// The eyes and hands of a rollout.
 pub trait Engine: Send + Sync {
@@ -67,6 +70,7 @@ pub async fn run<E: Engine>(
         commands,
         summary,
         clock,
+        last: clock(),
         unwritten: None,
         failing: Vec::new(),
         write_pause: PAUSE,
@@ -95,6 +99,8 @@ struct Run<'a, E> {
     commands: mpsc::Receiver<Command>,
     summary: watch::Sender<Summary>,
     clock: fn() -> Timestamp,
+    /// When the last turn was taken.
+    last: Timestamp,
     /// A command whose turn could not be written; comes first when it can.
     unwritten: Option<Command>,
     /// Actions that failed last time; no more than there are different ones.
@@ -142,13 +148,20 @@ impl<E: Engine> Run<'_, E> {
 
     /// One turn and its actions.
     async fn take(&mut self, event: Event) -> Result<Option<Outcome>, DriverError> {
-        let proposal = self.driver.consider(&event, (self.clock)());
+        let now = (self.clock)();
+        if now.since(self.last) > GAP {
+            let (id, gap) = (self.driver.id(), now.since(self.last));
+            tracing::warn!(rollout = %id, ?gap, "nobody looked for so long; deadlines count anew");
+            self.driver.time_was_lost(now);
+        }
+        let proposal = self.driver.consider(&event, now);
         let Some(turn) = self.commit(proposal).await? else {
             if let Event::Command(command) = event {
                 self.unwritten = Some(command);
             }
             return Ok(None);
         };
+        self.last = now;
         self.summary.send_replace(self.driver.summary());
         self.act(turn.actions).await;
         Ok(turn.finished)

@@ -12,6 +12,7 @@ use mainstay_rollout::world::{
 use mainstay_rollout::{Failure, Outcome};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -414,4 +415,56 @@ async fn nothing_is_done_while_the_journal_cannot_be_written() {
     let running = run_to_end(driver, &journal, &engine, vec![], stop);
     let (ended, ()) = tokio::join!(running, room);
     assert_eq!(ended, Ended::Finished(Outcome::Succeeded));
+}
+
+/// How far the clock of the next test is ahead.
+static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+
+fn jumping_clock() -> Timestamp {
+    Timestamp::from_millis(now().as_millis() + AHEAD_MS.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_for_an_hour_has_missed_no_deadline() {
+    let directory = tempfile::tempdir().unwrap();
+    let (driver, journal) = begun(&directory).await;
+    let engine = Obedient {
+        asleep: true,
+        ..Obedient::new()
+    };
+    let (_sender, commands) = mpsc::channel(1);
+    let (summary, _) = watch::channel(driver.summary());
+    let stop = CancellationToken::new();
+    let clock = jumping_clock;
+    let running = run(
+        driver,
+        journal.clone(),
+        &engine,
+        commands,
+        summary,
+        clock,
+        stop,
+    );
+    let sleep = async {
+        while engine.starts() == 0 {
+            tokio::task::yield_now().await;
+        }
+        AHEAD_MS.store(3_600_000, Ordering::SeqCst);
+        let looks = || *engine.looks.lock().unwrap();
+        let before = looks();
+        while looks() < before + 3 {
+            tokio::task::yield_now().await;
+        }
+        // The second new instance sleeps as well, until it is woken.
+        for slot in 1..=2 {
+            while engine.starts() < slot as usize {
+                tokio::task::yield_now().await;
+            }
+            engine.enter(&instance(2, slot), InstancePhase::Healthy);
+        }
+    };
+    let (ended, ()) = timeout(DEADLINE, async { tokio::join!(running, sleep) })
+        .await
+        .unwrap();
+    assert_eq!(ended.unwrap(), Ended::Finished(Outcome::Succeeded));
 }

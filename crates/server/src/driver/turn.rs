@@ -119,6 +119,11 @@ impl Driver {
         Ok(Self { id, scope, rollout })
     }
 
+    /// Gives every wait its full deadline, as after a restart; kept with the next turn.
+    pub(crate) fn time_was_lost(&mut self, now: Timestamp) {
+        self.rollout.recovered(now);
+    }
+
     pub fn id(&self) -> Uuid {
         self.id
     }
