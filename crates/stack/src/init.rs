@@ -90,6 +90,9 @@ fn health(stack: &Stack, text: &mut String) {
         return;
     }
     text.push_str("# health:\n");
+    if lines.is_empty() {
+        text.push_str("#   NAME:\n#     http: /health\n");
+    }
     for line in lines.lines() {
         let _ = writeln!(text, "#{}", line.strip_prefix("  #").unwrap_or(line));
     }

@@ -6,7 +6,7 @@ use crate::interpolate::Lookup;
 use crate::resolved::Value;
 use crate::secrecy;
 use crate::tree::Node;
-use mainstay_model::Secret;
+use mainstay_model::{Problem, Secret};
 use std::collections::BTreeMap;
 
 pub(super) fn environment(
@@ -36,7 +36,8 @@ pub(super) fn environment(
 
 fn env_file(context: &mut Context<'_, '_>, file: &Node, all: &mut BTreeMap<String, Value>) {
     let Some(node) = file.get("path") else {
-        return;
+        let problem = Problem::error("compose/no-path", "`env_file` needs a `path`");
+        return context.problem(file, problem);
     };
     let path = node.at.path(node.as_text().unwrap_or_default());
     if flag(file, "required") == Some(false) && !context.reading.loader.exists(&path) {

@@ -5,10 +5,10 @@
 
 use super::{File, ROOT, Reading, files, layered};
 use crate::grammar::Merge;
-use crate::interpolate::Variables;
+use crate::interpolate::{Lookup, Variables};
 use crate::merge::merge;
 use crate::source::At;
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Kind, Node, Scalar};
 use mainstay_model::Problem;
 use std::path::PathBuf;
 
@@ -39,8 +39,12 @@ impl Reading<'_> {
         variables: &Variables,
         chain: &mut Vec<PathBuf>,
     ) -> Option<Node> {
-        let paths: Vec<(PathBuf, At)> = paths(entry.get("path")?);
-        let first = paths.first()?.0.clone();
+        let paths: Vec<(PathBuf, At)> = entry.get("path").map(paths).unwrap_or_default();
+        let Some((first, _)) = paths.first().cloned() else {
+            let problem = Problem::error("compose/no-path", "`include` needs a `path`");
+            self.problems.push(problem.at(entry.at.place()));
+            return None;
+        };
         let base = match entry.get("project_directory").and_then(text_at) {
             Some((text, at)) => at.path(&text),
             None => first.parent().unwrap_or(&first).to_owned(),
@@ -56,6 +60,7 @@ impl Reading<'_> {
             let Some(mut node) = self.model(&file, &variables, chain) else {
                 continue;
             };
+            take_over(&mut node, &variables);
             node.remove("include");
             node.remove("name");
             whole = Some(match whole {
@@ -148,6 +153,32 @@ fn unreachable_document(reading: &Reading<'_>) -> Node {
 /// The same file reached twice brings the same thing: no conflict.
 fn alike(a: &Entry, b: &Entry) -> bool {
     a.at == b.at || a.value.is_null() && b.value.is_null()
+}
+
+/// A name without a value in `environment` takes over what is set where the file stands, so that
+/// the `.env` beside an included file counts.
+fn take_over(document: &mut Node, variables: &Variables) {
+    let Some(Kind::Map(services)) = document.get_mut("services").map(|node| &mut node.kind) else {
+        return;
+    };
+    for service in services {
+        let environment = service
+            .value
+            .get_mut("environment")
+            .map(|node| &mut node.kind);
+        let Some(Kind::Map(entries)) = environment else {
+            continue;
+        };
+        for entry in entries.iter_mut().filter(|entry| entry.value.is_null()) {
+            if let Some(text) = variables.get(&entry.key) {
+                entry.value.kind = Kind::Scalar(Scalar {
+                    text: text.to_owned(),
+                    plain: false,
+                    variables: vec![entry.key.clone()],
+                });
+            }
+        }
+    }
 }
 
 fn paths(list: &Node) -> Vec<(PathBuf, At)> {

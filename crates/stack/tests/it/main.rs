@@ -7,3 +7,4 @@ mod example;
 mod problems;
 mod reference;
 mod semantics;
+mod verdicts;
