@@ -1,16 +1,20 @@
 //! What else can be asked of an instance than to run: its log, a command beside it, its usage.
 
 use super::table::Table;
-use super::{Entry, ProcessTarget, lock, remains};
+use super::{Entry, ProcessTarget, lock, remains, state};
 use crate::exec::Exec;
 use crate::logs::{self, LogLine, LogQuery};
 use crate::target::TargetError;
 use mainstay_model::{Bytes, InstanceId, Scope};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use super::remains::Orphan;
+
+/// Between two looks at what may be an orphan.
+const ORPHAN_LOOKS: Duration = Duration::from_millis(500);
 
 /// What an instance uses now, all its processes together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,10 +87,31 @@ impl ProcessTarget {
         measured.collect()
     }
 
-    /// Processes of ours that no shim looks after. Blocking: reads `/proc`.
+    /// Processes of ours that no shim looks after. Blocking: reads `/proc`, and where something is
+    /// found, once more after half a second: a shim that is just starting or about to go is none.
     pub fn orphans(&self) -> Vec<Orphan> {
+        let mut found = self.strays();
+        if !found.is_empty() {
+            std::thread::sleep(ORPHAN_LOOKS);
+            let still = self.strays();
+            found.retain(|orphan| still.contains(orphan));
+        }
+        found
+    }
+
+    fn strays(&self) -> Vec<Orphan> {
         let mut keepers = remains::own_process();
-        keepers.extend(lock(&self.instances).values().filter_map(Entry::shim));
+        let directories: Vec<PathBuf> = {
+            let instances = lock(&self.instances);
+            keepers.extend(instances.values().filter_map(Entry::shim));
+            let directories = instances.values().map(|entry| entry.directory.clone());
+            directories.collect()
+        };
+        let records = directories.iter().filter_map(|directory| {
+            let record = state::read_record(directory).ok().flatten()?;
+            Some(record.shim)
+        });
+        keepers.extend(records);
         remains::orphans(&self.shared.options.directory, &keepers)
     }
 
