@@ -1,6 +1,10 @@
 //! The binary from outside, without a server: what it prints, and how it ends.
 
 #![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes them so")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where it cannot go on, and says where"
+)]
 
 use snapbox::{assert_data_eq, str};
 use std::io::Read;

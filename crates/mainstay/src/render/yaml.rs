@@ -95,8 +95,6 @@ fn string(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes them so")]
-
     use super::*;
     use serde_json::json;
     use snapbox::{assert_data_eq, str};
