@@ -125,14 +125,12 @@ impl<E: Engine> Run<'_, E> {
         {
             return Some(Event::Command(command));
         }
-        match timeout(OBSERVE_DEADLINE, self.engine.observe()).await {
-            Ok(world) => Some(Event::Observed(world)),
-            Err(_) => {
-                let id = self.driver.id();
-                tracing::warn!(rollout = %id, "the world cannot be seen for 5 s; looking again");
-                None
-            }
+        let looked = timeout(OBSERVE_DEADLINE, self.engine.observe()).await;
+        if looked.is_err() {
+            let id = self.driver.id();
+            tracing::warn!(rollout = %id, "the world cannot be seen for 5 s; looking again");
         }
+        looked.ok().map(Event::Observed)
     }
 
     /// Until something is worth a look.
