@@ -21,6 +21,9 @@ const REQUIRE_PEERS: &str = "MAINSTAY_REQUIRE_PEERS";
 /// The programs that the acceptance scenarios start; `cargo test` alone would not build them.
 const BUILD: [&str; 5] = ["build", "-p", "mainstay", "-p", "sample-service"];
 
+/// Test binaries whose time is shown.
+const SLOWEST: usize = 4;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Install the peers that the tests want from Debian packages first (prints them; as root)
@@ -60,6 +63,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 fn print_plan(options: &Options, missing: &[&peers::Peer]) {
     println!("plan:");
+    if missing.is_empty() {
+        println!("  every peer is there: no test is skipped");
+    }
     for peer in missing {
         if options.install {
             println!(
@@ -96,7 +102,17 @@ fn print_summary(tally: &Tally, started: Instant) {
     for failure in &tally.failures {
         println!("failed: {failure}");
     }
-    println!("took {} s", started.elapsed().as_secs());
+    let mut times = tally.times.clone();
+    times.sort();
+    let slowest = times.iter().rev().take(SLOWEST);
+    let slowest: Vec<_> = slowest
+        .map(|(time, name)| format!("{name} {} s", time.as_secs()))
+        .collect();
+    println!(
+        "took {} s; longest: {}",
+        started.elapsed().as_secs(),
+        slowest.join(", ")
+    );
     println!(
         "{} passed, {} failed, {} skipped",
         tally.passed,

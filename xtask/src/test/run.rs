@@ -29,6 +29,23 @@ struct Current {
     killed: bool,
 }
 
+impl Current {
+    fn begun(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            since: Instant::now(),
+            killed: false,
+        }
+    }
+}
+
+/// Keeps how long a binary took that has ended.
+fn close(binary: Option<Current>, tally: &mut Tally) {
+    if let Some(binary) = binary {
+        tally.times.push((binary.since.elapsed(), binary.name));
+    }
+}
+
 /// Runs to the end; a failing test is in the tally, not in the error.
 pub(crate) fn watched(mut command: Command) -> Result<Tally> {
     let mut child = command
@@ -78,16 +95,13 @@ fn follow(lines: &Receiver<Line>, cargo: u32, tally: &mut Tally) {
             Ok(Line::Err(line)) => {
                 tally.line(&line);
                 if let Some(name) = started_binary(&line) {
-                    current = Some(Current {
-                        name: name.to_owned(),
-                        since: Instant::now(),
-                        killed: false,
-                    });
+                    tally.begin(name);
+                    close(current.replace(Current::begun(name)), tally);
                 }
                 let _ = writeln!(std::io::stderr(), "{line}");
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => return close(current, tally),
         }
         if let Some(binary) = &mut current {
             enforce_budget(binary, cargo, tally);
@@ -112,14 +126,17 @@ fn enforce_budget(binary: &mut Current, cargo: u32, tally: &mut Tally) {
     }
 }
 
-/// `     Running unittests src/lib.rs (target/debug/deps/x-1)` → `unittests src/lib.rs`; the same
-/// for `   Doc-tests x`.
+/// `     Running unittests src/lib.rs (target/debug/deps/x-1)` → `x`; `   Doc-tests x` → `x`.
 fn started_binary(line: &str) -> Option<&str> {
     let line = line.trim();
     let name = line
         .strip_prefix("Running ")
         .or_else(|| line.strip_prefix("Doc-tests "))?;
-    Some(name.trim_end_matches(')'))
+    // `unittests src/lib.rs` is the name of many: what tells them apart is the binary's.
+    match name.trim_end_matches(')').rsplit_once("deps/") {
+        Some((_, binary)) => binary.rsplit_once('-').map(|(name, _)| name),
+        None => Some(name),
+    }
 }
 
 /// Every process below `root`, by the parent that the kernel names.
@@ -159,7 +176,7 @@ mod tests {
     fn cargo_says_which_binary_it_starts() {
         assert_eq!(
             started_binary("     Running tests/tidy.rs (target/debug/deps/tidy-0a1b)"),
-            Some("tests/tidy.rs (target/debug/deps/tidy-0a1b")
+            Some("tidy")
         );
         assert_eq!(started_binary("   Doc-tests xtask"), Some("xtask"));
         assert_eq!(started_binary("   Compiling xtask v0.1.0"), None);

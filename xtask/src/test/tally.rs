@@ -1,5 +1,7 @@
 //! What a test run came to, read from the lines that cargo and the tests print.
 
+use std::time::Duration;
+
 /// How a test that lacks its peer begins its line on stderr.
 const SKIP_MARK: &str = "skipped for want of ";
 
@@ -17,9 +19,18 @@ pub(crate) struct Tally {
     children: u64,
     pub(crate) skips: Vec<String>,
     pub(crate) failures: Vec<String>,
+    /// How long each binary took.
+    pub(crate) times: Vec<(Duration, String)>,
+    /// The binary that runs.
+    binary: String,
 }
 
 impl Tally {
+    /// The lines that follow are of this binary.
+    pub(crate) fn begin(&mut self, binary: &str) {
+        binary.clone_into(&mut self.binary);
+    }
+
     /// Takes in one line of either stream.
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
@@ -32,7 +43,7 @@ impl Tally {
         } else if line.starts_with("test ") && line.contains(CHILD_MARK) {
             self.children += 1;
         } else if let Some(name) = failed_test(line) {
-            self.failures.push(name.to_owned());
+            self.failures.push(format!("{}: {name}", self.binary));
         }
     }
 
@@ -71,6 +82,7 @@ mod tests {
 
     fn tally(lines: &[&str]) -> Tally {
         let mut tally = Tally::default();
+        tally.begin("site");
         for line in lines {
             tally.line(line);
         }
@@ -86,7 +98,7 @@ mod tests {
             "test result: FAILED. 6 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out; finished in 1.20s",
         ]);
         assert_eq!((tally.passed, tally.failed, tally.skipped()), (11, 1, 1));
-        assert_eq!(tally.failures, ["web::upload"]);
+        assert_eq!(tally.failures, ["site: web::upload"]);
     }
 
     #[test]
