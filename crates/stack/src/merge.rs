@@ -25,7 +25,7 @@ pub(crate) fn merge(base: Node, over: Node, shape: &Shape, rule: Merge) -> Optio
         },
         (Kind::List(items), Kind::List(more)) => Node {
             at: base.at,
-            kind: Kind::List(items_joined(items, more, shape, rule)),
+            kind: Kind::List(items_joined(items, more, rule)),
             tag: None,
         },
         // An empty section takes nothing away: that is what `!reset` is for.
@@ -114,7 +114,7 @@ fn in_section(section: &Section, key: &str) -> (&'static Shape, Merge) {
         .map_or((&Shape::Any, Merge::Replace), |key| (&key.shape, key.merge))
 }
 
-fn items_joined(mut base: Vec<Node>, over: Vec<Node>, shape: &Shape, rule: Merge) -> Vec<Node> {
+fn items_joined(mut base: Vec<Node>, over: Vec<Node>, rule: Merge) -> Vec<Node> {
     let Merge::By(identity) = rule else {
         base.extend(over);
         return base;
@@ -122,12 +122,12 @@ fn items_joined(mut base: Vec<Node>, over: Vec<Node>, shape: &Shape, rule: Merge
     for item in over {
         let same = base.iter().position(|old| same(old, &item, identity));
         match same {
-            Some(index) => {
-                let old = base.remove(index);
-                if let Some(joined) = merge(old, item, inner(shape), Merge::Natural) {
-                    base.insert(index, joined);
-                }
+            // The later one takes its place whole, as in Compose: a mount is not read-only because
+            // another mount at the same place was.
+            Some(index) if item.tag == Some(Tag::Reset) => {
+                base.remove(index);
             }
+            Some(index) => base[index] = item,
             None if item.tag == Some(Tag::Reset) => {}
             None => base.push(item),
         }

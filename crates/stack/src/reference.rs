@@ -31,6 +31,7 @@ user's own.
 | health check | every 30 s | every 2 s, every 100 ms while starting; ready after 2 passes |
 | no health check, but a port | healthy at once | healthy when it can be connected to |
 | `stop_grace_period` left out | 10 s | 30 s; 10 s in development |
+| numbers without quotes, such as `1.10` or `0755`, in `environment` | read as numbers: `1.1`, `493` | kept as written |
 | service name | any case | lower case |
 | a secret in `command`, `labels` or `healthcheck.test` | taken | an error: everybody on the machine can read it |
 | `compose.override.yaml` | read | read, unless the environment names overlays of its own |

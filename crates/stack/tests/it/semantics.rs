@@ -138,10 +138,10 @@ fn entrypoint_and_command_run_where_nothing_else_is_said() {
 #[test]
 fn files_are_merged_by_composes_rules() {
     let base = "name: shop\nservices:\n  app:\n    x-mainstay: {command: [a, b]}\n    ports: ['80:80', '81:81']\n    \
-        environment: {A: base, B: base}\n    volumes: ['/one:/v', '/two:/w']\n    labels: [x=1]\n    \
+        environment: {A: base, B: base}\n    volumes: ['/one:/v:ro', '/two:/w']\n    labels: [x=1]\n    \
         healthcheck: {test: [CMD, old], interval: 9s}\n    cap_add: [A]\n";
     let over = "services:\n  app:\n    x-mainstay: {command: [c]}\n    ports: ['80:80', '82:82']\n    \
-        environment: [A=over, C=over]\n    volumes: ['/three:/v:ro']\n    labels: {y: 2}\n    \
+        environment: [A=over, C=over]\n    volumes: ['/three:/v']\n    labels: {y: 2}\n    \
         healthcheck: {test: [CMD, new]}\n    cap_add: [A, B]\n";
     let stack = plain(&[("compose.yaml", base), ("compose.override.yaml", over)]);
     assert_eq!(environment(&stack, "app"), ["A=over", "B=base", "C=over"]);
@@ -152,7 +152,7 @@ fn files_are_merged_by_composes_rules() {
         ("/ports/2/target", json!(82)),
         ("/ports/3", json!(null)),
         ("/mounts/0/source", json!("/three")),
-        ("/mounts/0/read_only", json!(true)),
+        ("/mounts/0/read_only", json!(false)),
         ("/mounts/1/source", json!("/two")),
         ("/labels", json!({"x": "1", "y": "2"})),
         ("/health/probe/command", json!(["new"])),
@@ -223,6 +223,18 @@ fn variables_come_from_the_process_the_environment_and_dotenv_in_this_order() {
         ]
     );
     assert_eq!(stack.environment.as_str(), "qa");
+}
+
+#[test]
+fn a_number_without_quotes_is_kept_as_written() {
+    let compose = format!(
+        "services:\n  app:\n    {X}\n    environment: {{A: 1.10, B: 0755, C: yes, D: 1e3}}\n"
+    );
+    let stack = plain(&[("compose.yaml", &compose)]);
+    assert_eq!(
+        environment(&stack, "app"),
+        ["A=1.10", "B=0755", "C=yes", "D=1e3"]
+    );
 }
 
 #[test]
