@@ -18,25 +18,25 @@ const MOST_TIME: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A load that runs in the background until it is asked what it saw.
-pub struct Load {
+pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<Seen>>,
 }
 
 /// What all connections saw together.
 #[derive(Debug, Default)]
-pub struct Seen {
-    pub answers: u64,
+pub(crate) struct Seen {
+    pub(crate) answers: u64,
     /// By release.
-    pub releases: BTreeMap<String, u64>,
+    pub(crate) releases: BTreeMap<String, u64>,
     /// What was not a 2xx, in words; the first of each connection.
-    pub failures: Vec<String>,
+    pub(crate) failures: Vec<String>,
     /// Connections that the proxy closed between requests, which it may.
-    pub reconnects: u64,
+    pub(crate) reconnects: u64,
 }
 
 impl Load {
-    pub fn start(address: SocketAddr) -> Self {
+    pub(crate) fn start(address: SocketAddr) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -53,7 +53,7 @@ impl Load {
     }
 
     /// Ends it.
-    pub fn seen(mut self) -> Seen {
+    pub(crate) fn seen(mut self) -> Seen {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.take().unwrap().join().unwrap()
     }
@@ -68,7 +68,7 @@ impl Drop for Load {
 impl Seen {
     /// Every request was answered with 2xx, and there were enough to mean something.
     #[track_caller]
-    pub fn no_failed_request(&self) {
+    pub(crate) fn no_failed_request(&self) {
         assert!(self.failures.is_empty(), "{self:#?}");
         assert!(self.answers > 500, "too few to mean anything: {self:#?}");
     }

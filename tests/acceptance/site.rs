@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const COMMAND_DEADLINE: Duration = Duration::from_secs(90);
 
 /// What every scenario's `mainstay.yaml` says, unless it says otherwise: short times.
-pub const QUICK: &str = "\
+pub(crate) const QUICK: &str = "\
 routes:
   - path: /
     service: app
@@ -30,23 +30,23 @@ deploy:
 ";
 
 /// One scenario's place.
-pub struct Site {
+pub(crate) struct Site {
     directory: TempDir,
-    pub proxy: SocketAddr,
+    pub(crate) proxy: SocketAddr,
     api: SocketAddr,
     variables: BTreeMap<String, String>,
 }
 
 impl Site {
     /// A stack with the sample service in two instances.
-    pub fn sample() -> Self {
+    pub(crate) fn sample() -> Self {
         let site = Self::empty();
         site.write("compose.yaml", &compose(2, ""));
         site.write("mainstay.yaml", QUICK);
         site
     }
 
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
             proxy: free_address(),
@@ -55,18 +55,18 @@ impl Site {
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// The command, not started yet.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mainstay"));
         command
             .args(arguments)
@@ -81,7 +81,7 @@ impl Site {
     }
 
     /// Runs a command to its end.
-    pub fn run(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Said {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
@@ -94,12 +94,12 @@ impl Site {
     }
 
     /// Runs a command that has to succeed; what it wrote to standard output.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         self.run(arguments).with_code(0).out()
     }
 
     /// Runs a command with `--json` and reads the answer.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let mut all = vec!["--json"];
         all.extend(arguments);
         let text = self.ok(&all);
@@ -107,12 +107,12 @@ impl Site {
     }
 
     /// Starts the stack in the background.
-    pub fn up(&self) {
+    pub(crate) fn up(&self) {
         self.ok(&["up", "--detach"]);
     }
 
     /// Deploys with settings of the service's environment.
-    pub fn deploy(&self, strategy: &str, settings: &[&str]) -> Said {
+    pub(crate) fn deploy(&self, strategy: &str, settings: &[&str]) -> Said {
         let settings: Vec<String> = settings
             .iter()
             .map(|setting| format!("app.environment.{setting}"))
@@ -125,14 +125,14 @@ impl Site {
     }
 
     /// Number of the current release; 0: none.
-    pub fn release(&self) -> u64 {
+    pub(crate) fn release(&self) -> u64 {
         self.json(&["status"])["release"]["number"]
             .as_u64()
             .unwrap_or(0)
     }
 
     /// The messages of all events, oldest first.
-    pub fn events(&self) -> Vec<String> {
+    pub(crate) fn events(&self) -> Vec<String> {
         let text = self.ok(&["events", "--json", "--limit", "1000"]);
         let events: Vec<Value> = match serde_json::from_str(&text) {
             Ok(Value::Array(events)) => events,
@@ -148,16 +148,16 @@ impl Site {
     }
 
     /// GET through the proxy.
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[])
     }
 
-    pub fn request(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+    pub(crate) fn request(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         request(self.proxy, method, path, body)
     }
 
     /// The pid of the control plane.
-    pub fn server_pid(&self) -> i32 {
+    pub(crate) fn server_pid(&self) -> i32 {
         let lock = self.path().join(".mainstay/lock");
         std::fs::read_to_string(lock)
             .unwrap()
@@ -167,7 +167,7 @@ impl Site {
     }
 
     /// `kill -9` of the control plane.
-    pub fn kill_server(&self) {
+    pub(crate) fn kill_server(&self) {
         let pid = self.server_pid();
         kill(pid);
         // The signal is taken at once; the end of the process, and of its lock, comes after.
@@ -177,7 +177,7 @@ impl Site {
     }
 
     /// Starts a control plane over the same directory, and waits until it answers.
-    pub fn start_server(&self) {
+    pub(crate) fn start_server(&self) {
         let log = std::fs::File::create(self.path().join("serve.log")).unwrap();
         let mut child = self
             .command(&["serve", "."])
@@ -193,7 +193,7 @@ impl Site {
     }
 
     /// Waits for something, with a deadline.
-    pub fn eventually(&self, what: &str, mut happens: impl FnMut() -> bool) {
+    pub(crate) fn eventually(&self, what: &str, mut happens: impl FnMut() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(60);
         while !happens() {
             assert!(Instant::now() < deadline, "never: {what}\n{}", self.story());
@@ -202,7 +202,7 @@ impl Site {
     }
 
     /// Instances that run now, from the processes themselves.
-    pub fn running_instances(&self) -> Vec<String> {
+    pub(crate) fn running_instances(&self) -> Vec<String> {
         let mut found: Vec<String> = self
             .processes()
             .into_iter()
@@ -213,7 +213,7 @@ impl Site {
     }
 
     /// Everything that is known, for a failed scenario.
-    pub fn story(&self) -> String {
+    pub(crate) fn story(&self) -> String {
         let mut story = String::new();
         for name in [
             ".mainstay/server.log",
@@ -229,7 +229,7 @@ impl Site {
     }
 
     /// Processes whose environment or arguments name this directory.
-    pub fn processes(&self) -> Vec<Process> {
+    pub(crate) fn processes(&self) -> Vec<Process> {
         let mark = self.path().to_str().unwrap().to_owned();
         std::fs::read_dir("/proc")
             .unwrap()
@@ -254,13 +254,17 @@ impl Site {
                 .iter()
                 .all(|process| process.arguments.contains("proxy"));
             if only_proxy {
-                left.iter().for_each(|process| terminate(process.pid));
+                for process in &left {
+                    terminate(process.pid);
+                }
             }
             if left.is_empty() {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                left.iter().for_each(|process| kill(process.pid));
+                for process in &left {
+                    kill(process.pid);
+                }
                 return Err(format!("left behind: {left:?}"));
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -282,11 +286,11 @@ impl Drop for Site {
 
 /// A process of a scenario.
 #[derive(Debug)]
-pub struct Process {
-    pub pid: i32,
-    pub arguments: String,
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) arguments: String,
     /// Its name, where it is an instance.
-    pub instance: Option<String>,
+    pub(crate) instance: Option<String>,
 }
 
 impl Process {
@@ -312,22 +316,22 @@ impl Process {
 }
 
 /// What a command said.
-pub struct Said {
+pub(crate) struct Said {
     words: String,
-    pub output: Output,
+    pub(crate) output: Output,
 }
 
 impl Said {
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
-    pub fn err(&self) -> String {
+    pub(crate) fn err(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
 
     #[track_caller]
-    pub fn with_code(self, code: i32) -> Self {
+    pub(crate) fn with_code(self, code: i32) -> Self {
         let status = self.output.status;
         assert_eq!(
             status.code().or(status.signal()),
@@ -342,7 +346,7 @@ impl Said {
 
     /// Asserts that the words stand in what it wrote, to either stream.
     #[track_caller]
-    pub fn says(self, words: &str) -> Self {
+    pub(crate) fn says(self, words: &str) -> Self {
         let all = format!("{}\n{}", self.out(), self.err());
         assert!(
             all.contains(words),
@@ -355,32 +359,32 @@ impl Said {
 
 /// An answer through the proxy.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
         })
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {self:?}"))
     }
 }
 
 /// One request on a connection of its own.
-pub fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Answer {
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]) -> Answer {
     try_request(address, method, path, body).unwrap()
 }
 
 /// The same where the proxy may be gone.
-pub fn try_request(
+pub(crate) fn try_request(
     address: SocketAddr,
     method: &str,
     path: &str,
@@ -407,7 +411,7 @@ pub fn try_request(
 }
 
 /// The sample service as a Compose file; `more` are lines of its environment.
-pub fn compose(replicas: u32, more: &str) -> String {
+pub(crate) fn compose(replicas: u32, more: &str) -> String {
     let program = sample_service();
     let program = program.display();
     format!(
@@ -440,7 +444,7 @@ fn sample_service() -> PathBuf {
     path
 }
 
-pub fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -448,7 +452,7 @@ pub fn free_address() -> SocketAddr {
 }
 
 /// Waits for the end; `None` after the deadline, and it is ended.
-pub fn finish(mut child: Child, within: Duration) -> Option<Output> {
+pub(crate) fn finish(mut child: Child, within: Duration) -> Option<Output> {
     let pid = child.id() as i32;
     let (sender, done) = std::sync::mpsc::sync_channel(1);
     let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -475,11 +479,11 @@ pub fn finish(mut child: Child, within: Duration) -> Option<Output> {
     })
 }
 
-pub fn kill(pid: i32) {
+pub(crate) fn kill(pid: i32) {
     signal(pid, rustix::process::Signal::KILL);
 }
 
-pub fn terminate(pid: i32) {
+pub(crate) fn terminate(pid: i32) {
     signal(pid, rustix::process::Signal::TERM);
 }
 

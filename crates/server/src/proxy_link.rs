@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Why the proxy does not have what it is to have.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
-pub struct ProxyProblem(pub String);
+pub(crate) struct ProxyProblem(pub(crate) String);
 
 /// The client, what was applied last, and what is wrong.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ pub fn status(status: &EnvironmentStatus, now: Timestamp, command: &str, look: L
         let _ = write!(text, "\n{}", rollout::status(rollout, look));
     }
     if !status.problems.is_empty() {
-        let _ = write!(text, "\n{}", diagnoses(&status.problems, look));
+        let _ = write!(text, "\n{}", short_diagnoses(&status.problems, look));
     }
     if let Some(next) = next_step(status, command) {
         let _ = write!(text, "\n{} {next}\n", look.paint(Tone::Accent, "next:"));
@@ -148,6 +148,20 @@ fn instance_row(instance: &InstanceReport, now: Timestamp) -> Vec<Entry> {
     ]
 }
 
+/// Last lines that stand for the evidence where something else is the matter; `doctor` has all.
+const FEW_LINES: usize = 3;
+
+/// What is wrong and what to do, with little evidence.
+pub fn short_diagnoses(problems: &[Diagnosis], look: Look) -> String {
+    let short = |problem: &Diagnosis| {
+        let mut problem = problem.clone();
+        let surplus = problem.evidence.len().saturating_sub(FEW_LINES);
+        problem.evidence.drain(..surplus);
+        problem
+    };
+    diagnoses(&problems.iter().map(short).collect::<Vec<_>>(), look)
+}
+
 /// What is wrong, how it is known, what to do.
 pub fn diagnoses(problems: &[Diagnosis], look: Look) -> String {
     let blocks: Vec<String> = problems
@@ -162,6 +176,8 @@ fn diagnosis(problem: &Diagnosis, look: Look) -> String {
     let subject = problem
         .subject
         .as_ref()
+        // Most messages begin with it.
+        .filter(|subject| !problem.message.starts_with(subject.as_str()))
         .map(|s| format!("{s}: "))
         .unwrap_or_default();
     let mut text = format!("{label} {subject}{}\n", problem.message);
