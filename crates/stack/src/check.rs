@@ -25,7 +25,7 @@ impl Checker<'_> {
         }
         match shape {
             Shape::Any => {}
-            Shape::Section(section) => self.section(node, section, name),
+            Shape::Section(section) => self.section(node, section, shape, name),
             Shape::Named(inner) => self.named(node, inner, shape, name),
             Shape::List(inner) => self.list(node, inner, shape, name),
             Shape::OneOrMore(inner) => {
@@ -54,9 +54,9 @@ impl Checker<'_> {
         }
     }
 
-    fn section(&mut self, node: &mut Node, section: &Section, name: &str) {
+    fn section(&mut self, node: &mut Node, section: &Section, shape: &Shape, name: &str) {
         let Kind::Map(entries) = &mut node.kind else {
-            return self.mismatch(node, &Shape::Section(&crate::keys::COMPOSE), name);
+            return self.mismatch(node, shape, name);
         };
         entries.retain_mut(|entry| match section.key(&entry.key) {
             Some(key) => {
@@ -180,7 +180,7 @@ impl Checker<'_> {
         let text = scalar.text.as_str();
         let complaint = match shape {
             Shape::Bool => as_bool(text).is_none().then(String::new),
-            Shape::Integer => text.parse::<u64>().is_err().then(String::new),
+            Shape::Integer => text.parse::<u32>().is_err().then(String::new),
             Shape::Number => text
                 .parse::<f64>()
                 .map_or(true, |number| !(number.is_finite() && number >= 0.0))

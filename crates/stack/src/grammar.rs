@@ -12,7 +12,7 @@ pub enum Shape {
     /// A single value.
     Text,
     Bool,
-    /// A whole number from zero up.
+    /// A whole number from zero to 4,294,967,295.
     Integer,
     /// A number from zero up.
     Number,

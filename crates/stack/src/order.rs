@@ -8,28 +8,32 @@ use std::collections::BTreeSet;
 ///
 /// A resolved stack has no cycle; in one that has, the services of the cycle come by name.
 pub fn dependency_order(stack: &Stack) -> Vec<ServiceName> {
-    let mut order = Vec::new();
-    let mut seen = BTreeSet::new();
-    for name in stack.services.keys() {
-        visit(stack, name, &mut seen, &mut order);
+    let mut order = Vec::with_capacity(stack.services.len());
+    let mut seen: BTreeSet<&ServiceName> = BTreeSet::new();
+    for (start, service) in &stack.services {
+        if !seen.insert(start) {
+            continue;
+        }
+        // An own stack rather than recursion: a chain may be as long as there are services.
+        let mut path = vec![(start, service.depends_on.keys())];
+        while let Some((name, rest)) = path.last_mut() {
+            let name = *name;
+            match rest
+                .next()
+                .and_then(|name| stack.services.get_key_value(name))
+            {
+                Some((next, service)) => {
+                    if seen.insert(next) {
+                        path.push((next, service.depends_on.keys()));
+                    }
+                }
+                None if rest.len() > 0 => {}
+                None => {
+                    order.push(name.clone());
+                    path.pop();
+                }
+            }
+        }
     }
     order
-}
-
-fn visit(
-    stack: &Stack,
-    name: &ServiceName,
-    seen: &mut BTreeSet<ServiceName>,
-    order: &mut Vec<ServiceName>,
-) {
-    let Some(service) = stack.services.get(name) else {
-        return;
-    };
-    if !seen.insert(name.clone()) {
-        return;
-    }
-    for dependency in service.depends_on.keys() {
-        visit(stack, dependency, seen, order);
-    }
-    order.push(name.clone());
 }

@@ -107,7 +107,7 @@ fn kind(shape: &Shape) -> String {
         Shape::Number => "number".to_owned(),
         Shape::Duration => "duration, `1m30s`".to_owned(),
         Shape::Size => "size, `512m`".to_owned(),
-        Shape::Word(words) => words.map_words(),
+        Shape::Word(words) => crate::check::list(words),
         Shape::Section(section) => named(section),
         Shape::Named(inner) => format!("name: {}", kind(inner)),
         Shape::List(inner) => format!("list of {}", kind(inner)),
@@ -116,18 +116,6 @@ fn kind(shape: &Shape) -> String {
         Shape::Names(inner) => format!("list of names, or name: {}", kind(inner)),
         Shape::Command => "command: text or list".to_owned(),
         Shape::Short(inner) => format!("text, or {}", kind(inner)),
-    }
-}
-
-/// Words as a list in a cell.
-trait Words {
-    fn map_words(&self) -> String;
-}
-
-impl Words for &[&str] {
-    fn map_words(&self) -> String {
-        let words: Vec<String> = self.iter().map(|word| format!("`{word}`")).collect();
-        words.join(", ")
     }
 }
 

@@ -47,6 +47,15 @@ impl At {
     }
 }
 
+/// Where nothing was written.
+pub(crate) fn nowhere(directory: &Path) -> At {
+    At::whole(&Arc::new(Source {
+        display: String::new(),
+        path: PathBuf::new(),
+        base: directory.to_owned(),
+    }))
+}
+
 /// Takes `.` and `..` out of a path by its text alone (links are not followed, as in Compose).
 pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();

@@ -62,17 +62,19 @@ fn is_none(test: &Node) -> bool {
 
 /// Takes over the times and counts that the node gives.
 pub(crate) fn timed(mut check: HealthCheck, node: &Node) -> HealthCheck {
+    // Zero is Compose's word for "the default", but for the start period.
     let set = |slot: &mut Duration, key: &str| {
-        if let Some(value) = duration(node, key) {
+        if let Some(value) = duration(node, key).filter(|value| !value.is_zero()) {
             *slot = value;
         }
     };
     set(&mut check.interval, "interval");
     set(&mut check.start_interval, "start_interval");
     set(&mut check.timeout, "timeout");
-    set(&mut check.start_period, "start_period");
-    check.retries = number(node, "retries").unwrap_or(check.retries).max(1);
-    check.passes = number(node, "passes").unwrap_or(check.passes).max(1);
+    check.start_period = duration(node, "start_period").unwrap_or(check.start_period);
+    let count = |key: &str| number(node, key).filter(|count| *count > 0);
+    check.retries = count("retries").unwrap_or(check.retries);
+    check.passes = count("passes").unwrap_or(check.passes);
     check
 }
 

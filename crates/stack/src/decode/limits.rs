@@ -48,7 +48,8 @@ fn ulimits(context: &mut Context<'_, '_>, service: &Node, limits: &mut ServiceLi
         .map(Node::entries)
         .unwrap_or_default()
     {
-        let value = number(&entry.value, "soft").or_else(|| number(&entry.value, "hard"));
+        let node = entry.value.get("soft").or_else(|| entry.value.get("hard"));
+        let value = node.and_then(|node| ulimit(context, node));
         match entry.key.as_str() {
             "nofile" => limits.open_files = value,
             "nproc" => limits.processes = limits.processes.or(value),
@@ -62,6 +63,21 @@ fn ulimits(context: &mut Context<'_, '_>, service: &Node, limits: &mut ServiceLi
             }
         }
     }
+}
+
+/// -1 is no limit.
+fn ulimit(context: &mut Context<'_, '_>, node: &Node) -> Option<u64> {
+    let text = node.as_text().unwrap_or_default();
+    if text == "-1" {
+        return None;
+    }
+    let value = text.parse().ok();
+    if value.is_none() {
+        let found = node.scalar().map(crate::check::found).unwrap_or_default();
+        let message = format!("a ulimit must be a whole number, or -1 for none, found {found}");
+        context.problem(node, Problem::error("compose/value", message));
+    }
+    value
 }
 
 /// How the log of an instance is kept: 10 MiB a file, five files, two weeks.

@@ -14,7 +14,7 @@ mod service;
 
 pub(crate) use command::command;
 pub(crate) use health::{check as health_check, timed};
-pub(crate) use service::{Found, Update, service};
+pub(crate) use service::{Found, LIMIT_INSTANCES, Update, service};
 
 use crate::interpolate::Variables;
 use crate::project::Reading;

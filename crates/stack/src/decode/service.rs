@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Instances of one service.
+pub(crate) const LIMIT_INSTANCES: u32 = 1000;
+
 /// A service, and where its parts stand: what the rules need for their messages.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -198,7 +201,6 @@ fn user(node: &Node) -> (Option<String>, Option<String>) {
 
 /// How many instances, and where that stands.
 fn replicas(context: &mut Context<'_, '_>, node: &Node) -> (u32, Option<At>) {
-    const LIMIT: u32 = 1000;
     let deploy = node.get("deploy").and_then(|deploy| deploy.get("replicas"));
     let scale = node.get("scale");
     let count = |node: &Node| node.as_text().and_then(|text| text.parse::<u32>().ok());
@@ -215,11 +217,11 @@ fn replicas(context: &mut Context<'_, '_>, node: &Node) -> (u32, Option<At>) {
         return (1, None);
     };
     let wanted = count(node).unwrap_or(u32::MAX);
-    if wanted > LIMIT {
-        let message = format!("more than {LIMIT} instances of one service");
+    if wanted > LIMIT_INSTANCES {
+        let message = format!("more than {LIMIT_INSTANCES} instances of one service");
         context.problem(node, Problem::error("compose/value", message));
     }
-    (wanted.min(LIMIT), Some(node.at.clone()))
+    (wanted.min(LIMIT_INSTANCES), Some(node.at.clone()))
 }
 
 fn stop_signal(context: &mut Context<'_, '_>, node: &Node) -> String {

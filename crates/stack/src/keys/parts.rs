@@ -224,8 +224,8 @@ pub(super) static ULIMIT: Section = Section {
     name: "ulimit",
     extensions: true,
     keys: &[
-        Key::honoured("soft", Shape::Integer, "the limit"),
-        Key::honoured("hard", Shape::Integer, "the limit where `soft` is left out"),
+        Key::honoured("soft", Shape::Text, "the limit; -1 is none"),
+        Key::honoured("hard", Shape::Text, "the limit where `soft` is left out"),
     ],
 };
 

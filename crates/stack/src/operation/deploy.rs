@@ -1,7 +1,7 @@
 //! `deploy`: the policy of each service, from mainstay.yaml, Compose and the defaults.
 
 use super::health::unknown;
-use crate::decode::{Context, Found, Update, command, duration, number, text};
+use crate::decode::{Context, Found, LIMIT_INSTANCES, Update, command, duration, number, text};
 use crate::request::Purpose;
 use crate::resolved::{Deploy, DeployPolicy, Hooks, Strategy};
 use crate::source::At;
@@ -115,9 +115,9 @@ fn strategy(layers: [&Node; 2], update: &Update, dev: bool, problems: &mut Probl
         None if update.stop_first == Some(true) => Strategy::StopFirst,
         _ => {
             let parallelism = count("parallelism").or(update.parallelism).unwrap_or(1);
-            // Zero is Compose's word for "all at once".
+            // Zero is Compose's word for "all at once"; there are never more than this.
             let parallelism = if parallelism == 0 {
-                u32::MAX
+                LIMIT_INSTANCES
             } else {
                 parallelism
             };
@@ -126,8 +126,8 @@ fn strategy(layers: [&Node; 2], update: &Update, dev: bool, problems: &mut Probl
                 surge_of_zero(layers, problems);
             }
             Strategy::Rolling {
-                surge: surge.max(1),
-                parallelism,
+                surge: surge.clamp(1, LIMIT_INSTANCES),
+                parallelism: parallelism.min(LIMIT_INSTANCES),
             }
         }
     }

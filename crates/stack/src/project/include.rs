@@ -3,10 +3,8 @@
 //! Source: the Compose specification, "Include". What an included file defines may not be defined
 //! again here; an override file may change it.
 
-use super::{File, ROOT, Reading, files, layered};
-use crate::grammar::Merge;
+use super::{File, Reading, files, layered};
 use crate::interpolate::{Lookup, Variables};
-use crate::merge::merge;
 use crate::source::At;
 use crate::tree::{Entry, Kind, Node, Scalar};
 use mainstay_model::Problem;
@@ -99,18 +97,15 @@ impl Reading<'_> {
 
     /// Included trees and the document itself as one; what both define is a problem.
     pub(super) fn join_included(&mut self, included: Vec<Node>, document: Node) -> Node {
-        let mut whole: Option<Node> = None;
-        for node in included.into_iter().chain([document]) {
-            let Some(base) = whole else {
-                whole = Some(node);
-                continue;
-            };
-            self.conflicts(&base, &node);
-            let at = node.at.clone();
-            let joined = merge(base, node, &ROOT, Merge::Natural);
-            whole = Some(joined.unwrap_or_else(|| Node::empty_map(at)));
+        let mut nodes = included.into_iter().chain([document]);
+        let Some(mut whole) = nodes.next() else {
+            return Node::empty_map(crate::source::nowhere(self.directory));
+        };
+        for node in nodes {
+            self.conflicts(&whole, &node);
+            whole = layered(whole, node);
         }
-        whole.unwrap_or_else(|| unreachable_document(self))
+        whole
     }
 
     fn conflicts(&mut self, base: &Node, node: &Node) {
@@ -139,15 +134,6 @@ impl Reading<'_> {
             }
         }
     }
-}
-
-/// The chain above always holds the document; an empty tree is the neutral element.
-fn unreachable_document(reading: &Reading<'_>) -> Node {
-    Node::empty_map(At::whole(&std::sync::Arc::new(crate::source::Source {
-        display: String::new(),
-        path: PathBuf::new(),
-        base: reading.directory.to_owned(),
-    })))
 }
 
 /// The same file reached twice brings the same thing: no conflict.

@@ -16,7 +16,7 @@ use crate::interpolate::{Variables, expand_tree};
 use crate::keys::COMPOSE;
 use crate::merge::{clean, merge};
 use crate::request::{LoadError, Loader};
-use crate::source::{At, Source, shown};
+use crate::source::{At, Source, nowhere, shown};
 use crate::tree::{Kind, Node};
 use crate::yaml;
 use mainstay_model::{Problem, Problems};
@@ -189,13 +189,7 @@ impl<'a> Reading<'a> {
                 None => clean(node, &ROOT),
             });
         }
-        whole.unwrap_or_else(|| {
-            Node::empty_map(At::whole(&Arc::new(Source {
-                display: "compose.yaml".to_owned(),
-                path: PathBuf::new(),
-                base: directory.to_owned(),
-            })))
-        })
+        whole.unwrap_or_else(|| Node::empty_map(nowhere(directory)))
     }
 }
 

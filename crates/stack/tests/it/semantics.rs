@@ -561,6 +561,21 @@ fn dependencies_come_first() {
     assert_eq!(order.len(), 4);
 }
 
+/// A chain as long as a file allows is no recursion.
+#[test]
+fn a_long_chain_is_ordered() {
+    let mut compose = "services:\n  s0: {x-mainstay: {command: a}}\n".to_owned();
+    for index in 1..1500 {
+        let line = format!(
+            "  s{index}: {{x-mainstay: {{command: a}}, depends_on: [s{}]}}\n",
+            index - 1
+        );
+        compose.push_str(&line);
+    }
+    let order = mainstay_stack::dependency_order(&plain(&[("compose.yaml", &compose)]));
+    assert_eq!((order[0].as_str(), order[1499].as_str()), ("s0", "s1499"));
+}
+
 fn name_of(name: &mainstay_model::ServiceName) -> &str {
     name.as_str()
 }
