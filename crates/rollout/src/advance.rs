@@ -49,6 +49,12 @@ impl<'a> Advance<'a> {
 
     /// What the world shows of decisions already taken. Happens also while paused.
     pub(crate) fn settle(&mut self) {
+        let (state, world) = (&mut *self.state, self.world);
+        state.routed.retain(|id| {
+            let asked = state.asked.as_ref().and_then(|asked| asked.get(id));
+            let wanted = asked.copied().unwrap_or(0) > 0;
+            wanted || state.asked.is_none() || !matches!(route::unrouted(id, world), Some(Ok(_)))
+        });
         for id in self.leaving() {
             let there = self.view(id).is_some();
             match self.state.stand(id) {

@@ -7,7 +7,7 @@ use crate::plan::{ServicePlan, Strategy};
 use crate::world::{InstancePhase, InstanceView};
 use mainstay_model::{InstanceId, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where one instance stands, in the engine's intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,8 @@ pub(crate) struct ServiceState {
     pub step_applied: Option<Timestamp>,
     /// The weights that were last asked for. `None`: to be asked for again.
     pub asked: Option<BTreeMap<InstanceId, u32>>,
+    /// What the proxy may send requests to: asked for once, and not seen to be without since.
+    pub routed: BTreeSet<InstanceId>,
 }
 
 impl ServiceState {
@@ -69,6 +71,7 @@ impl ServiceState {
             step: None,
             step_applied: None,
             asked: None,
+            routed: plan.old.iter().chain(&plan.kept).cloned().collect(),
         }
     }
 

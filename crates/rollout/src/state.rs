@@ -106,12 +106,8 @@ impl Rollout {
         self.state.suspects.clear();
         for service in &mut self.state.services {
             service.asked = None;
-            for stand in service.stands.values_mut() {
-                if let Stand::Starting { counted, .. } = stand {
-                    *counted = now;
-                }
-            }
         }
+        self.state.count_anew(now);
     }
 
     pub fn plan(&self) -> &Plan {
@@ -137,5 +133,20 @@ impl Rollout {
     /// Whether there is something new to persist.
     pub fn changed_from(&self, before: &Self) -> bool {
         self.state != before.state
+    }
+}
+
+impl State {
+    /// Gives everything that starts its full deadline from now on.
+    pub(crate) fn count_anew(&mut self, now: Timestamp) {
+        let stands = self
+            .services
+            .iter_mut()
+            .flat_map(|service| service.stands.values_mut());
+        for stand in stands {
+            if let Stand::Starting { counted, .. } = stand {
+                *counted = now;
+            }
+        }
     }
 }

@@ -155,6 +155,7 @@ impl State {
         };
         let hold = self.holds(world, now);
         self.forced = true;
+        self.count_anew(now);
         if self.phase == Phase::RollingBack {
             let hold = hold.clone().map(Box::new);
             self.trouble = Some(Failure::ProgressDeadline { waited_ms, hold });

@@ -158,6 +158,19 @@ fn unhealthy_in_the_watch_switches_back_at_once() {
 }
 
 #[test]
+fn nothing_is_shifted_to_a_release_that_looks_ill() {
+    let mut toy = Toy::new(plan(vec![service("app", 2, 2, blue_green())]));
+    toy.run_until_percent(10);
+    toy.run_for(600);
+    toy.fall_ill("app-r2-1");
+    // The pause of a second is over; the second look is not yet due.
+    toy.run_for(900);
+    assert_eq!(toy.rollout.summary().services[0].percent, Some(10));
+    toy.recover("app-r2-1");
+    assert_eq!(toy.run(), Outcome::Succeeded);
+}
+
+#[test]
 fn one_bad_look_decides_nothing() {
     let mut toy = Toy::new(plan(vec![service("app", 1, 1, rolling())]));
     toy.run_until("watching");

@@ -25,7 +25,11 @@ impl State {
                 let wanted = match *stand {
                     // What it left to its fate at the end is left as it is.
                     Stand::Starting { .. } if finished && view.is_some() => None,
-                    Stand::Starting { asked, .. } if forced || may_start(plan, id, world) => {
+                    Stand::Starting { asked, .. }
+                        if forced || !plan.routed || !state.routed.contains(id) =>
+                    {
+                        // Coming again it must not find the requests of its earlier life: they
+                        // would meet it before it is healthy.
                         start_action(id, view, asked, back)
                     }
                     Stand::Leaving {
@@ -69,19 +73,11 @@ fn route_action(plan: &ServicePlan, state: &mut ServiceState, world: &World) -> 
     if asked && route::applied(plan, &weights, world) == Some(true) {
         return None;
     }
+    let served = weights.iter().filter(|(_, weight)| **weight > 0);
+    state.routed.extend(served.map(|(id, _)| id.clone()));
     state.asked = Some(weights.clone());
     let service = plan.service.clone();
     Some(Action::Route { service, weights })
-}
-
-/// An instance that comes again must not find the requests of its earlier life: they would meet it
-/// before it is healthy. What is new was never routed to.
-fn may_start(plan: &ServicePlan, id: &InstanceId, world: &World) -> bool {
-    match route::unrouted(id, world) {
-        _ if !plan.routed => true,
-        Some(unrouted) => unrouted.is_ok(),
-        None => plan.new.contains(id),
-    }
 }
 
 /// Start what is absent; forget the trace of an earlier life first. Going back, a failed start is
