@@ -8,10 +8,12 @@ use crate::control::{Control, detail};
 use crate::environment::Environment;
 use mainstay_model::{Bytes, InstanceId, Scope};
 use mainstay_runtime::logs::LogQuery;
+use mainstay_runtime::process::Orphan;
 use mainstay_runtime::status::{InstanceStatus, Phase};
 use mainstay_stack::Stack;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Log lines that are shown as evidence.
 pub(crate) const EVIDENCE_LINES: usize = 15;
@@ -61,6 +63,25 @@ impl Control {
             });
         }
         Ok(found)
+    }
+
+    /// What is wrong with the machine's side of it: reads all of `/proc`, so `status` does without.
+    pub async fn diagnose_target(&self) -> Vec<Diagnosis> {
+        let target = Arc::clone(self.target());
+        let orphans = tokio::task::spawn_blocking(move || target.orphans()).await;
+        let orphans = orphans.unwrap_or_default().into_iter().map(orphan);
+        let damaged = self.target().damaged().iter().map(|path| Diagnosis {
+            code: "instance-damaged".to_owned(),
+            subject: Some(path.display().to_string()),
+            message: format!(
+                "the record of an instance in {} cannot be read",
+                path.display()
+            ),
+            evidence: Vec::new(),
+            hint: "the server's log says why; move the directory away once nothing of it runs"
+                .to_owned(),
+        });
+        orphans.chain(damaged).collect()
     }
 
     /// Takes down why an instance failed, before it is removed with its log.
@@ -117,6 +138,22 @@ fn scrub(line: String, secrets: &BTreeSet<String>) -> String {
     secrets.iter().fold(line, |line, secret| {
         line.replace(secret.as_str(), mainstay_stack::HIDDEN)
     })
+}
+
+/// Without its command: an argument may be what should not be shown.
+fn orphan(orphan: Orphan) -> Diagnosis {
+    let owner = match orphan.instance {
+        Some((scope, id)) => format!("{id} of {scope}"),
+        None => "an instance of this server".to_owned(),
+    };
+    let pid = orphan.process.pid;
+    Diagnosis {
+        code: "orphan-process".to_owned(),
+        subject: None,
+        message: format!("process {pid} of {owner} runs, and nothing looks after it"),
+        evidence: Vec::new(),
+        hint: format!("end it: kill {pid}"),
+    }
 }
 
 /// What is wrong with one instance.

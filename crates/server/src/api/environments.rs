@@ -225,5 +225,7 @@ pub(super) async fn doctor(
     actor: Actor,
 ) -> Answer<Vec<Diagnosis>> {
     actor.needs(Role::Viewer)?;
-    control.diagnose(&scope).await.map(Json)
+    let mut found = control.diagnose(&scope).await?;
+    found.extend(control.diagnose_target().await);
+    Ok(Json(found))
 }
