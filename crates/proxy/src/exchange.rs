@@ -2,6 +2,7 @@
 
 use crate::answer::Refusal;
 use crate::body::{Download, RequestBody, ResponseBody, Upload, UploadState};
+use crate::config::Limits;
 use crate::connection::Connection;
 use crate::endpoint::InFlight;
 use crate::headers;
@@ -30,7 +31,7 @@ const MAX_REPLACED: usize = 100;
 /// What holds an endpoint while a response's body is on its way.
 #[derive(Debug)]
 pub(crate) struct Passage {
-    pub(crate) record: Record,
+    pub(crate) record: Box<Record>,
     in_flight: Option<InFlight>,
     sender: Option<SendRequest<RequestBody>>,
     upload: Option<Arc<Upload>>,
@@ -80,7 +81,7 @@ pub(crate) async fn answer(
     }
 }
 
-fn refuse(refusal: &Refusal, mut record: Record) -> Response<ResponseBody> {
+fn refuse(refusal: &Refusal, mut record: Box<Record>) -> Response<ResponseBody> {
     record.status = refusal.status.as_u16();
     record.error = Some(refusal.reason);
     let text = refusal.text(&record.request_id);
@@ -107,6 +108,7 @@ struct Upgrade {
     client: OnUpgrade,
 }
 
+/// From the client's request to the endpoint's answer.
 async fn forward(
     connection: &Arc<Connection>,
     record: &mut Record,
@@ -115,7 +117,7 @@ async fn forward(
     let target = Target::read(&request)?;
     let upgrade = asked_upgrade(&mut request);
     let (mut parts, incoming) = request.into_parts();
-    let (mut route, limits) = find_route(connection, &target)?;
+    let (route, limits) = find_route(connection, &target)?;
     record.route = Some(Arc::clone(&route));
     if incoming.size_hint().lower() > route.max_body {
         return Err(too_long(route.max_body));
@@ -125,60 +127,105 @@ async fn forward(
     if let Some(upgrade) = &upgrade {
         upgrade::add(upgrade.protocol, &mut parts.headers);
     }
+    let mut offer = Offer {
+        connection,
+        target: &target,
+        route,
+        limits,
+        tried: Tried::default(),
+        replaced: 0,
+    };
+    let request = Request::from_parts(parts, body);
+    let taken = offer.make(record, request, upload.as_deref()).await?;
+    Ok(Forwarded {
+        response: taken.response,
+        sender: taken.sender,
+        in_flight: taken.in_flight,
+        upload,
+        upgrade,
+        body_timeout: offer.limits.body_timeout,
+    })
+}
 
-    let mut request = Request::from_parts(parts, body);
-    let mut tried = Tried::default();
-    let mut replaced = 0;
-    for attempt in 0..MAX_ATTEMPTS {
-        let (in_flight, index) = loop {
-            match route.pool.pick(connection.client.ip, &tried) {
-                Pick::Endpoint(in_flight, index) => break (in_flight, index),
-                Pick::Replaced if replaced < MAX_REPLACED => {
-                    replaced += 1;
-                    route = find_route(connection, &target)?.0;
-                    record.route = Some(Arc::clone(&route));
+/// A request on its way to an endpoint that takes it.
+struct Offer<'a> {
+    connection: &'a Connection,
+    target: &'a Target,
+    route: Arc<Route>,
+    limits: Limits,
+    tried: Tried,
+    replaced: usize,
+}
+
+/// What an endpoint answered, and what holds it.
+struct Taken {
+    response: Response<Incoming>,
+    sender: SendRequest<RequestBody>,
+    in_flight: InFlight,
+}
+
+impl Offer<'_> {
+    /// Offers the request to one endpoint after the other until one takes it.
+    async fn make(
+        &mut self,
+        record: &mut Record,
+        mut request: Request<RequestBody>,
+        upload: Option<&Upload>,
+    ) -> Result<Taken, Refusal> {
+        for attempt in 0..MAX_ATTEMPTS {
+            let (in_flight, index) = self.pick(record)?;
+            record.chosen(&self.route, index, attempt);
+            *request.uri_mut() = self.target.uri_for(&self.route);
+            let endpoint = &in_flight.0;
+            let connect = self.limits.connect_timeout;
+            let sending = upstream::send(endpoint, self.connection.worker, connect, request);
+            let sent = tokio::select! {
+                biased;
+                sent = sending => sent,
+                () = head_deadline(self.route.timeout, upload) => {
+                    return Err(too_slow(&self.route));
                 }
-                Pick::Replaced | Pick::None => return Err(no_endpoint(&route)),
+            };
+            match sent {
+                Ok((response, sender)) => {
+                    record.upstream_answered();
+                    return Ok(Taken {
+                        response,
+                        sender,
+                        in_flight,
+                    });
+                }
+                Err(SendError::Connect(unsent, error)) => {
+                    tracing::debug!(%error, instance = endpoint.key.instance, "no connection");
+                    record.not_reached();
+                    self.tried.push(endpoint);
+                    request = *unsent;
+                }
+                Err(SendError::Broken(error)) => {
+                    return Err(broken(&self.route, endpoint, upload, &error));
+                }
             }
-        };
-        record.chosen(&route, index, attempt);
-        *request.uri_mut() = target.uri_for(&route);
-        let endpoint = &in_flight.0;
-        let sending = upstream::send(endpoint, connection.worker, limits.connect_timeout, request);
-        let sent = tokio::select! {
-            biased;
-            sent = sending => sent,
-            () = head_deadline(route.timeout, upload.as_deref()) => {
-                return Err(too_slow(&route));
-            }
-        };
-        match sent {
-            Ok((response, sender)) => {
-                record.upstream_answered();
-                return Ok(Forwarded {
-                    response,
-                    sender,
-                    in_flight,
-                    upload,
-                    upgrade,
-                    body_timeout: limits.body_timeout,
-                });
-            }
-            Err(SendError::Connect(unsent, error)) => {
-                tracing::debug!(%error, instance = endpoint.key.instance, "no connection");
-                record.not_reached();
-                tried.push(endpoint);
-                request = *unsent;
-            }
-            Err(SendError::Broken(error)) => {
-                return Err(broken(&route, endpoint, upload.as_deref(), &error));
+        }
+        Err(no_endpoint(&self.route))
+    }
+
+    /// An endpoint with the request counted in, under the newest configuration if need be.
+    fn pick(&mut self, record: &mut Record) -> Result<(InFlight, usize), Refusal> {
+        loop {
+            match self.route.pool.pick(self.connection.client.ip, &self.tried) {
+                Pick::Endpoint(in_flight, index) => return Ok((in_flight, index)),
+                Pick::Replaced if self.replaced < MAX_REPLACED => {
+                    self.replaced += 1;
+                    self.route = find_route(self.connection, self.target)?.0;
+                    record.route = Some(Arc::clone(&self.route));
+                }
+                Pick::Replaced | Pick::None => return Err(no_endpoint(&self.route)),
             }
         }
     }
-    Err(no_endpoint(&route))
 }
 
-type Found = (Arc<Route>, crate::config::Limits);
+type Found = (Arc<Route>, Limits);
 
 fn find_route(connection: &Connection, target: &Target) -> Result<Found, Refusal> {
     let table = connection.place.listener.table.load();
@@ -227,7 +274,7 @@ fn asked_upgrade(request: &mut Request<Incoming>) -> Option<Upgrade> {
 
 fn respond(
     forwarded: Forwarded,
-    mut record: Record,
+    mut record: Box<Record>,
     connection: &Connection,
 ) -> Response<ResponseBody> {
     if forwarded.response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -254,7 +301,7 @@ fn respond(
 /// The endpoint agreed to another protocol: both sides become it once the client has the 101.
 fn switch(
     mut forwarded: Forwarded,
-    mut record: Record,
+    mut record: Box<Record>,
     connection: &Connection,
 ) -> Response<ResponseBody> {
     let headers = forwarded.response.headers();

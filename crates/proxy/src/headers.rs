@@ -50,6 +50,8 @@ fn remove_named_by_connection(headers: &mut HeaderMap) {
 /// front of this proxy is trusted to name another, but a list it sent is kept and added to.
 pub(crate) fn add_forwarded(headers: &mut HeaderMap, client: &ClientAddress, host: &HeaderValue) {
     headers.remove(EXPECT);
+    // For what is put on here and the request's id: one growth instead of three.
+    headers.reserve(6);
     let list = match headers.get(X_FORWARDED_FOR) {
         None => client.text.clone(),
         Some(_) => joined(headers, &client.text),

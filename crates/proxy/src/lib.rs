@@ -1,9 +1,37 @@
 //! The data plane: an HTTP proxy with weights, health checks and drain, in a process of its own.
+//!
+//! The control plane may be killed, upgraded or stuck while traffic flows: all it does is to put
+//! a whole [`config::Config`] in force through a [`Client`]. `docs/proxy.md` describes what can
+//! be seen from outside.
+//!
+//! Tour, along the way of a request: `listener` accepts and hands over to a `worker`; there
+//! `connection` drives hyper's server over a `socket` that watches `framing` and time; `exchange`
+//! reads the `target`, finds a route in the listener's `table`, picks an endpoint from its `pool`
+//! through the endpoint's `gate`, sends through `upstream`, and passes `body` on; `record` writes
+//! the line of the access log and counts. Beside it: `proxy` holds the state and applies
+//! configurations, `control` serves the socket, `health` ejects, `store` keeps the file.
+//!
+//! **Invariant:** once a configuration is in force, an endpoint that it leaves out and whose count
+//! was read as zero gets no request any more. **Invariant:** a request of which a byte may have
+//! been sent is not sent again. **Invariant:** nothing that can fail happens after a
+//! configuration has begun to come into force. It speaks no TLS and no HTTP/2 yet.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), mainstay_proxy::ClientError> {
+//! let client = mainstay_proxy::Client::new("/run/mainstay/proxy.sock");
+//! for endpoint in client.status().await?.endpoints {
+//!     let drained = endpoint.weight.is_none() && endpoint.in_flight == 0;
+//!     println!("{}: {}", endpoint.instance, if drained { "can be stopped" } else { "serving" });
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod access_log;
 mod answer;
 mod body;
 mod client;
+mod coalesce;
 pub mod config;
 mod connection;
 mod control;

@@ -38,8 +38,8 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn begin(connection: &Arc<Connection>, request: &Request<Incoming>) -> Self {
-        Self {
+    pub(crate) fn begin(connection: &Arc<Connection>, request: &Request<Incoming>) -> Box<Self> {
+        Box::new(Self {
             connection: Arc::clone(connection),
             began: Instant::now(),
             request_id: headers::request_id(request.headers()),
@@ -55,7 +55,7 @@ impl Record {
             bytes_in: 0,
             bytes_out: 0,
             error: None,
-        }
+        })
     }
 
     /// An endpoint was chosen, at the first attempt (0) or a later one.
@@ -309,7 +309,7 @@ impl<'a> Line<'a> {
 
 /// With microseconds behind the point.
 fn millis(out: &mut Vec<u8>, duration: Duration) {
-    let micros = duration.as_micros();
+    let micros = duration.as_micros() as u64;
     let _ = write!(out, "{}.{:03}", micros / 1000, micros % 1000);
 }
 

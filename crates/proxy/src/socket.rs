@@ -5,6 +5,7 @@
 //! head is answered with 408. Nothing is timed by request: the phases are stamps, and the
 //! connection's one timer looks at them.
 
+use crate::coalesce;
 use crate::config::Limits;
 use crate::framing::Framing;
 use std::io;
@@ -203,7 +204,8 @@ impl AsyncWrite for Socket {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
+        let stream = Pin::new(&mut this.stream);
+        let written = coalesce::poll_write_slices(stream, cx, slices);
         this.note_write(written)
     }
 

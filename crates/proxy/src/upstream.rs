@@ -4,6 +4,7 @@
 //! byte of it was written.
 
 use crate::body::RequestBody;
+use crate::coalesce::Coalescing;
 use crate::endpoint::Endpoint;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
@@ -101,7 +102,9 @@ async fn is_ready(sender: &mut SendRequest<RequestBody>) -> bool {
 
 async fn connect(endpoint: &Endpoint, timeout: Duration) -> io::Result<SendRequest<RequestBody>> {
     let stream = open(endpoint, timeout).await?;
-    let handshake = Builder::new().handshake(TokioIo::new(stream)).await;
+    let handshake = Builder::new()
+        .handshake(TokioIo::new(Coalescing(stream)))
+        .await;
     let (sender, connection) = handshake.map_err(io::Error::other)?;
     // Ends with its sender: when the pool lets go of it or the endpoint closes it.
     tokio::spawn(async move {

@@ -42,6 +42,32 @@ async fn a_removed_endpoint_finishes_what_it_has_and_gets_nothing_new() {
     assert_eq!(old.count(), 1);
 }
 
+/// An instance that is told to stop waits for its connections; ours must not hold it up.
+#[tokio::test]
+async fn idle_connections_to_a_removed_endpoint_are_closed() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = crate::support::endpoint("app-1", listener.local_addr().unwrap(), 1);
+    let (proxy, mut config, address) = Proxy::serving(vec![endpoint]).await;
+    let mut client = Raw::connect(address).await;
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let (mut kept, _) = listener.accept().await.unwrap();
+    assert!(kept.read(&mut [0; 4096]).await.unwrap() > 0);
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    kept.write_all(answer.as_bytes()).await.unwrap();
+    assert_eq!(client.answer().await.text(), "ok");
+    config.revision += 1;
+    config
+        .pools
+        .get_mut("shop/dev/app")
+        .unwrap()
+        .endpoints
+        .clear();
+    proxy.client.apply(&config).await.unwrap();
+    let ended = tokio::time::timeout(crate::support::DEADLINE, kept.read(&mut [0; 1])).await;
+    assert_eq!(ended.expect("the connection ends").unwrap(), 0);
+}
+
 /// Endpoints come and go at full speed; each is stopped as soon as the status says that nothing
 /// is in flight there. Nobody notices.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,7 +33,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Not a test: the process that the tests start.
 #[test]
-#[ignore = "the proxy process of the other tests"]
+#[ignore = "started by the other tests, as their proxy"]
 fn child_proxy() {
     let Some(directory) = std::env::var_os("TEST_PROXY_DIRECTORY") else {
         return;

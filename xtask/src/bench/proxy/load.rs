@@ -47,7 +47,7 @@ pub(crate) fn run(
         .arg(format!("http://127.0.0.1:{}{path}", server.port))
         .output()
         .context("cannot start wrk")?;
-    let cpu = server.cpu() - before;
+    let cpu = server.cpu().saturating_sub(before);
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() || text.contains("Non-2xx") || text.contains("Socket errors") {
         bail!("requests failed:\n{text}");
