@@ -48,4 +48,5 @@ pub use request::{Environment, LoadError, Loader, MemoryLoader, Purpose, Request
 pub use resolve::resolve;
 pub use resolved::*;
 pub use schema::schema;
+pub use secrecy::masked_line;
 pub use yaml::{LIMIT_DEPTH, LIMIT_FILE_BYTES, LIMIT_NODES};

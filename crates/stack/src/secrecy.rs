@@ -124,3 +124,51 @@ mod tests {
         }
     }
 }
+
+/// A line of the user's file as it may be shown: what a secret's name is given is dotted out,
+/// character by character, so that columns stay. A bare reference to a variable gives nothing away.
+pub fn masked_line(line: &str) -> String {
+    let Some(at) = line.find([':', '=']) else {
+        return if form(line) {
+            dotted(line)
+        } else {
+            line.to_owned()
+        };
+    };
+    let (key, value) = line.split_at(at + 1);
+    let key_name = key[..at].trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    let reference = value.trim().trim_matches(['"', '\'']);
+    let bare = reference.starts_with('$') && !reference.contains(":-");
+    if bare || !(name(key_name) || form(value)) {
+        return line.to_owned();
+    }
+    format!("{key}{}", dotted(value))
+}
+
+fn dotted(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_whitespace() { c } else { '•' })
+        .collect()
+}
+
+#[cfg(test)]
+mod masked_line_tests {
+    use super::masked_line;
+
+    #[test]
+    fn a_secret_is_dotted_out_and_nothing_else() {
+        for (line, shown) in [
+            ("  DB_PASSWORD: hunter2", "  DB_PASSWORD: •••••••"),
+            ("  - API_KEY=abc", "  - API_KEY=•••"),
+            (
+                "  DB_PASSWORD: ${DB_PASSWORD}",
+                "  DB_PASSWORD: ${DB_PASSWORD}",
+            ),
+            ("  DB_PASSWORD: ${PW:-abc}", "  DB_PASSWORD: ••••••••••"),
+            ("  URL: postgres://a:b@c/d", "  URL: ••••••••••••••••••"),
+            ("  replcas: 2", "  replcas: 2"),
+        ] {
+            assert_eq!(masked_line(line), shown);
+        }
+    }
+}

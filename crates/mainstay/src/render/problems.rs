@@ -21,7 +21,8 @@ pub fn text(problems: &Problems, look: Look) -> String {
                     .or_insert_with(|| std::fs::read_to_string(&place.file).unwrap_or_default())
                     .lines()
                     .nth(place.line.saturating_sub(1) as usize)
-                    .map(str::to_owned)
+                    // The line may hold the very secret that is wrong.
+                    .map(mainstay_stack::masked_line)
             });
             block(problem, source.as_deref(), look)
         })
