@@ -37,3 +37,30 @@ fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_shared_out_by_weight() {
+        let members = [("app-1", 100), ("app-2", 200), ("app-3", 0), ("app-4", 700)];
+        let mut counts = [0_u32; 4];
+        for client in 0..10_000_u32 {
+            let client = IpAddr::from(client.to_be_bytes());
+            let scores = members.map(|(instance, weight)| score(client, name(instance), weight));
+            let best = scores.iter().enumerate();
+            let best = best.max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap().0;
+            counts[best] += 1;
+        }
+        for (count, share) in counts.into_iter().zip([1000, 2000, 0, 7000]) {
+            assert!(count.abs_diff(share) <= 300, "{counts:?}");
+        }
+    }
+
+    /// A new version that hashed in another way would move every client.
+    #[test]
+    fn the_hash_does_not_change_between_versions() {
+        assert_eq!(name("shop-dev-app-r1-1"), 0x8924_e81e_7691_8c32);
+    }
+}
