@@ -6,6 +6,7 @@ mod error;
 mod jobs;
 mod login;
 mod progress;
+mod sample;
 mod stamp;
 mod state;
 mod upload;
@@ -62,6 +63,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let body = app.settings.max_upload_bytes as usize + MULTIPART_BYTES;
     let mut router = Router::new()
         .route("/", get(page))
+        .route("/sample.wav", get(sample::sample))
         .route(paths.jobs, get(jobs::list).post(upload::upload))
         .route(paths.job, get(jobs::show))
         .route(paths.progress, get(progress::progress))
