@@ -1,17 +1,17 @@
 //! The proxy's state, and how a configuration replaces the one before.
 
-use crate::config::{
-    Accept, Config, EndpointStatus, HealthCheck, Limits, ListenerStatus, PROTOCOL, Status,
-};
+mod report;
+mod tables;
+
+use crate::config::{Config, HealthCheck, PROTOCOL};
 use crate::endpoint::{Endpoint, Key};
 use crate::hash;
 use crate::health;
 use crate::listener::{self, Listener};
-use crate::metrics::{Labels, Registry, Series, Text};
 use crate::pool::{Member, Pool};
 use crate::shared::Shared;
 use crate::store::{Store, StoreError};
-use crate::table::{Route, Routes, Serve, Table, TcpRoute};
+use crate::table::Table;
 use crate::validate;
 use crate::worker::Workers;
 use arc_swap::ArcSwap;
@@ -184,7 +184,7 @@ impl Proxy {
             .listeners
             .iter()
             .map(|listener| {
-                let table = table(listener, &pools, &config.limits, &self.shared.metrics);
+                let table = tables::table(listener, &pools, &config.limits, &self.shared.metrics);
                 (listener.address, table)
             })
             .collect();
@@ -357,118 +357,6 @@ impl Proxy {
         listener
     }
 
-    pub(crate) fn status(&self) -> Status {
-        let mut state = self.state();
-        state.draining.retain(|endpoint| endpoint.gate.count() > 0);
-        let listeners = state.listeners.values().map(|listener| ListenerStatus {
-            name: listener.table.load().name.clone(),
-            address: listener.address,
-            connections: listener.connections.load(Ordering::Relaxed),
-        });
-        let mut listeners: Vec<_> = listeners.collect();
-        listeners.sort_by_key(|listener| listener.address);
-        let members = state.pools.values().flat_map(|pool| &pool.members);
-        let configured =
-            members.map(|member| endpoint_status(&member.endpoint, Some(member.weight)));
-        let draining = state.draining.iter();
-        let draining = draining.map(|endpoint| endpoint_status(endpoint, None));
-        Status {
-            protocol: PROTOCOL,
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            revision: state.config.as_ref().map_or(0, |config| config.revision),
-            listeners,
-            endpoints: configured.chain(draining).collect(),
-        }
-    }
-
-    /// Everything there is to scrape, in Prometheus's text format.
-    pub(crate) fn metrics(&self) -> String {
-        let mut text = Text::default();
-        self.shared.metrics.render(&mut text);
-        self.render_endpoints(&mut text);
-        self.render_own(&mut text);
-        text.into_string()
-    }
-
-    fn render_endpoints(&self, text: &mut Text) {
-        type Reading = fn(&Endpoint) -> u64;
-        let readings: [(&str, &str, &str, Reading); 3] = [
-            (
-                "in_flight",
-                "gauge",
-                "Requests, WebSockets and TCP connections not ended yet.",
-                |endpoint| endpoint.gate.count(),
-            ),
-            (
-                "ejected",
-                "gauge",
-                "Whether the active checks pass it over.",
-                |endpoint| u64::from(endpoint.ejected.load(Ordering::Relaxed)),
-            ),
-            (
-                "ejections_total",
-                "counter",
-                "How often the active checks ejected it.",
-                |endpoint| endpoint.ejections.load(Ordering::Relaxed),
-            ),
-        ];
-        let state = self.state();
-        let members = state.pools.values().flat_map(|pool| &pool.members);
-        let endpoints = members.map(|member| &member.endpoint);
-        let endpoints: Vec<_> = endpoints.chain(&state.draining).collect();
-        for (name, kind, help, reading) in readings {
-            text.family(name, kind, help);
-            for endpoint in &endpoints {
-                let key = &endpoint.key;
-                let address = key.address.to_string();
-                let labels = [
-                    ("pool", key.pool.as_str()),
-                    ("release", &key.release),
-                    ("instance", &key.instance),
-                    ("address", &address),
-                ];
-                text.plain(name, &labels, reading(endpoint));
-            }
-        }
-    }
-
-    fn render_own(&self, text: &mut Text) {
-        let state = self.state();
-        text.family("connections", "gauge", "Client connections not ended yet.");
-        for listener in state.listeners.values() {
-            let name = &listener.table.load().name;
-            let count = listener.connections.load(Ordering::Relaxed);
-            text.plain("connections", &[("listener", name)], count);
-        }
-        let revision = state.config.as_ref().map_or(0, |config| config.revision);
-        for (name, kind, help, value) in [
-            (
-                "connections_refused_total",
-                "counter",
-                "Client connections beyond max_connections.",
-                self.shared.refused(),
-            ),
-            (
-                "access_log_dropped_lines_total",
-                "counter",
-                "Access log lines that the disk did not keep up with.",
-                self.shared.log.dropped(),
-            ),
-            (
-                "config_revision",
-                "gauge",
-                "Revision of the configuration in force.",
-                revision,
-            ),
-        ] {
-            text.family(name, kind, help);
-            text.plain(name, &[], value);
-        }
-        text.family("build_info", "gauge", "Always 1.");
-        text.plain("build_info", &[("version", env!("CARGO_PKG_VERSION"))], 1);
-    }
-
     /// Stops accepting; connections end after their present request.
     pub(crate) fn end(&self) {
         self.ending.cancel();
@@ -482,94 +370,4 @@ impl Proxy {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn endpoint_status(endpoint: &Endpoint, weight: Option<u32>) -> EndpointStatus {
-    EndpointStatus {
-        pool: endpoint.key.pool.clone(),
-        instance: endpoint.key.instance.clone(),
-        address: endpoint.key.address,
-        weight,
-        in_flight: endpoint.gate.count(),
-        ejected: endpoint.ejected.load(Ordering::Relaxed),
-        requests: endpoint.requests.load(Ordering::Relaxed),
-        errors: endpoint.errors.load(Ordering::Relaxed),
-    }
-}
-
-/// The pools that a valid configuration names are there.
-fn table(
-    listener: &crate::config::Listener,
-    pools: &BTreeMap<String, Arc<Pool>>,
-    limits: &Limits,
-    registry: &Registry,
-) -> Table {
-    let series = |route: &str, pool: &Pool| series(&listener.name, route, pool, registry);
-    let serve = match &listener.accept {
-        Accept::Tcp { pool } => {
-            let pool = Arc::clone(&pools[pool]);
-            let (series, unserved) = series(&listener.name, &pool);
-            Serve::Tcp(Arc::new(TcpRoute {
-                listener: listener.name.clone(),
-                pool,
-                series,
-                unserved,
-            }))
-        }
-        Accept::Http { routes: configured } => {
-            let mut routes = Routes::default();
-            for route in configured {
-                let pool = Arc::clone(&pools[&route.pool]);
-                let (series, unserved) = series(&route.name, &pool);
-                let runtime = Arc::new(Route {
-                    name: route.name.clone(),
-                    listener: listener.name.clone(),
-                    prefix: route.path.trim_end_matches('/').to_owned(),
-                    strip_prefix: route.strip_prefix,
-                    timeout: route.timeout,
-                    max_body: route.max_body.0,
-                    pool,
-                    series,
-                    unserved,
-                });
-                routes.add(&route.hosts, &runtime);
-            }
-            routes.sort();
-            Serve::Http(routes)
-        }
-    };
-    Table {
-        name: listener.name.clone(),
-        limits: limits.clone(),
-        serve,
-        unrouted: registry.series(Labels {
-            listener: listener.name.clone(),
-            ..Labels::default()
-        }),
-    }
-}
-
-/// A route's series for each member, and for what reaches none.
-fn series(
-    listener: &str,
-    route: &str,
-    pool: &Pool,
-    registry: &Registry,
-) -> (Vec<Arc<Series>>, Arc<Series>) {
-    let unserved = Labels {
-        listener: listener.to_owned(),
-        route: route.to_owned(),
-        stack: pool.stack.clone(),
-        environment: pool.environment.clone(),
-        service: pool.service.clone(),
-        ..Labels::default()
-    };
-    let members = pool.members.iter().map(|member| {
-        registry.series(Labels {
-            release: member.endpoint.key.release.clone(),
-            instance: member.endpoint.key.instance.clone(),
-            ..unserved.clone()
-        })
-    });
-    (members.collect(), registry.series(unserved))
 }

@@ -1,0 +1,85 @@
+//! From a valid configuration to what the listeners look requests up in.
+
+use crate::config::{Accept, Limits};
+use crate::metrics::{Labels, Registry, Series};
+use crate::pool::Pool;
+use crate::table::{Route, Routes, Serve, Table, TcpRoute};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The pools that a valid configuration names are there.
+pub(super) fn table(
+    listener: &crate::config::Listener,
+    pools: &BTreeMap<String, Arc<Pool>>,
+    limits: &Limits,
+    registry: &Registry,
+) -> Table {
+    let series = |route: &str, pool: &Pool| series(&listener.name, route, pool, registry);
+    let serve = match &listener.accept {
+        Accept::Tcp { pool } => {
+            let pool = Arc::clone(&pools[pool]);
+            let (series, unserved) = series(&listener.name, &pool);
+            Serve::Tcp(Arc::new(TcpRoute {
+                listener: listener.name.clone(),
+                pool,
+                series,
+                unserved,
+            }))
+        }
+        Accept::Http { routes: configured } => {
+            let mut routes = Routes::default();
+            for route in configured {
+                let pool = Arc::clone(&pools[&route.pool]);
+                let (series, unserved) = series(&route.name, &pool);
+                let runtime = Arc::new(Route {
+                    name: route.name.clone(),
+                    listener: listener.name.clone(),
+                    prefix: route.path.trim_end_matches('/').to_owned(),
+                    strip_prefix: route.strip_prefix,
+                    timeout: route.timeout,
+                    max_body: route.max_body.0,
+                    pool,
+                    series,
+                    unserved,
+                });
+                routes.add(&route.hosts, &runtime);
+            }
+            routes.sort();
+            Serve::Http(routes)
+        }
+    };
+    Table {
+        name: listener.name.clone(),
+        limits: limits.clone(),
+        serve,
+        unrouted: registry.series(Labels {
+            listener: listener.name.clone(),
+            ..Labels::default()
+        }),
+    }
+}
+
+/// A route's series for each member, and for what reaches none.
+fn series(
+    listener: &str,
+    route: &str,
+    pool: &Pool,
+    registry: &Registry,
+) -> (Vec<Arc<Series>>, Arc<Series>) {
+    let unserved = Labels {
+        listener: listener.to_owned(),
+        route: route.to_owned(),
+        stack: pool.stack.clone(),
+        environment: pool.environment.clone(),
+        service: pool.service.clone(),
+        ..Labels::default()
+    };
+    let members = pool.members.iter().map(|member| {
+        registry.series(Labels {
+            release: member.endpoint.key.release.clone(),
+            instance: member.endpoint.key.instance.clone(),
+            ..unserved.clone()
+        })
+    });
+    (members.collect(), registry.series(unserved))
+}
