@@ -61,7 +61,7 @@ fn every_schedule_ends_in_exactly_one_release() {
     let tally = thread::scope(|scope| {
         let worker = || work(&next, end, &failed, schedules == 1);
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(worker)).collect();
-        let tallies = threads.into_iter().map(|thread| thread.join());
+        let tallies = threads.into_iter().map(thread::ScopedJoinHandle::join);
         tallies.map(Result::unwrap).sum::<Tally>()
     });
     assert!(

@@ -1,7 +1,7 @@
 //! One schedule: the control plane around the production driver, and everything that befalls it.
 
 use crate::law::{self, Broken};
-use crate::machine::{Instance, Machine};
+use crate::machine::{Hook, Instance, Machine};
 use crate::proxy::{Config, Fault, Proxy};
 use crate::random::Random;
 use crate::scenario::Scenario;
@@ -51,7 +51,7 @@ pub(crate) fn play(
     tally: &mut Tally,
 ) -> Result<Journal, Broken> {
     let mut play = Play::new(seed, journal, trace, tally);
-    let outcome = play.to_the_end();
+    let outcome = play.run();
     match play.broken {
         Some(broken) => Err(broken),
         None => outcome.map(|()| play.journal),
@@ -89,8 +89,8 @@ impl<'a> Play<'a> {
             harmed,
             changes: 1,
             proxy: Proxy::new(config, scenario.slowest),
-            before: Default::default(),
-            after: Default::default(),
+            before: Hook::default(),
+            after: Hook::default(),
         };
         Self {
             seed,
@@ -150,7 +150,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn to_the_end(&mut self) -> Result<(), Broken> {
+    fn run(&mut self) -> Result<(), Broken> {
         self.say(|| self.scenario.to_string());
         let mut driver = Some(self.begin());
         let mut outcome = None;
