@@ -80,8 +80,9 @@ impl ProxyLink {
             .await
             .map_err(|error| ProxyProblem(error.to_string()))?;
         let config = traffic::config(seen.revision, self.main, &shares());
-        // A proxy that was restarted has its last revision from its disk.
-        if applied.as_ref() == Some(&config) {
+        // A proxy that was restarted has its last revision from its disk; an address that was
+        // taken then it has left out, and takes with the next revision.
+        if applied.as_ref() == Some(&config) && listens_everywhere(&seen, &config) {
             return Ok(());
         }
         let next = Config {
@@ -93,6 +94,14 @@ impl ProxyLink {
         *applied = Some(next);
         Ok(())
     }
+}
+
+fn listens_everywhere(status: &Status, config: &Config) -> bool {
+    let mut wanted = config.listeners.iter();
+    wanted.all(|wanted| {
+        let mut there = status.listeners.iter();
+        there.any(|listener| listener.address == wanted.address)
+    })
 }
 
 impl Control {
