@@ -60,8 +60,10 @@ async fn look(control: &Arc<Control>, environment: &Environment) {
                 tracing::warn!(%id, %error, "cannot start");
             }
         }
-        let weights = weights(instances, &statuses);
-        environment.inner().weights.insert(service.clone(), weights);
+        let mut inner = environment.inner();
+        let before = inner.weights.remove(service).unwrap_or_default();
+        let weights = weights(instances, &statuses, &before);
+        inner.weights.insert(service.clone(), weights);
     }
     if !rolling {
         drop_unwanted(control, environment, &statuses, &known).await;
@@ -73,22 +75,30 @@ async fn look(control: &Arc<Control>, environment: &Environment) {
     }
 }
 
-/// The healthy share the traffic. Where none is, all get it: a slow answer or a refused
-/// connection says more than a proxy that knows nobody.
+/// The healthy share the traffic. One that is starting keeps what it had: after a start of the
+/// control plane that is everything until it was probed, after a crash it is nothing. Where
+/// nobody would get a request, all do: a slow answer or a refused connection says more than a
+/// proxy that knows nobody.
 fn weights(
     instances: &[InstanceId],
     statuses: &BTreeMap<InstanceId, InstanceStatus>,
+    before: &BTreeMap<InstanceId, u32>,
 ) -> BTreeMap<InstanceId, u32> {
-    let healthy = |id: &InstanceId| {
-        statuses
-            .get(id)
-            .is_some_and(|status| status.phase == Phase::Healthy)
+    let weight = |id: &InstanceId| match statuses.get(id).map(|status| &status.phase) {
+        Some(Phase::Healthy) => FULL,
+        Some(Phase::Starting) => before.get(id).copied().unwrap_or(0),
+        _ => 0,
     };
-    let any = instances.iter().any(healthy);
-    instances
+    let mut weights: BTreeMap<_, _> = instances
         .iter()
-        .map(|id| (id.clone(), if healthy(id) || !any { FULL } else { 0 }))
-        .collect()
+        .map(|id| (id.clone(), weight(id)))
+        .collect();
+    if weights.values().all(|weight| *weight == 0) {
+        for weight in weights.values_mut() {
+            *weight = FULL;
+        }
+    }
+    weights
 }
 
 /// What a crash or a lost rollout left behind: stopped, and forgotten once it has ended.
@@ -152,5 +162,57 @@ pub(crate) fn phase_word(phase: &Phase) -> &'static str {
         Phase::Exited { .. } => "exited",
         Phase::CrashLoop { .. } => "crash loop",
         Phase::NotStarted { .. } => "not started",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_model::Timestamp;
+    use mainstay_wire::shim::Exit;
+
+    fn statuses(phases: &[Phase]) -> BTreeMap<InstanceId, InstanceStatus> {
+        let numbered = (1..).zip(phases);
+        let status = |(slot, phase): (u32, &Phase)| {
+            let id: InstanceId = format!("app-r1-{slot}").parse().unwrap();
+            let status = InstanceStatus {
+                scope: crate::testing::stack([]).scope(),
+                id: id.clone(),
+                phase: phase.clone(),
+                since: Timestamp::from_millis(0),
+                started_at: None,
+                address: None,
+                pid: None,
+                restarts: 0,
+                last_exit: None,
+                last_probe: None,
+                warnings: Vec::new(),
+            };
+            (id, status)
+        };
+        numbered.map(status).collect()
+    }
+
+    fn given(phases: &[Phase], before: &[u32]) -> Vec<u32> {
+        let statuses = statuses(phases);
+        let ids: Vec<InstanceId> = statuses.keys().cloned().collect();
+        let before = ids.iter().cloned().zip(before.iter().copied()).collect();
+        weights(&ids, &statuses, &before).into_values().collect()
+    }
+
+    #[test]
+    fn the_healthy_share_and_the_unknown_keep_what_they_had() {
+        let exit = Exit::Code(1);
+        let restarting = Phase::Restarting { exit };
+        assert_eq!(given(&[Phase::Healthy, Phase::Unhealthy], &[]), [100, 0]);
+        assert_eq!(
+            given(&[Phase::Healthy, Phase::Starting], &[100, 100]),
+            [100, 100]
+        );
+        assert_eq!(
+            given(&[Phase::Healthy, Phase::Starting], &[100, 0]),
+            [100, 0]
+        );
+        assert_eq!(given(&[restarting, Phase::Unhealthy], &[0, 0]), [100, 100]);
     }
 }

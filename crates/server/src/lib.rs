@@ -24,6 +24,7 @@ mod proxy_link;
 mod proxy_process;
 mod queries;
 mod report;
+mod retention;
 mod rollouts;
 mod seal;
 mod serve;

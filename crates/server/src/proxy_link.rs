@@ -130,8 +130,8 @@ impl Control {
             .collect()
     }
 
-    /// Takes the weights of an environment from what the proxy does now: at start-up, where a
-    /// rollout goes on in the middle.
+    /// Takes the weights of an environment from what the proxy does now, at start-up: nothing of
+    /// it changes because the control plane is new.
     pub async fn adopt_weights(&self, environment: &Arc<Environment>) {
         let Some(status) = self.proxy().status().await else {
             return;

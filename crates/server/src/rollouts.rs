@@ -286,8 +286,8 @@ impl Control {
         }
         environment.inner().last = last.as_ref().map(shown_operation);
         let running = last.filter(|row| row.phase == RolloutPhase::Running);
+        self.adopt_weights(environment).await;
         if let Some(row) = running {
-            self.adopt_weights(environment).await;
             self.resume(environment, &row).await?;
         }
         self.give_specs(environment).await;

@@ -11,6 +11,7 @@ use crate::keeper;
 use crate::paths::DataDirectory;
 use crate::ports;
 use crate::proxy_link::ProxyLink;
+use crate::retention;
 use crate::seal::{HostKey, SealError};
 use crate::store::Store;
 use crate::tokens::{TokenError, Tokens};
@@ -118,6 +119,7 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     );
     let tracker = tokio_util::task::TaskTracker::new();
     tracker.spawn(keeper::run(Arc::clone(&control)));
+    tracker.spawn(retention::run(Arc::clone(&control)));
     tracker.spawn(api::serve_unix(Arc::clone(&control), unix, stop.clone()));
     tracker.spawn(api::serve_tcp(Arc::clone(&control), tcp, stop.clone()));
     tracker.close();
