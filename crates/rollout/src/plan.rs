@@ -2,6 +2,7 @@
 
 use mainstay_model::{InstanceId, ReleaseNumber, ServiceName, duration_ms};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The whole plan, fixed when the rollout begins. A deploy, a rollback, a scale up or down and a
@@ -10,7 +11,7 @@ use std::time::Duration;
 pub struct Plan {
     pub from: Option<ReleaseNumber>,
     pub to: ReleaseNumber,
-    /// In dependency order: a service begins when those before it are through.
+    /// In dependency order: what a service has to come `after` stands before it.
     pub services: Vec<ServicePlan>,
     #[serde(with = "duration_ms")]
     pub progress_deadline: Duration,
@@ -26,6 +27,10 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePlan {
     pub service: ServiceName,
+    /// Services of this plan that are through before this one begins. Names that the plan does not
+    /// have do not count. Services that do not wait for each other move at the same time.
+    #[serde(default)]
+    pub after: BTreeSet<ServiceName>,
     /// Running before; each has ended when the rollout has succeeded.
     pub old: Vec<InstanceId>,
     /// To be running after. `old`, `new` and `kept` have no instance in common.

@@ -3,12 +3,13 @@
 use crate::advance::Advance;
 use crate::decision::Decision;
 use crate::judge::millis;
-use crate::plan::Strategy;
+use crate::plan::{ServicePlan, Strategy};
 use crate::reason::{Failure, Outcome};
 use crate::service::{ServiceState, Stage, Stand};
 use crate::state::{Pause, Phase, Progress, Rollout, State};
 use crate::world::{Action, Command, Event, HookView, World};
-use mainstay_model::Timestamp;
+use mainstay_model::{ServiceName, Timestamp};
+use std::collections::BTreeSet;
 
 /// Transitions within one step; more would be a circle, and the next step goes on.
 const PASSES_MAX: usize = 64;
@@ -170,18 +171,23 @@ impl State {
                     self.phase = Phase::Services;
                 }
             }
-            Phase::Services => self.next_service(world, now, out),
+            Phase::Services => self.next_services(world, now, out),
             Phase::HookAfter => {
                 if !self.plan.hook_after || world.hook_after == HookView::Passed {
                     self.phase = Phase::Watching { since: now };
-                    let for_ms = millis(self.plan.watch);
-                    out.push(Decision::WatchBegan { for_ms });
+                    if !self.plan.watch.is_zero() {
+                        let for_ms = millis(self.plan.watch);
+                        out.push(Decision::WatchBegan { for_ms });
+                    }
                 }
             }
             Phase::Watching { since } => {
                 if now.since(since) >= self.plan.watch && self.suspects.is_empty() {
                     self.phase = Phase::Retiring;
-                    out.push(Decision::Committed);
+                    let starts = |plan: &ServicePlan| !plan.new.is_empty();
+                    if self.plan.services.iter().any(starts) {
+                        out.push(Decision::Committed);
+                    }
                 }
             }
             Phase::Retiring => self.retire(world, now, out),
@@ -190,19 +196,42 @@ impl State {
         }
     }
 
-    fn next_service(&mut self, world: &World, now: Timestamp, out: &mut Vec<Decision>) {
-        let open = |state: &ServiceState| state.stage != Stage::Through;
-        let Some(at) = self.services.iter().position(open) else {
+    /// Every service that has nothing to wait for goes on.
+    fn next_services(&mut self, world: &World, now: Timestamp, out: &mut Vec<Decision>) {
+        let waits = self.waiting_for_others();
+        if self
+            .services
+            .iter()
+            .all(|state| state.stage == Stage::Through)
+        {
             self.phase = Phase::HookAfter;
             return;
-        };
-        let state = &mut self.services[at];
-        if state.stage == Stage::Waiting {
-            state.stage = Stage::Moving;
-            let service = self.plan.services[at].service.clone();
-            out.push(Decision::ServiceBegan { service });
         }
-        self.service(at, world, now, out).go();
+        for (at, waits) in waits.into_iter().enumerate() {
+            let state = &mut self.services[at];
+            if waits || state.stage == Stage::Through {
+                continue;
+            }
+            if state.stage == Stage::Waiting {
+                state.stage = Stage::Moving;
+                let service = self.plan.services[at].service.clone();
+                out.push(Decision::ServiceBegan { service });
+            }
+            self.service(at, world, now, out).go();
+        }
+    }
+
+    /// For each service, whether one that it comes after is not through yet.
+    fn waiting_for_others(&self) -> Vec<bool> {
+        let services = self.plan.services.iter().zip(&self.services);
+        let open: BTreeSet<&ServiceName> = services
+            .filter(|(_, state)| state.stage != Stage::Through)
+            .map(|(plan, _)| &plan.service)
+            .collect();
+        let plans = self.plan.services.iter();
+        plans
+            .map(|plan| plan.after.iter().any(|other| open.contains(other)))
+            .collect()
     }
 
     fn retire(&mut self, world: &World, now: Timestamp, out: &mut Vec<Decision>) {

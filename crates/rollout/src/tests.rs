@@ -32,6 +32,35 @@ fn a_rolling_deploy_replaces_one_after_the_other() {
 }
 
 #[test]
+fn services_that_do_not_wait_for_each_other_move_at_the_same_time() {
+    let mut plan = plan(vec![
+        service("cache", 0, 1, rolling()),
+        service("db", 0, 1, rolling()),
+        service("app", 0, 1, rolling()),
+    ]);
+    plan.services[1].after.clear();
+    let mut toy = Toy::new(plan);
+    assert_eq!(toy.run(), Outcome::Succeeded);
+    let steps: Vec<String> = toy
+        .decisions
+        .iter()
+        .filter(|one| matches!(one.kind(), "service-began" | "service-done"))
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "cache begins",
+            "db begins",
+            "cache is through",
+            "db is through",
+            "app begins",
+            "app is through"
+        ]
+    );
+}
+
+#[test]
 fn a_blue_green_deploy_shifts_in_steps() {
     let mut toy = Toy::new(plan(vec![service("app", 2, 2, blue_green())]));
     assert_eq!(toy.run(), Outcome::Succeeded);

@@ -44,8 +44,9 @@ pub(crate) fn plan(desired: &Desired, stack: &Stack, order: &[ServiceName], wish
         .instances
         .iter()
         .filter(|(name, instances)| !wish.generations.contains_key(*name) && !instances.is_empty());
+    let others: BTreeSet<ServiceName> = services.iter().map(|plan| plan.service.clone()).collect();
     for (name, instances) in removed {
-        services.push(removal(name, instances, stack));
+        services.push(removal(name, instances, stack, others.clone()));
     }
     if desired.release.is_none() {
         services.iter_mut().for_each(first_time);
@@ -70,7 +71,10 @@ pub(crate) fn down(desired: &Desired, stack: &Stack, order: &[ServiceName]) -> P
     let services = order
         .iter()
         .rev()
-        .filter_map(|name| Some(removal(name, desired.instances.get(name)?, stack)))
+        .filter_map(|name| {
+            let instances = desired.instances.get(name)?;
+            Some(removal(name, instances, stack, dependants(stack, name)))
+        })
         .collect();
     Plan {
         from: desired.release,
@@ -158,10 +162,26 @@ fn free_slots(
         .collect()
 }
 
-fn removal(name: &ServiceName, instances: &[InstanceId], stack: &Stack) -> ServicePlan {
+/// Those that depend on a service.
+fn dependants(stack: &Stack, name: &ServiceName) -> BTreeSet<ServiceName> {
+    stack
+        .services
+        .values()
+        .filter(|other| other.depends_on.contains_key(name))
+        .map(|other| other.name.clone())
+        .collect()
+}
+
+fn removal(
+    name: &ServiceName,
+    instances: &[InstanceId],
+    stack: &Stack,
+    after: BTreeSet<ServiceName>,
+) -> ServicePlan {
     let rules = stack.services.get(name).map_or_else(
         || ServicePlan {
             service: name.clone(),
+            after: BTreeSet::new(),
             old: Vec::new(),
             new: Vec::new(),
             kept: Vec::new(),
@@ -176,6 +196,7 @@ fn removal(name: &ServiceName, instances: &[InstanceId], stack: &Stack) -> Servi
         |service| service_rules(stack, service),
     );
     ServicePlan {
+        after,
         old: instances.to_vec(),
         strategy: Strategy::StopFirst,
         ..rules
@@ -186,6 +207,7 @@ fn service_rules(stack: &Stack, service: &Service) -> ServicePlan {
     let policy = policy(stack, &service.name);
     ServicePlan {
         service: service.name.clone(),
+        after: service.depends_on.keys().cloned().collect(),
         old: Vec::new(),
         new: Vec::new(),
         kept: Vec::new(),

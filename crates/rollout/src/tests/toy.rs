@@ -20,6 +20,7 @@ pub(super) fn ids(name: &str, release: u32, count: u32) -> Vec<InstanceId> {
 pub(super) fn service(name: &str, old: u32, new: u32, strategy: Strategy) -> ServicePlan {
     ServicePlan {
         service: ServiceName::new(name).unwrap(),
+        after: BTreeSet::new(),
         old: ids(name, 1, old),
         new: ids(name, 2, new),
         kept: vec![],
@@ -33,7 +34,12 @@ pub(super) fn service(name: &str, old: u32, new: u32, strategy: Strategy) -> Ser
     }
 }
 
-pub(super) fn plan(services: Vec<ServicePlan>) -> Plan {
+/// Each service after all those before it.
+pub(super) fn plan(mut services: Vec<ServicePlan>) -> Plan {
+    let names: Vec<_> = services.iter().map(|one| one.service.clone()).collect();
+    for (at, service) in services.iter_mut().enumerate() {
+        service.after = names[..at].iter().cloned().collect();
+    }
     Plan {
         from: Some(ReleaseNumber(1)),
         to: ReleaseNumber(2),

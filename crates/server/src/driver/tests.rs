@@ -42,6 +42,7 @@ fn instance(release: u32, slot: u32) -> InstanceId {
 fn plan() -> Plan {
     let service = ServicePlan {
         service: ServiceName::new("app").unwrap(),
+        after: std::collections::BTreeSet::new(),
         old: vec![instance(1, 1), instance(1, 2)],
         new: vec![instance(2, 1), instance(2, 2)],
         kept: vec![],

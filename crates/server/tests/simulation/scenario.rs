@@ -6,7 +6,7 @@ use mainstay_journal::RolloutKind;
 use mainstay_model::{InstanceId, ReleaseNumber, ServiceName};
 use mainstay_rollout::plan::{Plan, ServicePlan, Strategy};
 use mainstay_rollout::world::{HookView, InstancePhase};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -70,8 +70,9 @@ impl fmt::Display for Scenario {
             };
             writeln!(
                 f,
-                "{}: old [{}] new [{}] kept [{}] {:?}, routed {}, one-shot {}, healthy {:?} + {:?}, drain {:?}, grace {:?}",
+                "{} after {:?}: old [{}] new [{}] kept [{}] {:?}, routed {}, one-shot {}, healthy {:?} + {:?}, drain {:?}, grace {:?}",
                 service.service,
+                service.after,
                 names(&service.old),
                 names(&service.new),
                 names(&service.kept),
@@ -262,7 +263,8 @@ fn plan(random: &mut Random, kind: RolloutKind, first: bool) -> Plan {
     let names = ["db", "app", "web"];
     let services = names[..count].iter();
     let services = services.map(|service| service_plan(random, service, kind, first));
-    let services = services.collect();
+    let mut services: Vec<ServicePlan> = services.collect();
+    order(random, &mut services);
     let hooks = matches!(kind, RolloutKind::Deploy | RolloutKind::Rollback);
     Plan {
         from: (!first).then_some(ReleaseNumber(from)),
@@ -277,6 +279,16 @@ fn plan(random: &mut Random, kind: RolloutKind, first: bool) -> Plan {
         hook_before: hooks && random.chance(250),
         hook_after: hooks && random.chance(250),
         rollback: !first && kind != RolloutKind::Down,
+    }
+}
+
+/// One after the other, all at once, or something between.
+fn order(random: &mut Random, services: &mut [ServicePlan]) {
+    let often = [1000, 0, 500][random.below(3)];
+    for at in 1..services.len() {
+        let (before, own) = services.split_at_mut(at);
+        let waits = before.iter().filter(|_| random.chance(often));
+        own[0].after = waits.map(|other| other.service.clone()).collect();
     }
 }
 
@@ -326,6 +338,7 @@ fn service_plan(random: &mut Random, service: &str, kind: RolloutKind, first: bo
     }
     ServicePlan {
         service: name(service),
+        after: BTreeSet::new(),
         old,
         new,
         kept,
