@@ -5,7 +5,7 @@ use crate::decision::Decision;
 use crate::judge::millis;
 use crate::plan::{ServicePlan, Strategy};
 use crate::reason::{Failure, Outcome};
-use crate::service::{ServiceState, Stage, Stand};
+use crate::service::{Stage, Stand};
 use crate::state::{Pause, Phase, Progress, Rollout, State};
 use crate::world::{Action, Command, Event, HookView, World};
 use mainstay_model::{ServiceName, Timestamp};
