@@ -1,7 +1,7 @@
 //! The main job: a new version replaces the old one, and nobody notices.
 
 use crate::load::Load;
-use crate::site::{Site, compose};
+use crate::site::{Site, compose, request};
 use std::process::Stdio;
 
 /// Through everything that moves instances, under load: not one failed request.
@@ -57,11 +57,25 @@ fn an_unchanged_service_keeps_its_instances() {
         site.running_instances(),
         ["shop-dev-app-r1-1", "shop-dev-helper-r1-1"]
     );
+    // One service finds the other by its variables, through every release.
+    let address = site.ok(&[
+        "exec",
+        "helper",
+        "--",
+        "sh",
+        "-c",
+        "echo $APP_HOST:$APP_PORT",
+    ]);
+    let address = address.trim().parse().unwrap();
+    let answer = request(address, "GET", "/health", b"");
+    assert_eq!(answer.header("x-release"), Some("r1"), "{answer:?}");
     site.deploy("rolling", &["GREETING=two"]).with_code(0);
     assert_eq!(
         site.running_instances(),
         ["shop-dev-app-r2-1", "shop-dev-helper-r1-1"]
     );
+    let answer = request(address, "GET", "/health", b"");
+    assert_eq!(answer.header("x-release"), Some("r2"), "{answer:?}");
     site.run(&["deploy", "--set", "app.environment.GREETING=two"])
         .with_code(0)
         .says("nothing changed");

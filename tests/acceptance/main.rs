@@ -14,4 +14,5 @@ mod deploys;
 mod first_run;
 mod load;
 mod refusals;
+mod secrets;
 mod site;
