@@ -20,7 +20,7 @@ use crate::store::Known;
 use mainstay_journal::NewEvent;
 use mainstay_model::{ReleaseNumber, Scope, ServiceName, did_you_mean};
 use mainstay_rollout::plan::Plan;
-use mainstay_stack::Stack;
+use mainstay_stack::{MountKind, Stack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -55,32 +55,18 @@ impl Control {
         let mut stack = scaled(&current.stack, &desired);
         for (name, replicas) in &request.replicas {
             known_service(&stack, name)?;
-            let Some(service) = stack.services.get_mut(name) else {
-                continue;
-            };
-            if *replicas > MAX_REPLICAS {
-                return Err(ApiError::invalid(format!(
-                    "{replicas} instances of `{name}` are more than {MAX_REPLICAS}"
-                )));
+            may_run(&stack, name, *replicas)?;
+            if let Some(service) = stack.services.get_mut(name) {
+                service.replicas = *replicas;
             }
-            if *replicas > 1 && service.singleton {
-                return Err(ApiError::invalid(format!(
-                    "`{name}` is a singleton: it runs once or not at all"
-                )));
-            }
-            service.replicas = *replicas;
         }
-        let to = Arc::new(Bundle {
-            stack,
-            artifacts: current.artifacts.clone(),
-        });
-        let plan = same_release(&desired, &to.stack, BTreeSet::new());
+        let plan = same_release(&desired, &stack, BTreeSet::new());
         let start = Start {
             id,
             kind: OperationKind::Scale,
             release: plan.to,
             plan,
-            to,
+            to: with_stack(&current, stack),
             by: actor.name.clone(),
             reason: None,
         };
@@ -108,16 +94,12 @@ impl Control {
         };
         let stack = scaled(&current.stack, &desired);
         let plan = same_release(&desired, &stack, renew);
-        let to = Arc::new(Bundle {
-            stack,
-            artifacts: current.artifacts.clone(),
-        });
         let start = Start {
             id,
             kind: OperationKind::Restart,
             release: plan.to,
             plan,
-            to,
+            to: with_stack(&current, stack),
             by: actor.name.clone(),
             reason: None,
         };
@@ -284,6 +266,43 @@ impl Control {
     }
 }
 
+/// The bundle that runs, with another number of instances.
+fn with_stack(current: &Bundle, stack: Stack) -> Arc<Bundle> {
+    Arc::new(Bundle {
+        stack,
+        artifacts: current.artifacts.clone(),
+    })
+}
+
+/// Refuses more instances than a service may have: what `check` refuses in the files.
+fn may_run(stack: &Stack, name: &ServiceName, replicas: u32) -> Result<(), ApiError> {
+    if replicas > MAX_REPLICAS {
+        return Err(ApiError::invalid(format!(
+            "{replicas} instances of `{name}` are more than {MAX_REPLICAS}"
+        )));
+    }
+    let Some(service) = stack.services.get(name).filter(|_| replicas > 1) else {
+        return Ok(());
+    };
+    if service.singleton {
+        return Err(ApiError::invalid(format!(
+            "`{name}` is a singleton: it runs once or not at all"
+        )));
+    }
+    let own = service.mounts.iter().find(|mount| {
+        let volume = stack.volumes.get(&mount.source);
+        mount.kind == MountKind::Volume && volume.is_some_and(|volume| !volume.shared)
+    });
+    match own {
+        None => Ok(()),
+        Some(mount) => Err(ApiError::invalid(format!(
+            "{replicas} instances of `{name}` would share the volume `{}`",
+            mount.source
+        ))
+        .hint("say `x-mainstay: {shared: true}` on the volume where it is made for that")),
+    }
+}
+
 /// A plan within the release that runs.
 fn same_release(desired: &Desired, stack: &Stack, renew: BTreeSet<ServiceName>) -> Plan {
     let generations: BTreeMap<_, _> = desired
@@ -335,4 +354,41 @@ fn known_service(stack: &Stack, name: &ServiceName) -> Result<(), ApiError> {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint(format!("it has {}", names().collect::<Vec<_>>().join(", "))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{service, stack};
+    use mainstay_stack::{Mount, Volume};
+
+    #[test]
+    fn what_cannot_be_there_twice_is_not_scaled() {
+        let mut bot = service("bot", 1);
+        bot.singleton = true;
+        let mut store = service("store", 1);
+        store.mounts.push(Mount {
+            kind: MountKind::Volume,
+            source: "data".to_owned(),
+            target: "/data".to_owned(),
+            read_only: false,
+        });
+        let mut stack = stack([bot, store, service("app", 1)]);
+        let volume = |shared| Volume {
+            name: "data".to_owned(),
+            shared,
+        };
+        stack.volumes.insert("data".to_owned(), volume(false));
+        let may = |stack: &Stack, name: &str, count| {
+            let name = ServiceName::new(name).unwrap();
+            may_run(stack, &name, count).map_err(|error| error.message)
+        };
+        assert_eq!(may(&stack, "app", 3), Ok(()));
+        assert!(may(&stack, "app", 1001).is_err());
+        assert!(may(&stack, "bot", 2).unwrap_err().contains("singleton"));
+        assert_eq!(may(&stack, "bot", 0), Ok(()));
+        assert!(may(&stack, "store", 2).unwrap_err().contains("`data`"));
+        stack.volumes.insert("data".to_owned(), volume(true));
+        assert_eq!(may(&stack, "store", 2), Ok(()));
+    }
 }
