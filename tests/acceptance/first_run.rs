@@ -92,5 +92,8 @@ fn every_question_has_an_answer() {
     let secret = token["secret"].as_str().unwrap().to_owned();
     assert!(site.ok(&["token", "list"]).contains("ci"));
     assert!(!site.events().join("\n").contains(&secret));
+    let data = mainstay_server::paths::DataDirectory::of_stack(site.path()).unwrap();
+    assert!(data.runtime().exists());
     site.ok(&["down"]);
+    site.eventually("the runtime directory is gone", || !data.runtime().exists());
 }

@@ -70,6 +70,16 @@ impl DataDirectory {
         Ok(())
     }
 
+    /// Removes the runtime directory, unless a proxy or a shim still listens in it.
+    pub fn leave_runtime(&self) {
+        let _ = std::fs::remove_dir(self.shim_sockets());
+        let _ = std::fs::remove_dir(&self.runtime);
+    }
+
+    pub fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -133,6 +133,7 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     }
     control.end_proxy().await;
     let _ = std::fs::remove_file(control.data().api_socket());
+    control.data().leave_runtime();
     Ok(())
 }
 
