@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 const BUFFER: usize = 64 << 10;
 
@@ -94,14 +95,28 @@ impl ArtifactStore {
         self.path(sha256).is_some()
     }
 
-    /// Removes every artifact that is not in `used`; how many there were. One that still runs goes
-    /// on running: the file has no name any more, and its content goes with the process.
-    pub fn remove_unused(&self, used: &HashSet<String>) -> io::Result<usize> {
+    /// Whether it is there; if so it counts as put in now, and [`ArtifactStore::remove_unused`]
+    /// leaves it to whoever asked.
+    pub fn renew(&self, sha256: &str) -> bool {
+        let Some(path) = self.path(sha256) else {
+            return false;
+        };
+        let touched = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        touched.is_ok()
+    }
+
+    /// Removes every artifact that is not in `used` and was put in or renewed longer than `unasked`
+    /// ago; how many there were. One that still runs goes on running: the file has no name any
+    /// more, and its content goes with the process.
+    pub fn remove_unused(&self, used: &HashSet<String>, unasked: Duration) -> io::Result<usize> {
         let mut removed = 0;
+        let now = SystemTime::now();
         for entry in std::fs::read_dir(&self.directory)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if is_name(&name) && !used.contains(&name) {
+            let age = now.duration_since(entry.metadata()?.modified()?);
+            let old = age.is_ok_and(|age| age >= unasked);
+            if is_name(&name) && old && !used.contains(&name) {
                 std::fs::remove_file(entry.path())?;
                 removed += 1;
             }
@@ -178,12 +193,19 @@ mod tests {
         assert!(!half.exists());
         let other = store.put(&b"other"[..]).unwrap();
         store.put(&b"abc"[..]).unwrap();
+        let used = HashSet::from([other.clone()]);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(store.remove_unused(&used, hour).unwrap(), 0, "just put in");
+        let aged = File::open(store.path(ABC).unwrap()).unwrap();
+        aged.set_modified(SystemTime::now() - hour * 2).unwrap();
+        assert!(store.renew(ABC) && !store.renew(&"0".repeat(64)));
         assert_eq!(
-            store
-                .remove_unused(&HashSet::from([other.clone()]))
-                .unwrap(),
-            1
+            store.remove_unused(&used, hour).unwrap(),
+            0,
+            "asked for again"
         );
+        aged.set_modified(SystemTime::now() - hour * 2).unwrap();
+        assert_eq!(store.remove_unused(&used, hour).unwrap(), 1);
         assert!(!store.has(ABC) && store.has(&other));
         assert!(files(directory.path()).contains(&"README".to_owned()));
     }

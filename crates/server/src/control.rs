@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -31,6 +32,9 @@ use tokio_util::task::TaskTracker;
 
 /// Largest artifact that is taken: 2 GiB.
 const MAX_ARTIFACT: u64 = 2 << 30;
+
+/// How long the end of the proxy is waited for.
+const PROXY_END: Duration = Duration::from_secs(2);
 
 /// Everything one server owns.
 #[derive(Debug)]
@@ -141,10 +145,18 @@ impl Control {
     /// Ends the proxy where that was asked for. Called when the keeper has ended: before that it
     /// would start the proxy again.
     pub(crate) async fn end_proxy(&self) {
-        if self.ends_proxy.load(Ordering::Relaxed)
-            && let Err(error) = self.proxy().client().shutdown().await
-        {
+        if !self.ends_proxy.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.proxy().client().shutdown().await {
             tracing::warn!(%error, "the proxy was not told to end");
+            return;
+        }
+        // Its socket goes last. One that still drains is left to itself.
+        let socket = self.data.proxy_socket();
+        let deadline = tokio::time::Instant::now() + PROXY_END;
+        while socket.exists() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

@@ -40,9 +40,16 @@ impl Control {
     }
 
     pub async fn operation(&self, id: Uuid) -> Result<Operation, ApiError> {
+        // Until it is settled it has no outcome: who sees one may ask for the next thing at once,
+        // and must then see what this one left.
         let in_memory = self.environments().into_iter().find_map(|environment| {
-            let last = environment.inner().last.clone();
-            last.filter(|operation| operation.id == id)
+            let inner = environment.inner();
+            let running = inner.running.as_ref().map(|running| &running.operation);
+            let known = running.into_iter().chain(&inner.last);
+            known
+                .into_iter()
+                .find(|operation| operation.id == id)
+                .cloned()
         });
         if let Some(operation) = in_memory {
             return Ok(operation);

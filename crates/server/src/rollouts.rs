@@ -27,6 +27,10 @@ use tokio::sync::{mpsc, watch};
 
 /// Commands of people to one rollout.
 const COMMANDS: usize = 16;
+/// An artifact that was uploaded or asked for since may be of a deploy that is about to be asked for.
+const UNASKED: Duration = Duration::from_secs(3600);
+/// Between tries to settle, where the journal cannot be written.
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 /// How long `down` waits for the rollout that it aborts.
 const ABORT_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -137,25 +141,40 @@ impl Control {
         });
     }
 
-    /// Takes over what the ended rollout left, on disk and in memory.
+    /// Takes over what the ended rollout left, on disk and in memory. Until that is done the rollout
+    /// counts as running: a keeper that knew only what ran before would bring that back.
     async fn settle(self: &Arc<Self>, environment: &Arc<Environment>, id: uuid::Uuid) {
-        let result = async {
-            let row = self.store.rollout(id).await?;
-            let row = row.ok_or_else(|| ApiError::not_found(format!("rollout {id}")))?;
-            self.settle_row(environment, &row).await?;
-            Ok::<_, ApiError>(row)
-        };
-        match result.await {
-            Ok(row) => environment.inner().last = Some(shown_operation(&row)),
-            Err(error) => {
-                tracing::error!(rollout = %id, %error, "not settled; the next start does it");
+        let row = loop {
+            match self.try_settle(environment, id).await {
+                Ok(row) => break row,
+                Err(error) => tracing::error!(rollout = %id, %error, "not settled; trying again"),
             }
+            tokio::select! {
+                () = tokio::time::sleep(SETTLE_PAUSE) => {}
+                // The next start settles it.
+                () = self.stopping() => return,
+            }
+        };
+        {
+            let mut inner = environment.inner();
+            inner.last = Some(shown_operation(&row));
+            inner.running = None;
         }
-        environment.inner().running = None;
         self.wake_keeper();
         if let Err(error) = self.forget_old_releases(environment).await {
             tracing::warn!(%error, "old releases are still kept");
         }
+    }
+
+    async fn try_settle(
+        &self,
+        environment: &Environment,
+        id: uuid::Uuid,
+    ) -> Result<RolloutRow, ApiError> {
+        let row = self.store.rollout(id).await?;
+        let row = row.ok_or_else(|| ApiError::not_found(format!("rollout {id}")))?;
+        self.settle_row(environment, &row).await?;
+        Ok(row)
     }
 
     /// One transaction: what ought to run, and which release is current.
@@ -386,7 +405,7 @@ impl Control {
             }
         }
         self.artifact_store()
-            .remove_unused(&used)
+            .remove_unused(&used, UNASKED)
             .map_err(ApiError::unavailable)?;
         Ok(())
     }

@@ -37,6 +37,9 @@ const PROXY_PORT: u16 = 8080;
 /// How long requests may take to end at shutdown.
 const END_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long the lock of the directory is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
 /// How a server is started.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
@@ -102,7 +105,7 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     };
     let data = DataDirectory::new(&options.directory).map_err(directory_error)?;
     data.create().map_err(directory_error)?;
-    let _lock = lock(&data)?;
+    let _lock = lock(&data).await?;
     let stop = CancellationToken::new();
     let control = build(&options, data, stop.clone()).await?;
     control.recover().await?;
@@ -172,7 +175,7 @@ async fn build(
 }
 
 /// One server a directory. The lock goes with the process, however it ends.
-fn lock(data: &DataDirectory) -> Result<File, ServeError> {
+async fn lock(data: &DataDirectory) -> Result<File, ServeError> {
     let path = data.lock();
     let error = |source| ServeError::Directory {
         path: path.clone(),
@@ -185,7 +188,13 @@ fn lock(data: &DataDirectory) -> Result<File, ServeError> {
         .truncate(false)
         .open(&path)
         .map_err(error)?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+    // One that is just ending lets go in a moment.
+    let deadline = tokio::time::Instant::now() + LOCK_PATIENCE;
+    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        }
         let mut pid = String::new();
         let _ = file.read_to_string(&mut pid);
         return Err(ServeError::Running {

@@ -56,7 +56,7 @@ pub(super) async fn has_artifact(
     actor: Actor,
 ) -> Result<StatusCode, ApiError> {
     actor.needs(Role::Viewer)?;
-    Ok(if control.has_artifact(&sha256) {
+    Ok(if control.artifact_store().renew(&sha256) {
         StatusCode::OK
     } else {
         StatusCode::NOT_FOUND
