@@ -34,7 +34,7 @@ use tokio_util::task::TaskTracker;
 const MAX_ARTIFACT: u64 = 2 << 30;
 
 /// How long the end of the proxy is waited for.
-const PROXY_END: Duration = Duration::from_secs(2);
+const PROXY_END: Duration = Duration::from_secs(5);
 
 /// Everything one server owns.
 #[derive(Debug)]

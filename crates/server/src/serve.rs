@@ -37,8 +37,8 @@ const PROXY_PORT: u16 = 8080;
 /// How long requests may take to end at shutdown.
 const END_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long the lock of the directory is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the lock of the directory is waited for: longer than an ending server waits for its proxy.
+const LOCK_PATIENCE: Duration = Duration::from_secs(6);
 
 /// How a server is started.
 #[derive(Debug, Clone)]
