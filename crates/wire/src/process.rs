@@ -11,6 +11,8 @@ pub struct Stat {
     pub process: Process,
     pub parent: i32,
     pub group: i32,
+    /// 0 where its leader is outside of our pid namespace.
+    pub session: i32,
     /// `R`, `S`, `D`, `Z` …
     pub state: char,
     /// Own and waited-for children's time in user and kernel mode, in clock ticks.
@@ -38,6 +40,7 @@ impl Stat {
             },
             parent: field(4)?.parse().ok()?,
             group: field(5)?.parse().ok()?,
+            session: field(6)?.parse().ok()?,
             state: field(3)?.chars().next()?,
             cpu_ticks: number(14)? + number(15)? + number(16)? + number(17)?,
             resident_pages: number(24)?,
