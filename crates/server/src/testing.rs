@@ -3,8 +3,8 @@
 use mainstay_journal::{Release, ReleaseStatus};
 use mainstay_model::{Bytes, EnvironmentName, ReleaseNumber, ServiceName, StackName, Timestamp};
 use mainstay_stack::{
-    Deploy, DeployPolicy, Hooks, Log, Port, PortProtocol, Restart, RestartCondition, Service,
-    ServiceLimits, Stack, Strategy, TargetKind,
+    Container, Deploy, DeployPolicy, Hooks, Log, Port, PortProtocol, Restart, RestartCondition,
+    Service, ServiceLimits, Stack, Strategy, TargetKind,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
             .map(|service| (service.name.clone(), service))
             .collect(),
         volumes: BTreeMap::new(),
+        networks: BTreeMap::new(),
+        engine: None,
         routes: Vec::new(),
         deploy: Deploy {
             default: DeployPolicy {
@@ -45,12 +47,14 @@ pub(crate) fn service(name: &str, replicas: u32) -> Service {
         name: ServiceName::new(name).unwrap(),
         image: None,
         process: None,
+        container: Container::default(),
         environment: BTreeMap::new(),
         working_directory: None,
         user: None,
         group: None,
         replicas,
         singleton: false,
+        stateful: None,
         limits: ServiceLimits::default(),
         ports: vec![Port {
             target: 8000,

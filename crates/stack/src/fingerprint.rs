@@ -1,7 +1,8 @@
 //! Whether a service is the same in two releases.
 
-use crate::resolved::{Service, Value};
+use crate::resolved::{Container, Service, Value};
 use ring::hmac;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,22 +14,88 @@ impl Service {
     ///
     /// Keyed, so that a fingerprint does not give away a secret that could be guessed.
     pub fn fingerprint(&self, artifacts: &BTreeMap<PathBuf, String>, key: &[u8]) -> String {
-        let mut service = self.clone();
-        service.replicas = 0;
-        let own: Vec<_> = self
-            .process
-            .iter()
-            .flat_map(|process| &process.artifacts)
-            .filter_map(|path| artifacts.get(path))
-            .collect();
         // Maps are sorted and numbers have one form, so that equal services have equal bytes.
-        let bytes = serde_json::to_vec(&(service, own)).unwrap_or_default();
+        let bytes = serde_json::to_vec(&self.identity(artifacts)).unwrap_or_default();
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
         let mut text = String::new();
         for byte in hmac::sign(&key, &bytes).as_ref() {
             let _ = write!(text, "{byte:02x}");
         }
         text
+    }
+}
+
+impl Service {
+    /// Every field is named here, so that a new one cannot be forgotten: it goes into the result,
+    /// or is let go with its reason.
+    fn identity<'a>(&'a self, artifacts: &'a BTreeMap<PathBuf, String>) -> impl Serialize + 'a {
+        let Self {
+            name,
+            image,
+            process,
+            container,
+            environment,
+            working_directory,
+            user,
+            group,
+            // Another number of instances is not another instance.
+            replicas: _,
+            singleton,
+            // Follows from the mounts, the image and what the files say of them.
+            stateful: _,
+            limits,
+            ports,
+            depends_on,
+            health,
+            restart,
+            stop_signal,
+            stop_grace,
+            mounts,
+            log,
+            labels,
+        } = self;
+        let own: Vec<&String> = process
+            .iter()
+            .flat_map(|process| &process.artifacts)
+            .filter_map(|path| artifacts.get(path))
+            .collect();
+        let what = (name, image, process, container.identity(), own);
+        let within = (environment, working_directory, user, group, limits, mounts);
+        let around = (singleton, ports, depends_on, health, restart, log, labels);
+        (what, within, around, stop_signal, stop_grace)
+    }
+}
+
+impl Container {
+    /// As for the service.
+    fn identity(&self) -> impl Serialize + '_ {
+        let Self {
+            build,
+            entrypoint,
+            command,
+            // When an image is asked for changes nothing of what it is.
+            pull: _,
+            platform,
+            runtime,
+            init,
+            tty,
+            stdin_open,
+            network,
+            isolation,
+            resources,
+            logging,
+            tmpfs,
+            devices,
+            device_cgroup_rules,
+            gpus,
+            annotations,
+            storage_options,
+        } = self;
+        let what = (build, entrypoint, command, platform, runtime, init);
+        let streams = (tty, stdin_open, logging);
+        let around = (network, isolation, resources, tmpfs, storage_options);
+        let hardware = (devices, device_cgroup_rules, gpus);
+        (what, streams, around, hardware, annotations)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::interpolate::{Lookup, Variables, expand_tree};
 use crate::operation::{self, Chosen};
 use crate::project::{self, Reading};
 use crate::request::{Environment, Loader, Request, Resolution};
-use crate::resolved::{Stack, TargetKind, Volume};
+use crate::resolved::{Stack, TargetKind};
 use crate::rules::{self, Facts};
 use crate::sets::{self, Set};
 use crate::source::At;
@@ -105,7 +105,10 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
     let mut policies = operation::deploy(&mut context, &operation, &services, inactive);
     let problems = &mut context.reading.problems;
     let routes = operation::routes(&operation, &services, inactive, problems);
-    let (volumes, thought_of) = volumes(&tree);
+    let prefix = name
+        .as_ref()
+        .map_or_else(String::new, |name| format!("{name}-{}-", environment.name));
+    let (volumes, thought_of) = decode::volumes(&tree, &prefix);
     let mut facts = Facts {
         services: &mut services,
         inactive: &active.others,
@@ -123,6 +126,8 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
             .map(|(name, found)| (name, found.service))
             .collect(),
         volumes,
+        networks: BTreeMap::new(),
+        engine: None,
         routes,
         deploy: policies.deploy,
     };
@@ -331,22 +336,4 @@ fn secrets(reading: &mut Reading<'_>, tree: &Node, variables: &Variables) -> BTr
         }
     }
     names
-}
-
-/// The volumes, and those that have an `x-mainstay`.
-fn volumes(tree: &Node) -> (BTreeMap<String, Volume>, BTreeSet<String>) {
-    let mut volumes = BTreeMap::new();
-    let mut thought_of = BTreeSet::new();
-    for entry in tree.get("volumes").map(Node::entries).unwrap_or_default() {
-        let x = entry.value.get("x-mainstay");
-        if x.is_some() {
-            thought_of.insert(entry.key.clone());
-        }
-        let volume = Volume {
-            name: decode::text(&entry.value, "name").unwrap_or_else(|| entry.key.clone()),
-            shared: x.and_then(|x| decode::flag(x, "shared")).unwrap_or(false),
-        };
-        volumes.insert(entry.key.clone(), volume);
-    }
-    (volumes, thought_of)
 }

@@ -6,6 +6,14 @@
 //! **Invariant:** values the user wrote as secrets stand in [`Secret`]s only; [`Stack::redacted`]
 //! gives what may be shown.
 
+mod build;
+mod container;
+mod network;
+
+pub use build::*;
+pub use container::*;
+pub use network::*;
+
 use mainstay_model::{Bytes, EnvironmentName, Scope, Secret, ServiceName, StackName, duration_ms};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +30,12 @@ pub struct Stack {
     pub target: TargetKind,
     pub services: BTreeMap<ServiceName, Service>,
     pub volumes: BTreeMap<String, Volume>,
+    /// Those that a service joins, by their key in the files.
+    #[serde(default)]
+    pub networks: BTreeMap<String, Network>,
+    /// Where the engine of a container target listens; `None` on the process target.
+    #[serde(default)]
+    pub engine: Option<Engine>,
     pub routes: Vec<Route>,
     pub deploy: Deploy,
 }
@@ -46,6 +60,22 @@ pub enum TargetKind {
     Ecs,
 }
 
+/// Where a container engine listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// `unix:///var/run/docker.sock`, `tcp://host:2376` …
+    pub address: String,
+    pub tls: Option<EngineTls>,
+}
+
+/// Absolute paths of PEM files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineTls {
+    pub ca: PathBuf,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
 /// One service of the stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -53,14 +83,21 @@ pub struct Service {
     pub image: Option<String>,
     /// From `x-mainstay`: how the process target runs it.
     pub process: Option<ProcessRun>,
+    /// How a container engine runs it.
+    #[serde(default)]
+    pub container: Container,
     /// Whole environment of the service as the files give it, sorted.
     pub environment: BTreeMap<String, Value>,
+    /// On the host for a process (absolute), within the container for a container.
     pub working_directory: Option<PathBuf>,
     pub user: Option<String>,
     pub group: Option<String>,
     pub replicas: u32,
     /// Never two at once: stop-first, and said so.
     pub singleton: bool,
+    /// Why it holds state, where it does: never two at once, replaced stop-first.
+    #[serde(default)]
+    pub stateful: Option<Stateful>,
     pub limits: ServiceLimits,
     pub ports: Vec<Port>,
     pub depends_on: BTreeMap<ServiceName, Dependency>,
@@ -72,6 +109,32 @@ pub struct Service {
     pub mounts: Vec<Mount>,
     pub log: Log,
     pub labels: BTreeMap<String, String>,
+}
+
+/// What makes a service one that holds state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "lowercase")]
+pub enum Stateful {
+    /// The files say so: `x-mainstay: {stateful: true}`.
+    Declared,
+    /// Writes to a volume that is not shared.
+    Volume { volume: String },
+    /// Writes to a path of the host.
+    Bind { path: String },
+    /// Runs a known database.
+    Image { image: String },
+}
+
+impl std::fmt::Display for Stateful {
+    /// Goes on after *because*.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Declared => write!(f, "it is declared stateful"),
+            Self::Volume { volume } => write!(f, "volume `{volume}` is not shared"),
+            Self::Bind { path } => write!(f, "it writes to `{path}` of the host"),
+            Self::Image { image } => write!(f, "`{image}` is a database"),
+        }
+    }
 }
 
 /// A value of the environment.
@@ -199,6 +262,42 @@ pub struct Mount {
     pub source: String,
     pub target: String,
     pub read_only: bool,
+    #[serde(default)]
+    pub options: MountOptions,
+}
+
+/// What an engine must know of a mount beside where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MountOptions {
+    /// Bind: make the host's directory where it is missing.
+    pub create_host_path: bool,
+    /// Bind: `rprivate`, `rshared` …; `None`: the engine's default.
+    pub propagation: Option<String>,
+    /// Bind: `z` (shared) or `Z` (private) relabels it for SELinux.
+    pub selinux: Option<String>,
+    /// Volume: not filled with what the image has there.
+    pub no_copy: bool,
+    /// Volume: only this directory of it.
+    pub subpath: Option<String>,
+    /// Tmpfs; `None`: as much as there is memory.
+    pub tmpfs_size: Option<Bytes>,
+    /// Tmpfs: permission bits; `None`: 1777.
+    pub tmpfs_mode: Option<u32>,
+}
+
+impl Default for MountOptions {
+    fn default() -> Self {
+        Self {
+            create_host_path: true,
+            propagation: None,
+            selinux: None,
+            no_copy: false,
+            subpath: None,
+            tmpfs_size: None,
+            tmpfs_mode: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,9 +310,27 @@ pub enum MountKind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
+    /// What the engine calls it: the `name` of the files, else `STACK-ENVIRONMENT_KEY`.
     pub name: String,
     /// `x-mainstay: {shared: true}`: two instances may have it at once.
     pub shared: bool,
+    /// Somebody else's: it must be there, and is never made or removed.
+    #[serde(default)]
+    pub external: bool,
+    /// `name` empty: the engine's default, `local`.
+    #[serde(default)]
+    pub driver: Driver,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A plug-in of the engine, and what it is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct Driver {
+    /// Empty: the engine's default.
+    pub name: String,
+    pub options: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -360,7 +360,7 @@ fn known_service(stack: &Stack, name: &ServiceName) -> Result<(), ApiError> {
 mod tests {
     use super::*;
     use crate::testing::{service, stack};
-    use mainstay_stack::{Mount, Volume};
+    use mainstay_stack::{Driver, Mount, MountOptions, Volume};
 
     #[test]
     fn what_cannot_be_there_twice_is_not_scaled() {
@@ -372,11 +372,15 @@ mod tests {
             source: "data".to_owned(),
             target: "/data".to_owned(),
             read_only: false,
+            options: MountOptions::default(),
         });
         let mut stack = stack([bot, store, service("app", 1)]);
         let volume = |shared| Volume {
             name: "data".to_owned(),
             shared,
+            external: false,
+            driver: Driver::default(),
+            labels: BTreeMap::new(),
         };
         stack.volumes.insert("data".to_owned(), volume(false));
         let may = |stack: &Stack, name: &str, count| {

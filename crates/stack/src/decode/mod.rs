@@ -11,10 +11,12 @@ mod mounts;
 mod ports;
 mod restart;
 mod service;
+mod volumes;
 
 pub(crate) use command::command;
 pub(crate) use health::{check as health_check, timed};
 pub(crate) use service::{Found, LIMIT_INSTANCES, Update, service};
+pub(crate) use volumes::volumes;
 
 use crate::interpolate::Variables;
 use crate::project::Reading;

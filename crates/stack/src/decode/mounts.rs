@@ -1,7 +1,7 @@
 //! A service's `volumes`.
 
 use super::{Context, flag, text};
-use crate::resolved::{Mount, MountKind};
+use crate::resolved::{Mount, MountKind, MountOptions};
 use crate::source::At;
 use crate::tree::Node;
 use mainstay_model::Problem;
@@ -50,5 +50,6 @@ fn mount(context: &mut Context<'_, '_>, node: &Node) -> Option<Mount> {
         source,
         target,
         read_only: flag(node, "read_only").unwrap_or(false),
+        options: MountOptions::default(),
     })
 }

@@ -5,7 +5,8 @@ use super::{Context, command, environment, flag, health, limits, mounts, number,
 use super::{duration, text, texts};
 use crate::request::Purpose;
 use crate::resolved::{
-    Dependency, DependencyCondition, HealthCheck, Port, Probe, ProcessRun, Service, TargetKind,
+    Container, Dependency, DependencyCondition, HealthCheck, Port, Probe, ProcessRun, Service,
+    TargetKind,
 };
 use crate::source::At;
 use crate::tree::{Entry, Node};
@@ -63,12 +64,14 @@ pub(crate) fn service(
     let service = Service {
         image: text(node, "image"),
         process: process(context, entry),
+        container: Container::default(),
         environment: environment::environment(context, node),
         working_directory: working_directory(node),
         user,
         group,
         replicas,
         singleton: x.and_then(|x| flag(x, "singleton")).unwrap_or(false),
+        stateful: None,
         limits: limits::limits(context, node),
         ports: ports.iter().map(|(port, _)| port.clone()).collect(),
         depends_on,
