@@ -20,6 +20,7 @@ mod name;
 mod problem;
 mod secret;
 mod size;
+mod step;
 mod suggest;
 mod timestamp;
 
@@ -30,5 +31,6 @@ pub use name::{EnvironmentName, NameError, ServiceName, StackName};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use secret::Secret;
 pub use size::{Bytes, SizeError};
+pub use step::{Step, StepError};
 pub use suggest::did_you_mean;
 pub use timestamp::Timestamp;

@@ -2,9 +2,10 @@
 
 use mainstay_journal::{Release, ReleaseStatus};
 use mainstay_model::{Bytes, EnvironmentName, ReleaseNumber, ServiceName, StackName, Timestamp};
+use mainstay_stack::policy::{Monitoring, Policy};
 use mainstay_stack::{
-    Container, Deploy, DeployPolicy, Hooks, Log, Port, PortProtocol, Restart, RestartCondition,
-    Service, ServiceLimits, Stack, Strategy, TargetKind,
+    Container, Deploy, DeployPolicy, Hooks, Log, PipelineMode, Port, PortProtocol, Purpose,
+    Restart, RestartCondition, Service, ServiceLimits, Stack, Strategy, TargetKind,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,9 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
     Stack {
         name: StackName::new("shop").unwrap(),
         environment: EnvironmentName::new("dev").unwrap(),
+        purpose: Purpose::Development,
+        monitoring: Monitoring::Basic,
+        policy: Policy::default(),
         directory: "/nowhere".into(),
         target: TargetKind::Process,
         services: services
@@ -38,6 +42,9 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
             watch: Duration::from_secs(5),
             keep_releases: 5,
             hooks: Hooks::default(),
+            pipeline: PipelineMode::None,
+            steps: BTreeMap::new(),
+            migrations: None,
         },
     }
 }

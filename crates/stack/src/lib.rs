@@ -12,9 +12,11 @@
 //!
 //! Start with [`resolve`].
 
+pub mod edit;
 pub mod grammar;
 pub mod keys;
 pub mod operation;
+pub mod policy;
 pub mod reference;
 pub mod resolved;
 
@@ -45,7 +47,7 @@ pub use init::init;
 pub use order::dependency_order;
 pub use redact::HIDDEN;
 pub use request::{Environment, LoadError, Loader, MemoryLoader, Purpose, Request, Resolution};
-pub use resolve::resolve;
+pub use resolve::{environments, resolve};
 pub use resolved::*;
 pub use schema::schema;
 pub use secrecy::masked_line;

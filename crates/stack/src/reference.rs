@@ -168,6 +168,7 @@ mod tests {
                     places(&entry.value, inner, wanted, found);
                 }
             }
+            Shape::Short(inner) => places(node, inner, wanted, found),
             Shape::List(inner) | Shape::OneOrMore(inner) => {
                 for item in node.items() {
                     places(item, inner, wanted, found);

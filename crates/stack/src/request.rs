@@ -1,7 +1,8 @@
 //! What [`resolve`](crate::resolve) is asked, what it may look at, and what it answers.
 
-use crate::resolved::Stack;
-use mainstay_model::{EnvironmentName, Problems};
+use crate::policy::{Monitoring, Policy};
+use crate::resolved::{Stack, TargetKind};
+use mainstay_model::{EnvironmentName, Place, Problems};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -91,18 +92,40 @@ pub struct Resolution {
 pub struct Environment {
     pub name: EnvironmentName,
     pub purpose: Purpose,
+    pub target: TargetKind,
+    pub monitoring: Monitoring,
+    pub policy: Policy,
+    /// Files laid over the base, as they are written.
+    pub overlays: Vec<PathBuf>,
+    pub env_files: Vec<PathBuf>,
+    /// Where it stands in mainstay.yaml; `None`: `dev`, which need not stand there.
+    pub place: Option<Place>,
     /// Where the control plane listens, where it is not this machine's.
     pub server: Option<String>,
 }
 
 /// What an environment is for; sets the defaults.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Purpose {
     /// Short waits: seconds where the others take minutes.
+    #[default]
     Development,
     Staging,
     Production,
     /// Stands by to take over from production.
     Recovery,
+}
+
+impl Purpose {
+    pub const WORDS: [&'static str; 4] = ["development", "staging", "production", "recovery"];
+
+    pub const fn word(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+
+    /// Where the ten steps are the default, and each of them is required.
+    pub const fn is_guarded(self) -> bool {
+        matches!(self, Self::Production | Self::Recovery)
+    }
 }

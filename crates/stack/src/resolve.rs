@@ -45,6 +45,18 @@ pub fn resolve(loader: &dyn Loader, request: &Request) -> Resolution {
     }
 }
 
+/// The environments that mainstay.yaml knows, `dev` among them, and what is wrong with it. No
+/// Compose file is read.
+pub fn environments(loader: &dyn Loader, request: &Request) -> (Vec<Environment>, Problems) {
+    let mut reading = Reading::new(loader, &request.directory);
+    let variables = project::environment_files(&mut reading, request);
+    let sets = sets::parse(&request.sets, &request.directory, &mut reading.problems);
+    let mut tree = operation::read(&mut reading, request.mainstay_file.as_ref());
+    let first = environment_tree(&mut reading, &mut tree, &sets, &variables);
+    let all = operation::known(&first, &mut reading.problems);
+    (all, presented(reading.problems))
+}
+
 /// Sorted, each said once: an extended service is met as often as it is extended.
 fn presented(problems: Problems) -> Problems {
     let mut seen = BTreeSet::new();
@@ -119,6 +131,9 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
     let stack = Stack {
         name: name?,
         environment: environment.name.clone(),
+        purpose: environment.purpose,
+        monitoring: environment.monitoring,
+        policy: environment.policy.clone(),
         directory: request.directory.clone(),
         target,
         services: services
@@ -143,6 +158,25 @@ fn operation_file(
 ) -> Option<(Node, Chosen)> {
     let mut tree = operation::read(reading, request.mainstay_file.as_ref());
     // The environments first: they bring variables for the rest.
+    let first = environment_tree(reading, &mut tree, sets, variables);
+    let chosen = operation::choose(reading, &first, request.environment.as_deref(), variables);
+    expand_tree(&mut tree, variables, &mut reading.problems);
+    operation::check(reading, &mut tree);
+    sets::apply_to_mainstay(
+        &only(sets, |section| section != "environments"),
+        &mut tree,
+        &mut reading.problems,
+    );
+    Some((tree, chosen?))
+}
+
+/// The section `environments` as a tree of its own, taken out of the whole.
+fn environment_tree(
+    reading: &mut Reading<'_>,
+    tree: &mut Node,
+    sets: &[Set],
+    variables: &Variables,
+) -> Node {
     let mut environments = tree.remove("environments");
     if let Some(entry) = &mut environments {
         expand_tree(&mut entry.value, variables, &mut reading.problems);
@@ -157,15 +191,7 @@ fn operation_file(
         &mut first,
         &mut reading.problems,
     );
-    let chosen = operation::choose(reading, &first, request.environment.as_deref(), variables);
-    expand_tree(&mut tree, variables, &mut reading.problems);
-    operation::check(reading, &mut tree);
-    sets::apply_to_mainstay(
-        &only(sets, |section| section != "environments"),
-        &mut tree,
-        &mut reading.problems,
-    );
-    Some((tree, chosen?))
+    first
 }
 
 fn only(sets: &[Set], wanted: impl Fn(&str) -> bool) -> Vec<Set> {

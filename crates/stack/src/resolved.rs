@@ -14,7 +14,11 @@ pub use build::*;
 pub use container::*;
 pub use network::*;
 
-use mainstay_model::{Bytes, EnvironmentName, Scope, Secret, ServiceName, StackName, duration_ms};
+use crate::policy::{Monitoring, Policy};
+use crate::request::Purpose;
+use mainstay_model::{
+    Bytes, EnvironmentName, Scope, Secret, ServiceName, StackName, Step, duration_ms,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,6 +29,13 @@ use std::time::Duration;
 pub struct Stack {
     pub name: StackName,
     pub environment: EnvironmentName,
+    #[serde(default)]
+    pub purpose: Purpose,
+    #[serde(default)]
+    pub monitoring: Monitoring,
+    /// What the environment asks of whoever changes it.
+    #[serde(default)]
+    pub policy: Policy,
     /// Absolute: where relative paths of the files start.
     pub directory: PathBuf,
     pub target: TargetKind,
@@ -378,6 +389,50 @@ pub struct Deploy {
     pub watch: Duration,
     pub keep_releases: u32,
     pub hooks: Hooks,
+    /// All ten steps are asked for, or only those that a deploy cannot do without.
+    #[serde(default)]
+    pub pipeline: PipelineMode,
+    /// Every step has its rules.
+    #[serde(default)]
+    pub steps: BTreeMap<Step, StepRules>,
+    #[serde(default)]
+    pub migrations: Option<Migrations>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum PipelineMode {
+    Full,
+    #[default]
+    None,
+}
+
+/// What is said of one of the ten steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRules {
+    /// Run in the stack's directory, one after the other.
+    pub commands: Vec<Vec<String>>,
+    /// Of all commands together.
+    #[serde(with = "duration_ms")]
+    pub timeout: Duration,
+    /// A deploy is refused where the step cannot be done, and goes back where it fails.
+    pub required: bool,
+    /// Left out on purpose, and why.
+    pub waive: Option<String>,
+}
+
+/// Changes of the database's schema: one run before the instances are replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Migrations {
+    /// Whose program, variables and user the commands have.
+    pub service: ServiceName,
+    pub command: Vec<String>,
+    /// Takes back what `command` did.
+    pub downgrade: Option<Vec<String>>,
+    /// Prints the schema's revision as its last line.
+    pub revision: Option<Vec<String>>,
+    #[serde(with = "duration_ms")]
+    pub timeout: Duration,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -25,6 +25,9 @@ pub(crate) fn expand(section: &str, node: &Node) -> Long {
         "build" => one(&["context"]),
         "env_file" | "include" => one(&["path"]),
         "extends" => one(&["service"]),
+        "pipeline" => one(&["mode"]),
+        "approval" => one(&["count"]),
+        "auto_deploy" => one(&["branch"]),
         "ulimit" => one(&["soft", "hard"]),
         "secret or config of a service" => one(&["source", "target"]),
         "device" => {

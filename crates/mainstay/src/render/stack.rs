@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// Fields in milliseconds, wherever they stand.
-const DURATIONS: [&str; 14] = [
+const DURATIONS: [&str; 15] = [
     "delay",
     "drain",
+    "expires",
     "healthy_deadline",
     "interval",
     "max_age",

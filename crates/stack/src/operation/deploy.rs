@@ -1,6 +1,7 @@
 //! `deploy`: the policy of each service, from mainstay.yaml, Compose and the defaults.
 
 use super::health::unknown;
+use super::pipeline;
 use crate::decode::{Context, Found, LIMIT_INSTANCES, Update, command, duration, number, text};
 use crate::request::Purpose;
 use crate::resolved::{Deploy, DeployPolicy, Hooks, Strategy};
@@ -63,13 +64,16 @@ pub(crate) fn deploy(
         services: policies,
         progress_deadline: duration(section, "progress_deadline")
             .unwrap_or(Duration::from_mins(if dev { 2 } else { 10 })),
-        watch: duration(section, "watch").unwrap_or(if dev {
-            Duration::from_secs(5)
-        } else {
-            Duration::from_mins(10)
+        watch: duration(section, "watch").unwrap_or(match purpose {
+            Purpose::Development => Duration::from_secs(5),
+            Purpose::Staging => Duration::from_mins(10),
+            Purpose::Production | Purpose::Recovery => Duration::from_mins(15),
         }),
         keep_releases: number(section, "keep_releases").unwrap_or(5).max(1),
         hooks: hooks(section.get("hooks").unwrap_or(&nothing), problems),
+        pipeline: pipeline::mode(section, purpose),
+        steps: pipeline::steps(section, purpose, problems),
+        migrations: pipeline::migrations(section, services, problems),
     };
     Policies { deploy, asked }
 }

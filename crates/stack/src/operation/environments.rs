@@ -1,13 +1,15 @@
 //! Which environment is meant, and what it changes before Compose files are read.
 
+use super::policy::policy;
 use crate::decode::text;
 use crate::interpolate::Variables;
+use crate::policy::Monitoring;
 use crate::project::{Reading, read_variables};
 use crate::request::{Environment, Purpose};
 use crate::resolved::TargetKind;
 use crate::source::At;
 use crate::tree::Node;
-use mainstay_model::{EnvironmentName, Problem, did_you_mean};
+use mainstay_model::{EnvironmentName, Problem, Problems, did_you_mean};
 use std::path::PathBuf;
 
 const DEFAULT: &str = "dev";
@@ -44,19 +46,78 @@ pub(crate) fn choose(
             .push(unknown(name, all.iter().map(|entry| entry.key.as_str())));
         return None;
     }
+    // All of them are read, so that what is wrong in one is not found out when it is needed.
+    let read = known(tree, &mut reading.problems);
+    let environment = read.into_iter().find(|one| one.name.as_str() == name)?;
     let nothing = Node::empty_map(tree.at.clone());
     let node = entry.map_or(&nothing, |entry| &entry.value);
     let chosen = Chosen {
-        environment: Environment {
-            name: EnvironmentName::new(name).ok()?,
-            purpose: purpose(node, name),
-            server: text(node, "server"),
-        },
+        environment,
         target: target(reading, node),
         overlays: overlays(node),
     };
     add_variables(reading, node, variables);
     Some(chosen)
+}
+
+/// Every environment there is, `dev` among them, in the order of the file.
+pub(crate) fn known(tree: &Node, problems: &mut Problems) -> Vec<Environment> {
+    let nothing = Node::empty_map(tree.at.clone());
+    let entries = tree
+        .get("environments")
+        .map(Node::entries)
+        .unwrap_or_default();
+    let mut all: Vec<Environment> = entries
+        .iter()
+        .filter_map(|entry| {
+            let name = EnvironmentName::new(&*entry.key).ok()?;
+            let mut environment = environment(name, &entry.value, problems);
+            environment.place = Some(entry.at.place());
+            Some(environment)
+        })
+        .collect();
+    if !all.iter().any(|one| one.name.as_str() == DEFAULT)
+        && let Ok(name) = EnvironmentName::new(DEFAULT)
+    {
+        all.insert(0, environment(name, &nothing, problems));
+    }
+    all
+}
+
+fn environment(name: EnvironmentName, node: &Node, problems: &mut Problems) -> Environment {
+    let purpose = purpose(node, name.as_str());
+    let monitoring = match text(node, "monitoring").as_deref() {
+        Some("basic") => Monitoring::Basic,
+        Some("enhanced") => Monitoring::Enhanced,
+        Some("full") => Monitoring::Full,
+        _ => Monitoring::of(purpose),
+    };
+    let paths = |key: &str| {
+        let items = node.get(key).map(Node::items).unwrap_or_default();
+        let texts = items.iter().filter_map(Node::as_text);
+        texts.map(PathBuf::from).collect()
+    };
+    Environment {
+        name,
+        purpose,
+        target: kind(node),
+        monitoring,
+        policy: policy(node, purpose, problems),
+        overlays: paths("compose"),
+        env_files: paths("env_file"),
+        place: None,
+        server: text(node, "server"),
+    }
+}
+
+fn kind(node: &Node) -> TargetKind {
+    match text(node, "target").as_deref() {
+        Some("docker") => TargetKind::Docker,
+        Some("swarm") => TargetKind::Swarm,
+        Some("kubernetes") => TargetKind::Kubernetes,
+        Some("ecs") => TargetKind::Ecs,
+        _ => TargetKind::Process,
+    }
 }
 
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Problem {

@@ -1,5 +1,6 @@
 //! Every field of `mainstay.yaml`: its shape and what it says.
 
+use super::release_fields::{APPROVAL, AUTO_DEPLOY, MIGRATIONS, PIPELINE, POLICY, STEP, WINDOW};
 use crate::grammar::{Key, Merge, Section, Shape};
 use crate::keys::TEXTS;
 
@@ -57,6 +58,8 @@ pub(super) static ENVIRONMENT: Section = Section {
         Key::honoured("compose", TEXTS, "Compose files laid over the base file, in this order. With one, `compose.override.yaml` is not read.").merged(Merge::Replace),
         Key::honoured("env_file", TEXTS, "Files of variables for `${…}`; they win over `.env`, the shell wins over them.").merged(Merge::Replace),
         Key::honoured("variables", Shape::Pairs, "Variables for `${…}`; they win over `env_file`, the shell wins over them."),
+        Key::honoured("monitoring", Shape::Word(&["basic", "enhanced", "full"]), "What is watched. `basic`: instances and the proxy. `enhanced`: also restarts, memory near its limit and the disk. `full`: also requests that failed. Default by purpose: basic in development, enhanced in staging, full elsewhere."),
+        Key::honoured("policy", Shape::Section(&POLICY), "What is asked of whoever changes it."),
         Key::honoured("server", Shape::Text, "Where its control plane is, when not on this machine."),
     ],
 };
@@ -121,7 +124,7 @@ pub(super) static DEPLOY: Section = Section {
         Key::honoured(
             "watch",
             Shape::Duration,
-            "How long the new release is judged, with the old one kept warm. Default `10m`; `5s` in development.",
+            "How long the new release is judged, with the old one kept warm. Default `10m`; `5s` in development, `15m` in production.",
         ),
         Key::honoured(
             "keep_releases",
@@ -129,6 +132,16 @@ pub(super) static DEPLOY: Section = Section {
             "Releases that can be rolled back to. Default 5.",
         ),
         Key::honoured("hooks", Shape::Section(&HOOKS), "Commands around a deploy."),
+        Key::honoured(
+            "pipeline",
+            Shape::Short(&Shape::Section(&PIPELINE)),
+            "The ten steps of a deploy: `full` asks for all of them, `none` only for what a deploy cannot do without.",
+        ),
+        Key::honoured(
+            "migrations",
+            Shape::Section(&MIGRATIONS),
+            "Changes of the database's schema, run once for each release before its instances start.",
+        ),
         Key::honoured(
             "services",
             Shape::Named(&Shape::Section(&DEPLOY_SERVICE)),
@@ -267,10 +280,17 @@ pub fn sections() -> Vec<&'static Section> {
     vec![
         &MAINSTAY,
         &ENVIRONMENT,
+        &POLICY,
+        &APPROVAL,
+        &WINDOW,
+        &AUTO_DEPLOY,
         &ROUTE,
         &DEPLOY,
         &DEPLOY_SERVICE,
         &HOOKS,
+        &PIPELINE,
+        &STEP,
+        &MIGRATIONS,
         &HEALTH,
     ]
 }

@@ -7,12 +7,15 @@ mod deploy;
 mod environments;
 mod fields;
 mod health;
+mod pipeline;
+mod policy;
+mod release_fields;
 mod routes;
 
 pub use fields::{MAINSTAY, RESERVED, sections};
 
 pub(crate) use deploy::{Policies, deploy};
-pub(crate) use environments::{Chosen, choose};
+pub(crate) use environments::{Chosen, choose, known};
 pub(crate) use health::apply as apply_health;
 pub(crate) use routes::routes;
 

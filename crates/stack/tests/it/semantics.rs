@@ -1,6 +1,8 @@
 //! What files mean, table by table: merging, interpolation, extends, include, defaults.
 
-use mainstay_stack::{MemoryLoader, Request, Resolution, Stack, resolve};
+use mainstay_model::Step;
+use mainstay_stack::policy::{Monitoring, TagPattern};
+use mainstay_stack::{MemoryLoader, PipelineMode, Request, Resolution, Stack, resolve};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -405,7 +407,7 @@ fn development_waits_shortly_and_production_long() {
         .map(|time| time.as_secs())
     };
     assert_eq!(seconds(&dev), [60, 1, 10, 5, 120, 10]);
-    assert_eq!(seconds(&production), [300, 10, 30, 600, 600, 30]);
+    assert_eq!(seconds(&production), [300, 10, 30, 900, 600, 30]);
 }
 
 #[test]
@@ -610,4 +612,68 @@ fn every_file_that_was_read_is_told() {
             "/shop/a.env"
         ]
     );
+}
+
+#[test]
+fn an_environment_brings_its_policy_and_its_steps() {
+    let compose = format!("services:\n  app:\n    {X}\n");
+    let mainstay = "
+environments:
+  staging: {policy: {auto_deploy: main}}
+  production:
+    policy: {approval: required, tags_only: true, windows: []}
+deploy:
+  pipeline: {steps: {backup: {command: bin/backup}, alerts: {waive: we have none}}}
+  migrations: {service: app, command: bin/migrate up, revision: bin/migrate current}
+";
+    let files = [
+        ("compose.yaml", compose.as_str()),
+        ("mainstay.yaml", mainstay),
+    ];
+    let of = |name: &str| stack_of(&files, |request| request.environment = Some(name.into()));
+    let (staging, production) = (of("staging"), of("production"));
+    assert!(staging.policy.deploys_itself("main") && !staging.policy.deploys_itself("topic"));
+    assert_eq!(staging.policy.approval, None);
+    assert_eq!(staging.deploy.pipeline, PipelineMode::None);
+    assert_eq!(
+        production.policy.approval.as_ref().map(|one| one.count),
+        Some(1)
+    );
+    assert_eq!(production.policy.tags_only, Some(TagPattern::new("v*")));
+    assert!(production.policy.windows.is_empty());
+    assert_eq!(production.deploy.pipeline, PipelineMode::Full);
+    assert_eq!(
+        (staging.monitoring, production.monitoring),
+        (Monitoring::Enhanced, Monitoring::Full)
+    );
+    let rules = |stack: &Stack, step| stack.deploy.steps[&step].clone();
+    assert_eq!(rules(&production, Step::Backup).commands, [["bin/backup"]]);
+    assert!(
+        rules(&production, Step::LoadTest).required && !rules(&staging, Step::LoadTest).required
+    );
+    assert_eq!(
+        rules(&production, Step::Alerts).waive.as_deref(),
+        Some("we have none")
+    );
+    let migrations = production.deploy.migrations.expect("migrations");
+    assert_eq!(migrations.command, ["bin/migrate", "up"]);
+}
+
+#[test]
+fn the_environments_are_known_without_the_compose_files() {
+    let loader = MemoryLoader::default().with(
+        "/shop/mainstay.yaml",
+        "environments:\n  production: {compose: a.yaml, env_file: [b.env], server: x}\n",
+    );
+    let request = Request {
+        directory: "/shop".into(),
+        ..Request::default()
+    };
+    let (all, problems) = mainstay_stack::environments(&loader, &request);
+    assert!(problems.is_empty(), "{problems}");
+    let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["dev", "production"]);
+    assert_eq!(all[1].overlays, [PathBuf::from("a.yaml")]);
+    assert_eq!(all[1].place.as_ref().map(|place| place.line), Some(2));
+    assert_eq!(all[0].place, None);
 }

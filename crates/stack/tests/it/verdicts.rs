@@ -284,8 +284,41 @@ const FIELDS: &[(&str, &[&str])] = &[
             "compose: other.yaml",
             "env_file: x.env",
             "variables: {VERSION: 1}",
+            "monitoring: full",
+            "policy: {approval: 1}",
             "server: here",
         ],
+    ),
+    (
+        "environments: {dev: {policy: {%}}}",
+        &[
+            "approval: required",
+            "tags_only: v*",
+            "windows: [{from: '01:00', to: '02:00'}]",
+            "deploys: in-windows",
+            "auto_deploy: main",
+        ],
+    ),
+    (
+        "environments: {dev: {policy: {approval: {%}}}}",
+        &[
+            "count: 2",
+            "role: operator",
+            "self_approval: true",
+            "expires: 3s",
+        ],
+    ),
+    (
+        "environments: {dev: {policy: {windows: [{%}]}}}",
+        &["from: '01:00'", "to: '02:00'"],
+    ),
+    (
+        "environments: {dev: {policy: {windows: [{from: '01:00', to: '02:00', %}]}}}",
+        &["days: sun", "zone: Europe/Berlin"],
+    ),
+    (
+        "environments: {dev: {policy: {auto_deploy: {%}}}}",
+        &["branch: main"],
     ),
     ("routes: [{%}]", &["service: app"]),
     (
@@ -312,9 +345,30 @@ const FIELDS: &[(&str, &[&str])] = &[
             "watch: 3s",
             "keep_releases: 2",
             "hooks: {before: a}",
+            "pipeline: full",
+            "migrations: {service: app, command: a, revision: a}",
             "services: {app: {drain: 3s}}",
         ],
     ),
+    (
+        "deploy: {pipeline: {%}}",
+        &["mode: full", "steps: {backup: {command: a}}"],
+    ),
+    (
+        "deploy: {pipeline: {steps: {backup: {%}}}}",
+        &[
+            "command: a",
+            "timeout: 3s",
+            "required: true",
+            "waive: because",
+        ],
+    ),
+    (
+        "deploy: {migrations: {service: app, command: a, %}}",
+        &["downgrade: b", "revision: b", "timeout: 3s"],
+    ),
+    ("deploy: {migrations: {command: a, %}}", &["service: app"]),
+    ("deploy: {migrations: {service: app, %}}", &["command: a"]),
     (
         "deploy: {strategy: blue-green, %}",
         &["steps: [5, 100]", "pause: 3s"],
