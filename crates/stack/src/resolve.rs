@@ -13,7 +13,7 @@ use crate::tree::{Entry, Node};
 use crate::verdict;
 use mainstay_model::{Problem, Problems, ServiceName, StackName};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads the stack's files and gives the stack, or what is wrong with them. Everything that is
 /// wrong is collected; the stack is there when no problem is an error.
@@ -84,14 +84,9 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         overlays,
     } = chosen;
     let files = project::compose_files(reading, request, &variables, overlays);
-    if files.is_empty() {
+    let Some(tree) = compose_tree(reading, &files, &sets, &variables) else {
         return Some((None, environment));
-    }
-    let mut tree = reading.project(&files, &variables);
-    if reading.is_exhausted() {
-        return Some((None, environment));
-    }
-    sets::apply_to_compose(&sets, &mut tree, &mut reading.problems);
+    };
     let active = Active::of(&tree, request, &variables);
     if target == TargetKind::Process {
         verdict::judge(
@@ -147,6 +142,24 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         deploy: policies.deploy,
     };
     Some((Some(stack), environment))
+}
+
+/// The files merged into one tree; `None` where there is nothing to go on with.
+fn compose_tree(
+    reading: &mut Reading<'_>,
+    files: &[(PathBuf, Option<At>)],
+    sets: &[Set],
+    variables: &Variables,
+) -> Option<Node> {
+    if files.is_empty() {
+        return None;
+    }
+    let mut tree = reading.project(files, variables);
+    if reading.is_exhausted() {
+        return None;
+    }
+    sets::apply_to_compose(sets, &mut tree, &mut reading.problems);
+    Some(tree)
 }
 
 /// `mainstay.yaml`, checked and with its variables, and the environment that is meant.
