@@ -4,12 +4,12 @@
 //! database. What the service can do without (Redis), or what taking this instance away would
 //! make worse (a long queue, little memory), is a *warning* and stays 200.
 
-use crate::job::JobState;
+use crate::app::App;
 use crate::machine;
+use crate::profile::Part;
+use crate::reach::Peer;
 use crate::redis_peer::RedisPeer;
-use crate::settings::Settings;
 use crate::store::{Location, Store};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,11 +23,10 @@ const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Of the limit; the guides' threshold.
 const MEMORY_WARNING: f64 = 0.85;
 
-/// Jobs waiting; the guides' threshold.
-const QUEUE_WARNING: u64 = 1000;
+/// 95th percentile of the last requests; the guides' threshold.
+const SLOW: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Pass,
     Warn,
@@ -35,7 +34,7 @@ pub(crate) enum Verdict {
 }
 
 /// One dependency.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Check {
     pub(crate) status: Verdict,
     pub(crate) detail: String,
@@ -43,46 +42,61 @@ pub(crate) struct Check {
 }
 
 /// All of them; the worst decides.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub(crate) struct Health {
     pub(crate) status: Verdict,
     pub(crate) checks: BTreeMap<&'static str, Check>,
 }
 
-type Finding = (Verdict, String);
+pub(crate) type Finding = (Verdict, String);
 
 /// Asks every dependency, at the same time.
-pub(crate) async fn check(settings: &Settings, store: &Store, redis: Option<&RedisPeer>) -> Health {
-    let (database, queue, redis, disk, memory) = tokio::join!(
-        timed(database(settings, store)),
-        timed(queue(store)),
+pub(crate) async fn check(app: &App, part: &dyn Part) -> Health {
+    let settings = &app.settings;
+    let (own, database, redis, disk, memory, response) = tokio::join!(
+        part.checks(),
+        timed(database(&settings.database, &app.store)),
         timed(async {
-            match redis {
+            match &app.redis {
                 Some(redis) => cache(redis).await,
                 None => (Verdict::Pass, "not configured".to_owned()),
             }
         }),
         timed(async { disk(&settings.database) }),
         timed(async { memory(settings.memory_limit_bytes) }),
+        timed(async { response_time(app) }),
     );
-    let checks = BTreeMap::from([
+    let mut checks = BTreeMap::from([
         ("database", database),
-        ("queue", queue),
         ("redis", redis),
         ("disk", disk),
-        ("memory", memory),
+        (settings.profile.health.memory, memory),
+        ("response_time", response),
     ]);
+    checks.extend(own);
+    let worst = checks.values().map(|check| check.status).max();
     Health {
-        status: checks
-            .values()
-            .map(|check| check.status)
-            .max()
-            .unwrap_or(Verdict::Pass),
+        status: worst.unwrap_or(Verdict::Pass),
         checks,
     }
 }
 
-async fn timed(check: impl Future<Output = Finding>) -> Check {
+/// A service beside this one that can be done without: a warning when it does not answer.
+pub(crate) async fn optional(peer: Option<&Peer>, path: &str) -> Check {
+    timed(async {
+        let Some(peer) = peer else {
+            return (Verdict::Pass, "not configured".to_owned());
+        };
+        match peer.get(path, DEADLINE).await {
+            Ok(_) => (Verdict::Pass, "answers".to_owned()),
+            Err(error) => (Verdict::Warn, format!("{error}: working without it")),
+        }
+    })
+    .await
+}
+
+/// Runs one check within its deadline.
+pub(crate) async fn timed(check: impl Future<Output = Finding>) -> Check {
     let started = Instant::now();
     let (status, detail) = tokio::time::timeout(DEADLINE, check)
         .await
@@ -99,24 +113,10 @@ async fn timed(check: impl Future<Output = Finding>) -> Check {
     }
 }
 
-async fn database(settings: &Settings, store: &Store) -> Finding {
+async fn database(location: &Location, store: &Store) -> Finding {
     match store.ping().await {
-        Ok(()) => (Verdict::Pass, settings.database.kind().to_owned()),
+        Ok(()) => (Verdict::Pass, location.kind().to_owned()),
         Err(error) => (Verdict::Fail, error.to_string()),
-    }
-}
-
-/// The queue is in the database; a database that is down is that check's to say.
-async fn queue(store: &Store) -> Finding {
-    let Ok(counts) = store.job_counts().await else {
-        return (Verdict::Warn, "cannot be seen".to_owned());
-    };
-    let waiting = counts[&JobState::Queued];
-    let detail = format!("{waiting} waiting");
-    if waiting > QUEUE_WARNING {
-        (Verdict::Warn, detail)
-    } else {
-        (Verdict::Pass, detail)
     }
 }
 
@@ -157,6 +157,18 @@ fn memory(limit: Option<u64>) -> Finding {
     let share = used as f64 / limit as f64;
     let detail = format!("{} of {} MiB", used / 1024 / 1024, limit / 1024 / 1024);
     if share > MEMORY_WARNING {
+        (Verdict::Warn, detail)
+    } else {
+        (Verdict::Pass, detail)
+    }
+}
+
+fn response_time(app: &App) -> Finding {
+    let Some([p95]) = app.latency.quantiles([0.95]) else {
+        return (Verdict::Pass, "no request yet".to_owned());
+    };
+    let detail = format!("95th percentile {} ms", p95.as_millis());
+    if p95 > SLOW {
         (Verdict::Warn, detail)
     } else {
         (Verdict::Pass, detail)

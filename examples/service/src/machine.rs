@@ -10,6 +10,16 @@ pub(crate) fn resident_bytes() -> Option<u64> {
     kib_field("/proc/self/status", "VmRSS:")
 }
 
+/// Memory of no file: heap and stacks that are in use.
+pub(crate) fn anonymous_bytes() -> Option<u64> {
+    kib_field("/proc/self/status", "RssAnon:")
+}
+
+/// Address space for it, used or not.
+pub(crate) fn data_bytes() -> Option<u64> {
+    kib_field("/proc/self/status", "VmData:")
+}
+
 /// All memory of the machine.
 pub(crate) fn memory_bytes() -> Option<u64> {
     kib_field("/proc/meminfo", "MemTotal:")
@@ -46,6 +56,7 @@ mod tests {
     #[test]
     fn the_kernel_answers() {
         assert!(resident_bytes().is_some_and(|bytes| bytes > 0));
+        assert!(anonymous_bytes().is_some() && data_bytes() > anonymous_bytes());
         assert!(memory_bytes() > resident_bytes());
         assert!(open_files().is_some_and(|files| files > 0));
         assert!(free_bytes(Path::new("/")).is_some());

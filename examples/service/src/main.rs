@@ -1,33 +1,37 @@
 //! The sample service of the example stacks.
 //!
-//! A small honest web service with the shape the guides describe: it has something to deploy, to
-//! watch, to back up and to break. It takes WAV recordings, works them off as jobs, and answers
-//! with what it measured in them. It holds no model and knows no words.
+//! Small honest web services with the shapes the guides describe: something to deploy, to watch,
+//! to back up and to break. One of them takes WAV recordings and answers with what it measured in
+//! them, another is a bot, others keep memories, echo, or search documents. None holds a model.
 //!
-//! Start reading at `web`, which is what is seen from outside, and `work`, which is what it does.
-//! `settings` lists every variable, `profile` what differs from guide to guide.
+//! Start reading at `profile`: what each of them is. `web` is what all of them show to the
+//! outside, `settings` lists every variable, `stand_in` plays the third parties.
 
 mod account;
-mod audio;
-mod bell;
+mod app;
+mod cache;
 mod faults;
+mod frontend;
 mod health;
-mod job;
+mod latency;
 mod machine;
 mod metrics;
+mod moment;
 mod probe;
 mod profile;
 mod quota;
+mod reach;
 mod redis_peer;
 mod serve;
 mod settings;
+mod stand_in;
 mod store;
 mod web;
-mod work;
 
 use anyhow::Context;
-use bell::Bell;
+use app::App;
 use faults::FaultSwitch;
+use latency::Latency;
 use metrics::Metrics;
 use quota::Quota;
 use redis_peer::RedisPeer;
@@ -40,21 +44,26 @@ use store::{Store, User};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-use work::Workshop;
 
-/// For the workers to put their jobs back.
+/// For the workers to put their work back.
 const PUT_BACK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let settings = Settings::read(|name| std::env::var(name).ok());
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => settings.and_then(serve_until_stopped),
-        ["health"] => settings.and_then(|settings| probe::probe(&settings)),
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = settings.and_then(|settings| match arguments[..] {
+        [] => block_on(settings, run),
+        ["frontend"] => block_on(settings, frontend::run),
+        ["stand-in", who] => block_on(settings, |settings| stand_in::run(who.to_owned(), settings)),
+        ["health"] => probe::probe(&settings, probe::path_of(&settings)),
+        ["health", path] => probe::probe(&settings, path),
         _ => Err(anyhow::anyhow!(
-            "no such argument\n  hint: `sample-service` serves, `sample-service health` asks one that does"
+            "no such argument\n  hint: `sample-service` serves, `frontend` serves its page, \
+             `stand-in discord`, `vector-store` or `llm` plays a third party, `health [PATH]` asks \
+             one that runs"
         )),
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -65,7 +74,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve_until_stopped(settings: Settings) -> anyhow::Result<()> {
+fn block_on<F: Future<Output = anyhow::Result<()>>>(
+    settings: Settings,
+    run: impl FnOnce(Settings) -> F,
+) -> anyhow::Result<()> {
     log_to_stdout(&settings.log_level)?;
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -90,18 +102,30 @@ fn log_to_stdout(level: &str) -> anyhow::Result<()> {
 }
 
 async fn run(settings: Settings) -> anyhow::Result<()> {
+    for (name, why) in &settings.idle {
+        tracing::warn!(name, why, "a variable that does nothing here");
+    }
     let faults = Arc::new(FaultSwitch::new(settings.faults.clone()));
     serve::start_fault(&settings).await?;
     let stopping = CancellationToken::new();
     let app = Arc::new(assemble(settings, faults.clone(), stopping.clone()).await?);
-    let mut workers = workshop(&app).open(&stopping);
+    let part: Arc<dyn profile::Part> = (app.settings.profile.part)(&app).into();
+    let mut workers = part.work(&stopping);
     if let Some(admin) = app.settings.admin.clone() {
         tokio::spawn(make_admin(app.store.clone(), admin));
     }
-    serve::serve(&app.settings, faults, web::router(app.clone()), stopping).await?;
+    let whole = web::Whole {
+        app: app.clone(),
+        part,
+    };
+    let routers = serve::Routers {
+        main: web::router(&whole),
+        metrics: web::metrics_router(&whole),
+    };
+    serve::serve(&app.settings, faults, routers, stopping).await?;
     let put_back = async { while workers.join_next().await.is_some() {} };
     if tokio::time::timeout(PUT_BACK, put_back).await.is_err() {
-        tracing::warn!("a job was not put back; its lease will end");
+        tracing::warn!("some work was not put back; its lease will end");
     }
     tracing::info!("stopped");
     Ok(())
@@ -111,10 +135,13 @@ async fn assemble(
     settings: Settings,
     faults: Arc<FaultSwitch>,
     stopping: CancellationToken,
-) -> anyhow::Result<web::App> {
-    let store = Store::open(&settings.database).await.with_context(|| {
+) -> anyhow::Result<App> {
+    let schema = settings.profile.schema;
+    let opened = Store::open(&settings.database, schema, settings.pool_size).await;
+    let store = opened.with_context(|| {
         format!(
-            "cannot open the {} database\n  hint: look at DATABASE_URL and DATABASE_PATH",
+            "cannot open the {} database\n  hint: look at DATABASE_URL, POSTGRES_HOST and \
+             DATABASE_PATH",
             settings.database.kind()
         )
     })?;
@@ -124,30 +151,18 @@ async fn assemble(
         .map(RedisPeer::new)
         .transpose()?
         .map(Arc::new);
-    Ok(web::App {
+    Ok(App {
         faults,
         store: Arc::new(store),
-        bell: Bell::hang(redis.clone(), &stopping),
         quota: Quota::new(redis.clone()),
         redis,
         metrics: Arc::new(Metrics::default()),
-        uploads: Semaphore::new(web::UPLOADS_AT_A_TIME),
+        latency: Latency::default(),
         logins: Semaphore::new(web::LOGINS_AT_A_TIME),
         started: Instant::now(),
         stopping,
         settings,
     })
-}
-
-fn workshop(app: &web::App) -> Workshop {
-    Workshop {
-        store: app.store.clone(),
-        bell: app.bell.clone(),
-        metrics: app.metrics.clone(),
-        settings: app.settings.work,
-        instance: app.settings.instance.clone(),
-        job_seconds: app.settings.profile.metrics.job_seconds,
-    }
 }
 
 /// Makes or renews the user that the variables name. Beside the start: the hash takes its time.

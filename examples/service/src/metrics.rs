@@ -64,6 +64,16 @@ impl Metrics {
             .map_or(0, |series| series.values().sum())
     }
 
+    /// One series of a counter.
+    pub(crate) fn value(&self, name: &str, labels: Labels) -> u64 {
+        let families = self.lock();
+        let series = families.counters.get(name);
+        series
+            .and_then(|series| series.get(&write_labels(labels)))
+            .copied()
+            .unwrap_or(0)
+    }
+
     /// Writes everything that was counted.
     pub(crate) fn write(&self, page: &mut Page) {
         let families = self.lock();

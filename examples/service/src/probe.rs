@@ -11,11 +11,15 @@ const DEADLINE: Duration = Duration::from_secs(2);
 /// The answer's head; what stands behind it is for people.
 const HEAD_BYTES: u64 = 64 * 1024;
 
+/// Where the profile tells its health.
+pub(crate) fn path_of(settings: &Settings) -> &'static str {
+    settings.profile.paths.health[0]
+}
+
 /// # Errors
 /// When nobody answers, or with anything but 200.
-pub(crate) fn probe(settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn probe(settings: &Settings, path: &str) -> anyhow::Result<()> {
     let address = reachable(settings.listen);
-    let path = settings.profile.endpoints.health;
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&address, DEADLINE)?;
         stream.set_read_timeout(Some(DEADLINE))?;

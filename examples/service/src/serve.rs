@@ -7,18 +7,27 @@
 use crate::faults::{FaultSwitch, StartFault};
 use crate::settings::Settings;
 use anyhow::Context;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// What is served where.
+#[derive(Debug)]
+pub(crate) struct Routers {
+    pub(crate) main: axum::Router,
+    /// At the metrics port, where there is one.
+    pub(crate) metrics: axum::Router,
+}
+
 /// Serves until SIGTERM or SIGINT, then winds down. `stopping` is cancelled at the signal, for
 /// everything that has to end of itself (workers, open WebSockets).
 pub(crate) async fn serve(
     settings: &Settings,
     faults: Arc<FaultSwitch>,
-    router: axum::Router,
+    routers: Routers,
     stopping: CancellationToken,
 ) -> anyhow::Result<()> {
     // Before anybody can know that we listen: from then on a signal may come.
@@ -32,14 +41,25 @@ pub(crate) async fn serve(
     };
     let closing = CancellationToken::new();
     let wind_down = tokio::spawn(stop.run(stopping.clone(), closing.clone()));
-    let Some(listener) = stopping.run_until_cancelled(bind(settings)).await else {
+    let bound = async { tokio::try_join!(bind_metrics(settings), bind(settings)) };
+    let Some(bound) = stopping.run_until_cancelled(bound).await else {
         return Ok(());
     };
-    let listener = listener?;
-    let serving = axum::serve(listener, router).with_graceful_shutdown({
+    let (for_metrics, listener) = bound?;
+    let until_closing = || {
         let closing = closing.clone();
         async move { closing.cancelled().await }
-    });
+    };
+    let serving = axum::serve(listener, routers.main).with_graceful_shutdown(until_closing());
+    if let Some(listener) = for_metrics {
+        // Ends with the runtime: nobody misses a scrape of a process that ends.
+        let scrapes = axum::serve(listener, routers.metrics);
+        tokio::spawn(
+            scrapes
+                .with_graceful_shutdown(until_closing())
+                .into_future(),
+        );
+    }
     let deadline = async {
         closing.cancelled().await;
         tokio::time::sleep(settings.shutdown_deadline).await;
@@ -70,18 +90,28 @@ pub(crate) async fn start_fault(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn bind(settings: &Settings) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}\n  hint: set PORT to a free port",
-            settings.listen
-        )
-    })?;
+    let listener = listen(settings.listen, "PORT").await?;
     tracing::info!(address = %listener.local_addr()?, release = settings.release, "listening");
     if settings.start_fault == Some(StartFault::Hang) {
         tracing::warn!("answering nobody, as FAULT_START asks");
         std::future::pending::<()>().await;
     }
     Ok(listener)
+}
+
+async fn bind_metrics(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = settings.metrics_listen.filter(|_| settings.metrics_enabled) else {
+        return Ok(None);
+    };
+    let listener = listen(address, "METRICS_PORT").await?;
+    tracing::info!(address = %listener.local_addr()?, "listening for scrapes");
+    Ok(Some(listener))
+}
+
+async fn listen(address: SocketAddr, variable: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address}\n  hint: set {variable} to a free port")
+    })
 }
 
 /// How the end comes about.

@@ -2,7 +2,7 @@
 
 use super::value::statement;
 use super::{Store, StoreError};
-use crate::job::Moment;
+use crate::moment::Moment;
 
 /// Who may log in.
 #[derive(Clone)]
@@ -100,5 +100,16 @@ impl Store {
         rows.first()
             .map(|row| Ok((row.text(0)?.to_owned(), row.integer(1)? != 0)))
             .transpose()
+    }
+
+    /// Users who are logged in.
+    pub(crate) async fn active_users(&self, now: Moment) -> Result<u64, StoreError> {
+        let rows = self
+            .run(vec![statement!(
+                "SELECT count(DISTINCT name) FROM sessions WHERE expires_ms > $1",
+                now.0
+            )])
+            .await?;
+        rows.first().map_or(Ok(0), |row| Ok(row.integer(0)? as u64))
     }
 }

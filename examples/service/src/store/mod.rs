@@ -1,33 +1,24 @@
-//! Jobs, users and sessions, in SQLite or in PostgreSQL.
+//! Users, sessions and what a profile keeps, in SQLite or in PostgreSQL.
 //!
 //! The statements are written once, in the SQL that both engines speak; an engine only runs them.
-//! **Invariant:** a job that was acknowledged is in the store, and exactly one worker at a time
-//! holds it: by a lease that ends, and by the number of the attempt, which each write names.
+//! What a profile asks stands with the profile. **Invariant:** what was acknowledged is on the
+//! disk.
 
 mod accounts;
-mod jobs;
 mod postgres;
 mod sqlite;
 mod value;
 
 pub(crate) use accounts::User;
-pub(crate) use jobs::{Claim, Filter, NewJob};
+pub(crate) use value::{Row, Statement, Value, statement};
 
 use postgres::Postgres;
 use sqlite::Sqlite;
 use std::path::PathBuf;
-use value::{Row, Statement};
 
-/// Both engines take it: SQLite reads `BYTEA` and `DOUBLE PRECISION` as mere hints.
+/// Of every profile. Both engines take it: SQLite reads `BYTEA` and `DOUBLE PRECISION` as mere
+/// hints.
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS jobs (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, bytes BIGINT NOT NULL,
-    state TEXT NOT NULL, progress DOUBLE PRECISION NOT NULL, attempts BIGINT NOT NULL,
-    worker TEXT, lease_until_ms BIGINT, created_ms BIGINT NOT NULL, started_ms BIGINT,
-    finished_ms BIGINT, result TEXT, error TEXT);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, created_ms);
-CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, created_ms);
-CREATE TABLE IF NOT EXISTS recordings (job TEXT PRIMARY KEY, content BYTEA NOT NULL);
 CREATE TABLE IF NOT EXISTS users (
     name TEXT PRIMARY KEY, password TEXT NOT NULL, admin BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
@@ -98,6 +89,17 @@ impl Location {
         Err(StoreError::Url)
     }
 
+    /// From its parts, as libpq writes them: `key='value'`.
+    pub(crate) fn postgres<'a>(parts: impl Iterator<Item = (&'a str, String)>) -> Self {
+        let parts: Vec<String> = parts
+            .map(|(key, value)| {
+                let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+                format!("{key}='{value}'")
+            })
+            .collect();
+        Self::Postgres(Url(parts.join(" ")))
+    }
+
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Sqlite(_) => "sqlite",
@@ -118,13 +120,25 @@ enum Engine {
     Postgres(Box<Postgres>),
 }
 
+/// Connections to the database, of this instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Connections {
+    pub(crate) active: u32,
+    pub(crate) most: u32,
+}
+
 impl Store {
     /// Opens it and lays the tables that are missing.
-    pub(crate) async fn open(location: &Location) -> Result<Self, StoreError> {
+    pub(crate) async fn open(
+        location: &Location,
+        schema: &str,
+        connections: u32,
+    ) -> Result<Self, StoreError> {
+        let schema = format!("{SCHEMA}{schema}");
         let engine = match location {
-            Location::Sqlite(path) => Engine::Sqlite(Sqlite::open(path, SCHEMA).await?),
+            Location::Sqlite(path) => Engine::Sqlite(Sqlite::open(path, schema).await?),
             Location::Postgres(url) => {
-                Engine::Postgres(Box::new(Postgres::open(&url.0, SCHEMA).await?))
+                Engine::Postgres(Box::new(Postgres::open(&url.0, schema, connections).await?))
             }
         };
         Ok(Self { engine })
@@ -136,7 +150,34 @@ impl Store {
         self.user_count().await.map(drop)
     }
 
-    async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Connections {
+                active: u32::from(sqlite.is_busy()),
+                most: 1,
+            },
+            Engine::Postgres(postgres) => postgres.connections(),
+        }
+    }
+
+    /// What it takes on the disk.
+    pub(crate) async fn size_bytes(&self) -> Result<u64, StoreError> {
+        let sql = match self.engine {
+            Engine::Sqlite(_) => {
+                "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+            }
+            Engine::Postgres(_) => "SELECT pg_database_size(current_database())",
+        };
+        let rows = self.run(vec![statement!(sql)]).await?;
+        rows.first().map_or(Ok(0), |row| Ok(row.integer(0)? as u64))
+    }
+
+    /// Runs all of it or none; gives the last statement's rows.
+    pub(crate) async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.run(statements).await,
             Engine::Postgres(postgres) => postgres.run(statements).await,
@@ -145,4 +186,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,14 +1,15 @@
-//! PostgreSQL: one connection, opened again when it was lost.
+//! PostgreSQL: a few connections, opened when they are needed and again when they were lost.
 //!
-//! One connection carries what one small service asks; a transaction has it for itself. Without
+//! A transaction has a connection for itself; who finds none free waits for its turn. Without
 //! TLS: meant for a database on the same machine or a private network.
 
-use super::StoreError;
 use super::value::{Row, Statement, Value};
+use super::{Connections, StoreError};
 use bytes::{Bytes, BytesMut};
 use std::error::Error;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -21,13 +22,16 @@ const SCHEMA_LOCK: i64 = 7_261_001;
 #[derive(Debug)]
 pub(super) struct Postgres {
     config: Config,
-    schema: &'static str,
-    client: Mutex<Option<Client>>,
+    schema: String,
+    idle: Mutex<Vec<Client>>,
+    /// One for each connection there may be.
+    turns: Semaphore,
+    most: u32,
 }
 
 impl Postgres {
     /// Connects once, so that a wrong address is seen at the start.
-    pub(super) async fn open(url: &str, schema: &'static str) -> Result<Self, StoreError> {
+    pub(super) async fn open(url: &str, schema: String, most: u32) -> Result<Self, StoreError> {
         let mut config: Config = url.parse().map_err(|_| StoreError::Url)?;
         config
             .connect_timeout(DEADLINE)
@@ -35,31 +39,54 @@ impl Postgres {
         let postgres = Self {
             config,
             schema,
-            client: Mutex::new(None),
+            idle: Mutex::default(),
+            turns: Semaphore::new(most as usize),
+            most,
         };
         let client = postgres.connect().await?;
-        *postgres.client.lock().await = Some(client);
+        postgres.put_back(client);
         Ok(postgres)
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        let free = self.turns.available_permits() as u32;
+        Connections {
+            active: self.most.saturating_sub(free),
+            most: self.most,
+        }
     }
 
     /// Runs all of it or none; gives the last statement's rows.
     ///
-    /// Dropped half-way, the transaction is rolled back.
+    /// Dropped half-way, the transaction is rolled back, and its connection is given up.
     pub(super) async fn run(&self, statements: Vec<Statement>) -> Result<Vec<Row>, StoreError> {
-        let mut slot = self.client.lock().await;
-        if slot.as_ref().is_none_or(Client::is_closed) {
-            *slot = None;
-            *slot = Some(self.connect().await?);
-        }
-        let Some(client) = slot.as_mut() else {
-            return Err(StoreError::Closed);
+        let work = async {
+            let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
+            let mut client = match self.take() {
+                Some(client) => client,
+                None => self.connect().await?,
+            };
+            let outcome = transaction(&mut client, &statements).await;
+            self.put_back(client);
+            outcome
         };
-        let outcome = tokio::time::timeout(DEADLINE, transaction(client, &statements)).await;
-        outcome.unwrap_or_else(|_| {
-            // It may hang for ever: start afresh with a new one.
-            *slot = None;
-            Err(StoreError::Deadline)
-        })
+        tokio::time::timeout(DEADLINE, work)
+            .await
+            .unwrap_or(Err(StoreError::Deadline))
+    }
+
+    fn take(&self) -> Option<Client> {
+        let mut idle = self.idle();
+        idle.retain(|client| !client.is_closed());
+        idle.pop()
+    }
+
+    fn put_back(&self, client: Client) {
+        self.idle().push(client);
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connect(&self) -> Result<Client, StoreError> {

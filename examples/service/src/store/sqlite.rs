@@ -8,6 +8,8 @@ use super::value::{Row, Statement, Value};
 use rusqlite::types::{ToSqlOutput, Value as Field, ValueRef};
 use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
@@ -25,26 +27,37 @@ type Answer = oneshot::Sender<Result<Vec<Row>, StoreError>>;
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
     jobs: mpsc::Sender<(Vec<Statement>, Answer)>,
+    busy: Arc<AtomicBool>,
 }
 
 impl Sqlite {
     /// Opens or creates the file, with the folder it stands in.
-    pub(super) async fn open(path: &Path, schema: &'static str) -> Result<Self, StoreError> {
+    pub(super) async fn open(path: &Path, schema: String) -> Result<Self, StoreError> {
         let path = path.to_owned();
-        let mut connection = tokio::task::spawn_blocking(move || prepare(&path, schema))
+        let mut connection = tokio::task::spawn_blocking(move || prepare(&path, &schema))
             .await
             .map_err(|_| StoreError::Closed)??;
         let (jobs, mut queue) = mpsc::channel::<(Vec<Statement>, Answer)>(QUEUE);
+        let busy = Arc::new(AtomicBool::new(false));
+        let works = busy.clone();
         std::thread::Builder::new()
             .name("sqlite".to_owned())
             .spawn(move || {
                 while let Some((statements, answer)) = queue.blocking_recv() {
+                    works.store(true, Ordering::Relaxed);
+                    let outcome = transaction(&mut connection, &statements);
+                    works.store(false, Ordering::Relaxed);
                     // Whoever asked may have gone; what was asked is done all the same.
-                    let _ = answer.send(transaction(&mut connection, &statements));
+                    let _ = answer.send(outcome);
                 }
             })
             .map_err(|_| StoreError::Closed)?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, busy })
+    }
+
+    /// Whether a transaction runs just now.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// Runs all of it or none; gives the last statement's rows.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 /// A parameter, or a field of a row.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Integer(i64),
     Real(f64),
@@ -47,33 +47,33 @@ impl From<Bytes> for Value {
 ///
 /// The text is the same for both engines; parameters are `$1`, `$2`, … and `$` stands nowhere else.
 #[derive(Debug, Clone)]
-pub(super) struct Statement {
-    pub(super) sql: &'static str,
-    pub(super) parameters: Vec<Value>,
+pub(crate) struct Statement {
+    pub(crate) sql: &'static str,
+    pub(crate) parameters: Vec<Value>,
 }
 
 /// `statement!("… $1 …", value, …)`
 macro_rules! statement {
     ($sql:expr $(, $parameter:expr)* $(,)?) => {
-        $crate::store::value::Statement {
+        $crate::store::Statement {
             sql: $sql,
-            parameters: vec![$($crate::store::value::Value::from($parameter)),*],
+            parameters: vec![$($crate::store::Value::from($parameter)),*],
         }
     };
 }
-pub(super) use statement;
+pub(crate) use statement;
 
 /// One row of an answer.
 #[derive(Debug, Clone)]
-pub(super) struct Row(pub(super) Vec<Value>);
+pub(crate) struct Row(pub(super) Vec<Value>);
 
 impl Row {
-    pub(super) fn integer(&self, column: usize) -> Result<i64, StoreError> {
+    pub(crate) fn integer(&self, column: usize) -> Result<i64, StoreError> {
         self.maybe_integer(column)?
             .ok_or(StoreError::Field { column })
     }
 
-    pub(super) fn maybe_integer(&self, column: usize) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn maybe_integer(&self, column: usize) -> Result<Option<i64>, StoreError> {
         match self.0.get(column) {
             Some(Value::Integer(value)) => Ok(Some(*value)),
             Some(Value::Null) => Ok(None),
@@ -81,7 +81,7 @@ impl Row {
         }
     }
 
-    pub(super) fn real(&self, column: usize) -> Result<f64, StoreError> {
+    pub(crate) fn real(&self, column: usize) -> Result<f64, StoreError> {
         match self.0.get(column) {
             Some(Value::Real(value)) => Ok(*value),
             Some(Value::Integer(value)) => Ok(*value as f64),
@@ -89,11 +89,11 @@ impl Row {
         }
     }
 
-    pub(super) fn text(&self, column: usize) -> Result<&str, StoreError> {
+    pub(crate) fn text(&self, column: usize) -> Result<&str, StoreError> {
         self.maybe_text(column)?.ok_or(StoreError::Field { column })
     }
 
-    pub(super) fn maybe_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
+    pub(crate) fn maybe_text(&self, column: usize) -> Result<Option<&str>, StoreError> {
         match self.0.get(column) {
             Some(Value::Text(value)) => Ok(Some(value)),
             Some(Value::Null) => Ok(None),
@@ -101,7 +101,7 @@ impl Row {
         }
     }
 
-    pub(super) fn bytes(&self, column: usize) -> Result<Bytes, StoreError> {
+    pub(crate) fn bytes(&self, column: usize) -> Result<Bytes, StoreError> {
         match self.0.get(column) {
             Some(Value::Bytes(value)) => Ok(value.clone()),
             _ => Err(StoreError::Field { column }),

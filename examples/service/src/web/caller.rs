@@ -3,12 +3,12 @@
 //! The cookie is `HttpOnly` and `SameSite=Strict`: no script reads it, and no other site's page
 //! sends it.
 
-use super::App;
 use super::error::ApiError;
 use crate::account::{Caller, token_hash};
-use crate::job::Moment;
+use crate::app::App;
+use crate::moment::Moment;
 use crate::settings::Environment;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use std::sync::Arc;
@@ -16,13 +16,14 @@ use std::sync::Arc;
 /// The page's cookie.
 pub(crate) const COOKIE: &str = "session";
 
-impl FromRequestParts<Arc<App>> for Caller {
+impl<S: Send + Sync> FromRequestParts<S> for Caller
+where
+    Arc<App>: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        app: &Arc<App>,
-    ) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let app = Arc::<App>::from_ref(state);
         let Some(token) = token(&parts.headers) else {
             return match app.settings.environment {
                 Environment::Development => Ok(Self::anonymous()),
@@ -43,14 +44,14 @@ impl FromRequestParts<Arc<App>> for Caller {
 #[derive(Debug)]
 pub(crate) struct AdminOnly;
 
-impl FromRequestParts<Arc<App>> for AdminOnly {
+impl<S: Send + Sync> FromRequestParts<S> for AdminOnly
+where
+    Arc<App>: FromRef<S>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(
-        parts: &mut Parts,
-        app: &Arc<App>,
-    ) -> Result<Self, Self::Rejection> {
-        let caller = Caller::from_request_parts(parts, app).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let caller = Caller::from_request_parts(parts, state).await?;
         if caller.admin {
             Ok(Self)
         } else if caller == Caller::anonymous() {
@@ -81,4 +82,19 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(name, value)| *name == COOKIE && !value.is_empty())
         .map(|(_, value)| value)
+}
+
+/// Counts one upload of the caller; 429 where that is one too many in this minute.
+pub(crate) async fn within_quota(app: &App, caller: &Caller) -> Result<(), ApiError> {
+    let limit = app.settings.uploads_per_minute;
+    let taken = app.quota.take("upload", &caller.name, limit).await;
+    taken.map_err(|exceeded| {
+        app.metrics
+            .count("rate_limited_total", &[("what", "upload")], 1);
+        ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            format!("more than {limit} uploads a minute"),
+        )
+        .retry_after(exceeded.retry_after)
+    })
 }

@@ -2,14 +2,15 @@
 
 use super::caller::{COOKIE, token};
 use super::error::ApiError;
-use super::{App, Shared};
 use crate::account::{new_token, token_hash, verify_password};
-use crate::job::Moment;
+use crate::app::App;
+use crate::moment::Moment;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Form, Json};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Of one name, for whoever guesses passwords.
@@ -34,7 +35,7 @@ struct Answer {
 
 /// `POST`: name and password, as JSON or as a form.
 pub(crate) async fn login(
-    State(app): Shared,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -77,7 +78,7 @@ pub(crate) async fn login(
 
 /// `DELETE`: the token is worth nothing from now on.
 pub(crate) async fn logout(
-    State(app): Shared,
+    State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, ApiError> {
     if let Some(token) = token(&headers) {

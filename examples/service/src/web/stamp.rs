@@ -1,8 +1,9 @@
 //! What happens around every request: its id, the headers that say who answered, the faults asked
 //! for, and one log line.
 
-use super::App;
 use super::error::ApiError;
+use crate::app::App;
+use crate::profile::{ADMIN_FAULTS, Exchange, LogFields};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -43,29 +44,64 @@ pub(crate) async fn stamp(State(app): State<Arc<App>>, request: Request, next: N
     }
     let took = started.elapsed();
     let status = response.status().as_u16();
-    count(&app, &method, endpoint, status, took);
-    let duration_ms = took.as_secs_f64() * 1000.0;
-    if exempt && status < 500 {
-        // Probes and scrapes would be most of the log.
-        tracing::debug!(request_id = id, %method, path, status, duration_ms, "request");
-    } else {
-        tracing::info!(request_id = id, %method, path, status, duration_ms, "request");
+    if !exempt {
+        app.latency.note(took);
     }
+    count(&app, &method, endpoint, status, took);
+    let fields = app.settings.profile.log;
+    let duration_ms = took.as_secs_f64() * 1000.0;
+    log(fields, &id, &method, &path, status, duration_ms, exempt);
     response
 }
 
+/// One line a request. Probes and scrapes would be most of the log: they stand in it when they
+/// fail, or when it is asked to tell more.
+fn log(
+    fields: LogFields,
+    id: &str,
+    method: &Method,
+    path: &str,
+    status: u16,
+    duration_ms: f64,
+    exempt: bool,
+) {
+    /// The fields' names have to be known to the compiler.
+    macro_rules! line {
+        ($($fields:tt)*) => {
+            if status >= 500 {
+                tracing::error!($($fields)*, error = "the answer is a 5xx", "request");
+            } else if exempt {
+                tracing::debug!($($fields)*, "request");
+            } else {
+                tracing::info!($($fields)*, "request");
+            }
+        };
+    }
+    match fields {
+        LogFields::Snake => line!(request_id = id, %method, path, status, duration_ms),
+        LogFields::Camel => line!(requestId = id, %method, path, status, duration = duration_ms),
+    }
+}
+
 fn count(app: &App, method: &Method, endpoint: &str, status: u16, took: Duration) {
-    let names = &app.settings.profile.metrics;
     // Any other method counts as one: a client may send what it likes.
     let method = match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),
         _ => "OTHER",
     };
-    let status = status.to_string();
+    let code = status.to_string();
     let labels = [("method", method), ("endpoint", endpoint)];
-    app.metrics.observe(names.request_seconds, &labels, took);
-    let labels = [labels[0], labels[1], ("status", &status)];
-    app.metrics.count(names.requests, &labels, 1);
+    app.metrics
+        .observe("http_request_duration_seconds", &labels, took);
+    let labels = [labels[0], labels[1], ("status", &code)];
+    app.metrics.count("http_requests_total", &labels, 1);
+    let exchange = Exchange {
+        method,
+        endpoint,
+        status,
+        took,
+    };
+    (app.settings.profile.count)(&app.metrics, &exchange);
 }
 
 async fn with_faults(app: &App, request: Request, next: Next) -> Response {
@@ -82,8 +118,10 @@ async fn with_faults(app: &App, request: Request, next: Next) -> Response {
 
 /// Faults never hide the paths by which they are seen and taken back.
 fn is_exempt(app: &App, endpoint: &str) -> bool {
-    let paths = &app.settings.profile.endpoints;
-    [paths.health, paths.metrics, paths.admin_faults].contains(&endpoint)
+    let paths = &app.settings.profile.paths;
+    endpoint == ADMIN_FAULTS
+        || paths.health.contains(&endpoint)
+        || paths.metrics.contains(&endpoint)
 }
 
 fn request_id(request: &Request) -> String {

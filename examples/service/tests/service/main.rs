@@ -5,9 +5,14 @@
 
 mod access;
 mod databases;
+mod deep_echo;
 mod durability;
 mod faults;
 mod harness;
+mod profiles;
 mod progress;
+mod rag_admin;
 mod stop;
 mod uploads;
+mod whispercache;
+mod whisperengine;

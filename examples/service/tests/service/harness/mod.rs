@@ -42,9 +42,19 @@ impl Service {
         self
     }
 
+    /// Starts it as something else than the service itself, and waits until it listens.
+    pub(crate) fn start_as(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::spawn_as(arguments, variables).listening()
+    }
+
     /// Starts it and waits for nothing. No variable of the test's own comes along.
     pub(crate) fn spawn(variables: &[(&str, &str)]) -> Self {
+        Self::spawn_as(&[], variables)
+    }
+
+    fn spawn_as(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sample-service"))
+            .args(arguments)
             .env_clear()
             .env("PORT", "0")
             .envs(variables.iter().copied())
@@ -63,6 +73,23 @@ impl Service {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address.expect("it listens")
+    }
+
+    /// `scheme://HOST:PORT` and what follows.
+    pub(crate) fn url(&self, scheme: &str, rest: &str) -> String {
+        format!("{scheme}://{}{rest}", self.address())
+    }
+
+    /// Posts JSON and reads JSON.
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Value {
+        let answer = Request::json(path, body).send(self.address());
+        assert!(
+            (200..300).contains(&answer.status),
+            "{path}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        answer.json()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

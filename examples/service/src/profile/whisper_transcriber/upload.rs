@@ -3,13 +3,14 @@
 //! It is looked at before it is taken in: what cannot be worked off is refused here, with the
 //! reason, and not an hour later as a failed job.
 
-use super::error::ApiError;
+use super::Transcriber;
+use super::audio::{Wav, WavError};
 use super::jobs::{Wait, finished_within};
-use super::{App, Shared};
+use super::store::NewJob;
 use crate::account::Caller;
-use crate::audio::{Wav, WavError};
-use crate::job::Moment;
-use crate::store::NewJob;
+use crate::app::App;
+use crate::moment::Moment;
+use crate::web::{ApiError, within_quota};
 use axum::Json;
 use axum::extract::{FromRequest, Multipart, Query, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -36,46 +37,32 @@ pub(crate) struct Parameters {
 
 /// `POST`: 202 and the job; with `?wait=10s` once it is finished, if that is in time.
 pub(crate) async fn upload(
-    State(app): Shared,
+    State(here): State<Transcriber>,
     caller: Caller,
     Query(parameters): Query<Parameters>,
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
-    within_quota(&app, &caller).await?;
+    within_quota(&here.app, &caller).await?;
     let wait = parameters.wait.duration()?;
     let job = {
-        let Ok(Ok(_place)) = tokio::time::timeout(TURN, app.uploads.acquire()).await else {
+        let Ok(Ok(_place)) = tokio::time::timeout(TURN, here.uploads.acquire()).await else {
             return Err(
                 ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many uploads at once")
                     .retry_after(TURN),
             );
         };
-        let (name, content) = recording(&app, request, parameters.name).await?;
-        accept(&app, caller, name, content).await?
+        let (name, content) = recording(&here.app, request, parameters.name).await?;
+        accept(&here, caller, name, content).await?
     };
-    let job = finished_within(&app, &job, wait).await?;
-    let location = app.settings.profile.endpoints.job.replace("{id}", &job.id);
+    let job = finished_within(&here, &job, wait).await?;
+    let location = super::JOB.replace("{id}", &job.id);
     let headers: [(HeaderName, String); 1] = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, headers, Json(job)))
 }
 
-async fn within_quota(app: &App, caller: &Caller) -> Result<(), ApiError> {
-    let limit = app.settings.uploads_per_minute;
-    let taken = app.quota.take("upload", &caller.name, limit).await;
-    taken.map_err(|exceeded| {
-        app.metrics
-            .count("rate_limited_total", &[("what", "upload")], 1);
-        ApiError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            format!("more than {limit} uploads a minute"),
-        )
-        .retry_after(exceeded.retry_after)
-    })
-}
-
 /// Keeps the recording and calls a worker; gives the new job's id.
 async fn accept(
-    app: &App,
+    here: &Transcriber,
     caller: Caller,
     name: String,
     content: Bytes,
@@ -89,10 +76,10 @@ async fn accept(
         name,
         content,
     };
-    app.store.add_job(job, Moment::now()).await?;
-    app.bell.queued();
-    app.metrics.count("uploads_total", &[], 1);
-    app.metrics.count("upload_bytes_total", &[], bytes);
+    here.app.store.add_job(job, Moment::now()).await?;
+    here.bell.queued();
+    here.app.metrics.count("uploads_total", &[], 1);
+    here.app.metrics.count("upload_bytes_total", &[], bytes);
     Ok(id)
 }
 

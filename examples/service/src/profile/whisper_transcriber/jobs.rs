@@ -1,12 +1,12 @@
 //! Showing jobs.
 
-use super::error::ApiError;
-use super::{App, Shared};
+use super::Transcriber;
+use super::bell::next_change;
+use super::job::{Job, JobState};
+use super::store::Filter;
 use crate::account::Caller;
-use crate::bell::next_change;
-use crate::job::{Job, JobState};
 use crate::settings::parse_duration;
-use crate::store::Filter;
+use crate::web::ApiError;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -60,7 +60,7 @@ impl Wait {
 
 /// Newest first: one's own; an admin sees everybody's.
 pub(crate) async fn list(
-    State(app): Shared,
+    State(here): State<Transcriber>,
     caller: Caller,
     Query(parameters): Query<ListParameters>,
 ) -> Result<Json<List>, ApiError> {
@@ -69,51 +69,59 @@ pub(crate) async fn list(
         state: parameters.state,
         limit: parameters.limit.unwrap_or(50).min(MAX_LISTED),
     };
-    let jobs = app.store.jobs(&filter).await?;
+    let jobs = here.app.store.jobs(&filter).await?;
     Ok(Json(List { jobs }))
 }
 
 /// One job.
 pub(crate) async fn show(
-    State(app): Shared,
+    State(here): State<Transcriber>,
     caller: Caller,
     Path(id): Path<String>,
     Query(wait): Query<Wait>,
 ) -> Result<Json<Job>, ApiError> {
     let wait = wait.duration()?;
-    visible(&app, &caller, &id).await?;
-    finished_within(&app, &id, wait).await.map(Json)
+    visible(&here, &caller, &id).await?;
+    finished_within(&here, &id, wait).await.map(Json)
 }
 
 /// The job, where the caller may see it. Somebody else's is as one that is not there.
-pub(crate) async fn visible(app: &App, caller: &Caller, id: &str) -> Result<Job, ApiError> {
-    match find(app, id).await? {
+pub(crate) async fn visible(
+    here: &Transcriber,
+    caller: &Caller,
+    id: &str,
+) -> Result<Job, ApiError> {
+    match find(here, id).await? {
         Some(job) if caller.may_see(&job.owner) => Ok(job),
         _ => Err(no_such_job()),
     }
 }
 
 /// The job as soon as it is finished, or as it is after `wait`.
-pub(crate) async fn finished_within(app: &App, id: &str, wait: Duration) -> Result<Job, ApiError> {
+pub(crate) async fn finished_within(
+    here: &Transcriber,
+    id: &str,
+    wait: Duration,
+) -> Result<Job, ApiError> {
     let deadline = Instant::now() + wait;
-    let mut listener = app.bell.listen();
+    let mut listener = here.bell.listen();
     loop {
-        let job = find(app, id).await?.ok_or_else(no_such_job)?;
+        let job = find(here, id).await?.ok_or_else(no_such_job)?;
         let left = deadline.saturating_duration_since(Instant::now());
-        if job.state.is_final() || left.is_zero() || app.stopping.is_cancelled() {
+        if job.state.is_final() || left.is_zero() || here.app.stopping.is_cancelled() {
             return Ok(job);
         }
         let changed = next_change(&mut listener, id, LOOK.min(left));
-        app.stopping.run_until_cancelled(changed).await;
+        here.app.stopping.run_until_cancelled(changed).await;
     }
 }
 
-async fn find(app: &App, id: &str) -> Result<Option<Job>, ApiError> {
-    if let Some(job) = kept(app, id).await {
+async fn find(here: &Transcriber, id: &str) -> Result<Option<Job>, ApiError> {
+    if let Some(job) = kept(here, id).await {
         return Ok(Some(job));
     }
-    let job = app.store.job(id).await?;
-    if let (Some(redis), Some(job)) = (&app.redis, &job)
+    let job = here.app.store.job(id).await?;
+    if let (Some(redis), Some(job)) = (&here.app.redis, &job)
         && job.state.is_final()
         && let Ok(text) = serde_json::to_string(job)
     {
@@ -124,8 +132,8 @@ async fn find(app: &App, id: &str) -> Result<Option<Job>, ApiError> {
 }
 
 /// A finished job that Redis has at hand.
-async fn kept(app: &App, id: &str) -> Option<Job> {
-    let redis = app.redis.as_ref()?;
+async fn kept(here: &Transcriber, id: &str) -> Option<Job> {
+    let redis = here.app.redis.as_ref()?;
     let job = redis
         .get(&key(id))
         .await
@@ -133,7 +141,8 @@ async fn kept(app: &App, id: &str) -> Option<Job> {
         .flatten()
         .and_then(|text| serde_json::from_str(&text).ok());
     let result = if job.is_some() { "hit" } else { "miss" };
-    app.metrics
+    here.app
+        .metrics
         .count("cache_requests_total", &[("result", result)], 1);
     job
 }

@@ -1,16 +1,15 @@
 //! A WebSocket that tells how a job goes on: the job as JSON, each time it changed, until it is
 //! finished.
 
-use super::error::ApiError;
+use super::Transcriber;
+use super::bell::next_change;
+use super::job::Job;
 use super::jobs::{LOOK, visible};
-use super::{App, Shared};
 use crate::account::Caller;
-use crate::bell::next_change;
-use crate::job::Job;
+use crate::web::ApiError;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, State};
 use axum::response::Response;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Who does not take a message for this long is gone.
@@ -21,17 +20,17 @@ const PING: Duration = Duration::from_secs(20);
 
 /// `GET` with an upgrade.
 pub(crate) async fn progress(
-    State(app): Shared,
+    State(here): State<Transcriber>,
     caller: Caller,
     Path(id): Path<String>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
-    visible(&app, &caller, &id).await?;
+    visible(&here, &caller, &id).await?;
     Ok(upgrade.on_upgrade(move |socket| async move {
-        app.metrics.count("websockets_total", &[], 1);
+        here.app.metrics.count("websockets_total", &[], 1);
         let mut teller = Teller {
             socket,
-            app: app.clone(),
+            here,
             told: None,
         };
         let close = teller.follow(&caller, &id).await;
@@ -41,7 +40,7 @@ pub(crate) async fn progress(
 
 struct Teller {
     socket: WebSocket,
-    app: Arc<App>,
+    here: Transcriber,
     told: Option<Job>,
 }
 
@@ -51,11 +50,11 @@ struct Gone;
 impl Teller {
     /// Ends with why.
     async fn follow(&mut self, caller: &Caller, id: &str) -> CloseFrame {
-        let app = self.app.clone();
-        let mut listener = app.bell.listen();
+        let here = self.here.clone();
+        let mut listener = here.bell.listen();
         let mut ping = tokio::time::interval(PING);
         loop {
-            let Ok(job) = visible(&app, caller, id).await else {
+            let Ok(job) = visible(&here, caller, id).await else {
                 return close(close_code::AGAIN, "the database is not available");
             };
             let is_final = job.state.is_final();
@@ -67,7 +66,7 @@ impl Teller {
             }
             tokio::select! {
                 () = next_change(&mut listener, id, LOOK) => {}
-                () = app.stopping.cancelled() => {
+                () = here.app.stopping.cancelled() => {
                     // The browser comes again, to another instance.
                     return close(close_code::RESTART, "this instance ends");
                 }

@@ -4,12 +4,13 @@
 //! instance begins the job anew; one that only seemed lost learns it at its next write and stops.
 //! One that ends in order puts its job back at once.
 
-use crate::audio::{Analysis, Report, Wav};
-use crate::bell::Bell;
-use crate::job::Moment;
+use super::audio::{Analysis, Report, Wav};
+use super::bell::Bell;
+use super::store::Claim;
 use crate::metrics::Metrics;
+use crate::moment::Moment;
 use crate::settings::Work;
-use crate::store::{Claim, Store, StoreError};
+use crate::store::{Store, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -36,8 +37,6 @@ pub(crate) struct Workshop {
     pub(crate) settings: Work,
     /// Unique among all instances.
     pub(crate) instance: String,
-    /// Name of the histogram of work times.
-    pub(crate) job_seconds: &'static str,
 }
 
 /// How a job left the worker's hands.
@@ -114,7 +113,7 @@ impl Workshop {
         let took = started.elapsed();
         let labels = [("outcome", outcome)];
         self.metrics.count("jobs_processed_total", &labels, 1);
-        self.metrics.observe(self.job_seconds, &labels, took);
+        self.metrics.observe(super::JOB_SECONDS, &labels, took);
         tracing::info!(
             job = claim.id,
             outcome,

@@ -1,12 +1,26 @@
 //! What is asked of the store about jobs.
+//!
+//! **Invariant:** a job that was acknowledged is in the store, and exactly one worker at a time
+//! holds it: by a lease that ends, and by the number of the attempt, which each write names.
 
-use super::value::{Row, Statement, Value, statement};
-use super::{Engine, Store, StoreError};
-use crate::audio::Report;
-use crate::job::{Job, JobState, Moment};
+use super::audio::Report;
+use super::job::{Job, JobState};
+use crate::moment::Moment;
+use crate::store::{Row, Statement, Store, StoreError, Value, statement};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub(crate) const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, bytes BIGINT NOT NULL,
+    state TEXT NOT NULL, progress DOUBLE PRECISION NOT NULL, attempts BIGINT NOT NULL,
+    worker TEXT, lease_until_ms BIGINT, created_ms BIGINT NOT NULL, started_ms BIGINT,
+    finished_ms BIGINT, result TEXT, error TEXT);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, created_ms);
+CREATE INDEX IF NOT EXISTS jobs_by_owner ON jobs (owner, created_ms);
+CREATE TABLE IF NOT EXISTS recordings (job TEXT PRIMARY KEY, content BYTEA NOT NULL);
+";
 
 /// Starts of one job until it is given up: a recording that kills its worker is not tried for ever.
 const MAX_ATTEMPTS: i64 = 3;
@@ -143,9 +157,10 @@ impl Store {
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
         let until = now.0 + lease.as_millis() as i64;
-        let sql = match self.engine {
-            Engine::Sqlite(_) => claim!(""),
-            Engine::Postgres(_) => claim!("FOR UPDATE SKIP LOCKED"),
+        let sql = if self.is_postgres() {
+            claim!("FOR UPDATE SKIP LOCKED")
+        } else {
+            claim!("")
         };
         let rows = self
             .run(vec![statement!(sql, worker, until, now.0, MAX_ATTEMPTS)])
@@ -290,3 +305,7 @@ fn job(row: &Row) -> Result<Job, StoreError> {
         error: row.maybe_text(11)?.map(str::to_owned),
     })
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
