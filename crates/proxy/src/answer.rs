@@ -15,6 +15,11 @@ pub(crate) const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailabl
 connection: close\r\nretry-after: 1\r\ncontent-type: text/plain; charset=utf-8\r\n\
 content-length: 32\r\n\r\n503: too many connections, wait\n";
 
+/// What a client is told that speaks plainly where TLS is spoken; written past hyper.
+pub(crate) const SPEAKS_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
+connection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 37\r\n\r\n\
+400: this port speaks TLS, use https\n";
+
 /// A request that the proxy answers itself.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -77,7 +82,7 @@ mod tests {
 
     #[test]
     fn fixed_answers_say_their_own_length() {
-        for answer in [HEAD_TOO_SLOW, TOO_MANY_CONNECTIONS] {
+        for answer in [HEAD_TOO_SLOW, SPEAKS_TLS, TOO_MANY_CONNECTIONS] {
             let text = std::str::from_utf8(answer).unwrap();
             let (head, body) = text.split_once("\r\n\r\n").unwrap();
             let length = format!("content-length: {}", body.len());

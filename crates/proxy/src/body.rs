@@ -1,6 +1,7 @@
 //! Bodies on their way through: counted, limited, and timed.
 
 use crate::exchange::Passage;
+use crate::http2::Taking;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::pin::Pin;
@@ -208,21 +209,32 @@ pub(crate) struct Download {
     idle: Option<Duration>,
     timer: Option<Pin<Box<Sleep>>>,
     ended: bool,
+    /// Over HTTP/2: whether the client takes what it is given.
+    taking: Option<Taking>,
 }
 
 impl Download {
     /// `idle`: how long the endpoint may be silent; `None` for streams that are silent by design.
-    pub(crate) fn new(incoming: Incoming, passage: Passage, idle: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        incoming: Incoming,
+        passage: Passage,
+        idle: Option<Duration>,
+        taking: Option<Taking>,
+    ) -> Self {
         Self {
             incoming,
             passage,
             idle,
             timer: None,
             ended: false,
+            taking,
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(taking) = &self.taking {
+            taking.asked();
+        }
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) else {
             let Some(idle) = self.idle else {
                 return Poll::Pending;
@@ -244,9 +256,14 @@ impl Download {
                 self.passage.record.error = Some("endpoint broke off in its body");
                 Poll::Ready(Some(Err(error.into())))
             }
+            // Over HTTP/1 they are dropped; both kinds of client get the same.
+            Some(Ok(frame)) if frame.is_trailers() => self.poll(cx),
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     self.passage.record.bytes_out += data.len() as u64;
+                }
+                if let Some(taking) = &self.taking {
+                    taking.handed();
                 }
                 Poll::Ready(Some(Ok(frame)))
             }

@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 const SMALL: usize = 2 << 10;
 
 /// Writes slices to a stream, or a beginning of them.
-pub(crate) fn poll_write_slices(
-    stream: Pin<&mut TcpStream>,
+pub(crate) fn poll_write_slices<S: AsyncWrite>(
+    stream: Pin<&mut S>,
     cx: &mut Context<'_>,
     slices: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {

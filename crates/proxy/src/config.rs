@@ -3,6 +3,13 @@
 //! `PUT /v1/config` over the control socket applies as a whole or not at all, and is on disk
 //! (fsync, rename) before it is answered. A restarted proxy serves the last one by itself.
 
+mod tls;
+
+pub use tls::{
+    CertificateFile, CertificateStatus, Challenges, Hsts, Redirect, Secure, Tls, TlsAlpn,
+    TlsVersion,
+};
+
 use mainstay_model::{Bytes, duration_ms};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -10,7 +17,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Version of these messages; this one and the one before are accepted.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
+/// The one before, without TLS.
+pub const PROTOCOL_BEFORE: u32 = 1;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +31,26 @@ pub struct Config {
     /// By name: `stack/environment/service`.
     pub pools: BTreeMap<String, Pool>,
     pub limits: Limits,
+    /// Since protocol 2.
+    #[serde(default, skip_serializing_if = "Tls::is_default")]
+    pub tls: Tls,
+    /// Since protocol 2.
+    #[serde(default, skip_serializing_if = "Challenges::is_empty")]
+    pub challenges: Challenges,
+}
+
+impl Config {
+    /// The oldest protocol that can say this; a proxy that was started from an older binary may
+    /// still run.
+    pub fn least_protocol(&self) -> u32 {
+        let plain = |listener: &Listener| listener.tls.is_none() && listener.redirect.is_none();
+        let says_nothing_new = self.tls.is_default() && self.challenges.is_empty();
+        if says_nothing_new && self.listeners.iter().all(plain) {
+            PROTOCOL_BEFORE
+        } else {
+            PROTOCOL
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +59,13 @@ pub struct Listener {
     /// `main`, `whisper-transcriber/dev/app:8000`; labels metrics and log lines.
     pub name: String,
     pub address: SocketAddr,
+    /// Connections are encrypted; only for HTTP. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Secure>,
+    /// Plain requests are sent to the encrypted listener; only for HTTP without TLS. Since
+    /// protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<Redirect>,
     pub accept: Accept,
 }
 
@@ -149,6 +185,8 @@ pub struct Status {
     pub revision: u64,
     pub listeners: Vec<ListenerStatus>,
     pub endpoints: Vec<EndpointStatus>,
+    #[serde(default)]
+    pub certificates: Vec<CertificateStatus>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,14 +1,20 @@
 //! One client connection: hyper's server around [`exchange::answer`], its time limits, its end.
+//!
+//! This is HTTP/1, plain or encrypted; [`http2`] is the other one.
 
 use crate::answer;
 use crate::config::Limits;
 use crate::exchange;
+use crate::farewell;
 use crate::headers::ClientAddress;
+use crate::http2;
 use crate::listener::Place;
+use crate::patience::Patience;
 use crate::record;
 use crate::socket::{Expiry, Socket, Wire};
 use crate::table::Serve;
 use crate::tcp;
+use crate::tls;
 use hyper::server::conn::http1::{Builder, UpgradeableConnection};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,20 +24,12 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use std::task::Poll;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep};
 
 /// hyper holds at least this much of what it reads.
 const MIN_BUFFER: usize = 8 << 10;
-/// While it is the proxy's turn, the timer looks again after this long.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// For the last words on a connection.
-const FAREWELL: Duration = Duration::from_secs(1);
-/// Bytes thrown away meanwhile.
-const MAX_DISCARDED: usize = 4 << 20;
 
 /// What every request of a client connection shares.
 #[derive(Debug)]
@@ -39,6 +37,8 @@ pub(crate) struct Connection {
     pub(crate) place: Place,
     pub(crate) client: ClientAddress,
     pub(crate) worker: usize,
+    /// Whether it is encrypted.
+    pub(crate) secure: bool,
     pub(crate) wire: Arc<Wire>,
 }
 
@@ -57,21 +57,48 @@ pub(crate) async fn serve(place: Place, stream: TcpStream, peer: SocketAddr, wor
         place,
         client: ClientAddress::new(peer.ip()),
         worker,
+        secure: table.secure.is_some(),
         wire: Arc::clone(&wire),
     });
     match &table.serve {
         Serve::Tcp(route) => tcp::pass(&connection, &table, route, stream).await,
         Serve::Http(_) => {
-            let socket = Socket::new(stream, wire);
             // The table is not held: a connection outlives many.
             let limits = table.limits.clone();
             drop(table);
-            serve_http(&connection, limits, socket).await;
+            if connection.secure {
+                serve_encrypted(&connection, limits, stream).await;
+            } else {
+                let socket = Socket::new(stream, wire);
+                serve_http(&connection, limits, socket).await;
+            }
         }
     }
 }
 
-async fn serve_http(connection: &Arc<Connection>, limits: Limits, socket: Socket) {
+async fn serve_encrypted(connection: &Arc<Connection>, limits: Limits, stream: TcpStream) {
+    let Place { listener, shared } = &connection.place;
+    let accepting = tls::accept(&shared.tls, &listener.handshakes, stream);
+    let stream = tokio::select! {
+        accepted = accepting => accepted,
+        () = listener.closing.cancelled() => None,
+    };
+    let Some(stream) = stream else {
+        return;
+    };
+    let wire = Arc::clone(&connection.wire);
+    wire.shaken();
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        http2::serve(connection, &limits, Socket::framed(stream, wire)).await;
+    } else {
+        serve_http(connection, limits, Socket::new(stream, wire)).await;
+    }
+}
+
+async fn serve_http<S>(connection: &Arc<Connection>, limits: Limits, socket: Socket<S>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let service = service_fn(|request| {
         let connection = Arc::clone(connection);
         async move { Ok::<_, Infallible>(exchange::answer(&connection, request).await) }
@@ -107,21 +134,22 @@ async fn serve_http(connection: &Arc<Connection>, limits: Limits, socket: Socket
 }
 
 /// Runs hyper's part, its time limits, and its end when the listener is taken out.
-async fn drive<S>(
+async fn drive<I, S>(
     connection: &Connection,
     limits: &Limits,
-    http: &mut UpgradeableConnection<TokioIo<Socket>, S>,
+    http: &mut UpgradeableConnection<TokioIo<Socket<I>>, S>,
 ) -> End
 where
+    I: AsyncRead + AsyncWrite + Unpin,
     S: HttpService<hyper::body::Incoming> + Unpin,
     S::Error: Into<Box<dyn Error + Send + Sync>>,
     S::ResBody: 'static,
     <S::ResBody as hyper::body::Body>::Error: Into<Box<dyn Error + Send + Sync>>,
-    UpgradeableConnection<TokioIo<Socket>, S>: Future<Output = hyper::Result<()>> + Unpin,
+    UpgradeableConnection<TokioIo<Socket<I>>, S>: Future<Output = hyper::Result<()>> + Unpin,
 {
     let mut closing = pin!(connection.place.listener.closing.cancelled());
     let mut told = false;
-    let mut patience = Patience::new(connection, limits);
+    let mut patience = Patience::new(&connection.wire, limits);
     poll_fn(|cx| {
         if let Poll::Ready(ended) = Pin::new(&mut *http).poll(cx) {
             return Poll::Ready(End::Served(ended));
@@ -138,45 +166,6 @@ where
     .await
 }
 
-/// The connection's one timer. It is moved only when a deadline comes nearer; one that moved away
-/// is found out when the timer fires.
-struct Patience<'a> {
-    wire: &'a Wire,
-    limits: &'a Limits,
-    timer: Pin<Box<Sleep>>,
-}
-
-impl<'a> Patience<'a> {
-    fn new(connection: &'a Connection, limits: &'a Limits) -> Self {
-        Self {
-            wire: &connection.wire,
-            limits,
-            timer: Box::pin(tokio::time::sleep(limits.header_timeout.min(LOOK_AGAIN))),
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Expiry> {
-        let standing = self.wire.deadline(self.limits);
-        if let Some((deadline, _)) = standing
-            && Instant::from_std(deadline) < self.timer.deadline()
-        {
-            self.timer.as_mut().reset(deadline.into());
-        }
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            let next = match standing {
-                Some((deadline, expiry)) if Instant::from_std(deadline) <= now => {
-                    return Poll::Ready(expiry);
-                }
-                Some((deadline, _)) => deadline.into(),
-                None => now + LOOK_AGAIN,
-            };
-            self.timer.as_mut().reset(next);
-        }
-        Poll::Pending
-    }
-}
-
 /// hyper has answered already what it could not read.
 fn note(connection: &Arc<Connection>, error: &hyper::Error) {
     if error.is_parse_too_large() {
@@ -187,24 +176,11 @@ fn note(connection: &Arc<Connection>, error: &hyper::Error) {
     tracing::debug!(%error, client = %connection.client.ip, "client connection ended");
 }
 
-/// Ends our half, and reads on until the client has ended its own: closing at once would reset
-/// the connection under an answer that is still on its way.
-async fn say_farewell(mut socket: Socket, words: &[u8]) {
-    if socket.is_at_end() {
-        return;
+async fn say_farewell<S>(mut socket: Socket<S>, words: &[u8])
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if !socket.is_at_end() {
+        farewell::say(&mut socket, words).await;
     }
-    let _ = tokio::time::timeout(FAREWELL, async {
-        socket.write_all(words).await?;
-        socket.shutdown().await?;
-        let mut scratch = [0; 4 << 10];
-        let mut discarded = 0;
-        while discarded < MAX_DISCARDED {
-            match socket.read(&mut scratch).await? {
-                0 => break,
-                read => discarded += read,
-            }
-        }
-        std::io::Result::Ok(())
-    })
-    .await;
 }

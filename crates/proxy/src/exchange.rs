@@ -6,8 +6,10 @@ use crate::config::Limits;
 use crate::connection::Connection;
 use crate::endpoint::InFlight;
 use crate::headers;
+use crate::http2::Taking;
+use crate::own;
 use crate::pool::{Pick, Tried};
-use crate::record::Record;
+use crate::record::{CLIENT_WENT_AWAY, Record};
 use crate::table::{Route, Serve};
 use crate::target::Target;
 use crate::upgrade;
@@ -15,7 +17,7 @@ use crate::upstream::{self, Idle, SendError};
 use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, STRICT_TRANSPORT_SECURITY};
 use hyper::http::request::Parts;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version};
@@ -56,7 +58,7 @@ impl Passage {
             in_flight.0.put_idle(self.worker, Idle::new(sender));
         }
         if !response_ended && self.record.error.is_none() {
-            self.record.error = Some("client went away");
+            self.record.error = Some(CLIENT_WENT_AWAY);
         }
         self.in_flight = None;
     }
@@ -69,16 +71,34 @@ pub(crate) async fn answer(
 ) -> Response<ResponseBody> {
     let unambiguous = connection.wire.begin();
     let mut record = Record::begin(connection, &request);
-    let forwarded = if unambiguous {
-        forward(connection, &mut record, request).await
+    let target = if unambiguous {
+        Target::read(&request)
     } else {
         let reason = "more than one length of the body";
         Err(Refusal::new(StatusCode::BAD_REQUEST, reason).closing())
+    };
+    let forwarded = match target {
+        Err(refusal) => Err(refusal),
+        Ok(target) => match own::answer(connection, request.method(), &target) {
+            Some(response) => return answer_ourselves(response, record),
+            None => forward(connection, &mut record, request, &target).await,
+        },
     };
     match forwarded {
         Ok(forwarded) => respond(forwarded, record, connection),
         Err(refusal) => refuse(&refusal, record),
     }
+}
+
+fn answer_ourselves(
+    mut response: Response<ResponseBody>,
+    mut record: Box<Record>,
+) -> Response<ResponseBody> {
+    record.status = response.status().as_u16();
+    record.bytes_out = response.body().size_hint().exact().unwrap_or_default();
+    let id = record.request_id.clone();
+    response.headers_mut().insert(headers::X_REQUEST_ID, id);
+    response
 }
 
 fn refuse(refusal: &Refusal, mut record: Box<Record>) -> Response<ResponseBody> {
@@ -113,23 +133,23 @@ async fn forward(
     connection: &Arc<Connection>,
     record: &mut Record,
     mut request: Request<Incoming>,
+    target: &Target,
 ) -> Result<Forwarded, Refusal> {
-    let target = Target::read(&request)?;
     let upgrade = asked_upgrade(&mut request);
     let (mut parts, incoming) = request.into_parts();
-    let (route, limits) = find_route(connection, &target)?;
+    let (route, limits) = find_route(connection, target)?;
     record.route = Some(Arc::clone(&route));
     if incoming.size_hint().lower() > route.max_body {
         return Err(too_long(route.max_body));
     }
     let (body, upload) = RequestBody::new(incoming, route.max_body, limits.body_timeout);
-    prepare(connection, record, &target, &mut parts);
+    prepare(connection, record, target, &mut parts);
     if let Some(upgrade) = &upgrade {
         upgrade::add(upgrade.protocol, &mut parts.headers);
     }
     let mut offer = Offer {
         connection,
-        target: &target,
+        target,
         route,
         limits,
         tried: Tried::default(),
@@ -241,9 +261,14 @@ fn find_route(connection: &Connection, target: &Target) -> Result<Found, Refusal
 
 /// Makes the endpoint's request of the client's.
 fn prepare(connection: &Connection, record: &Record, target: &Target, parts: &mut Parts) {
+    if parts.version == Version::HTTP_2 {
+        headers::join_cookies(&mut parts.headers);
+    }
     parts.version = Version::HTTP_11;
     headers::remove_hop_by_hop(&mut parts.headers);
-    headers::add_forwarded(&mut parts.headers, &connection.client, &target.host_header);
+    let scheme = if connection.secure { "https" } else { "http" };
+    let host = &target.host_header;
+    headers::add_forwarded(&mut parts.headers, &connection.client, host, scheme);
     let id = record.request_id.clone();
     parts.headers.insert(headers::X_REQUEST_ID, id);
     parts.headers.insert(HOST, target.host_header.clone());
@@ -285,6 +310,9 @@ fn respond(
     headers::remove_hop_by_hop(&mut parts.headers);
     let id = record.request_id.clone();
     parts.headers.insert(headers::X_REQUEST_ID, id);
+    if connection.secure {
+        add_hsts(connection, &mut parts.headers);
+    }
     record.status = parts.status.as_u16();
     let idle = (!is_event_stream(&parts.headers)).then_some(forwarded.body_timeout);
     let passage = Passage {
@@ -294,8 +322,18 @@ fn respond(
         upload: forwarded.upload,
         worker: connection.worker,
     };
-    let download = Download::new(incoming, passage, idle);
+    let taking = passage.record.is_http2().then(Taking::present).flatten();
+    let download = Download::new(incoming, passage, idle, taking);
     Response::from_parts(parts, ResponseBody::Upstream(Box::new(download)))
+}
+
+/// Unless the endpoint says it itself.
+fn add_hsts(connection: &Connection, headers: &mut HeaderMap) {
+    let table = connection.place.listener.table.load();
+    let hsts = table.secure.as_ref().and_then(|secure| secure.hsts.clone());
+    if let Some(hsts) = hsts {
+        headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(hsts);
+    }
 }
 
 /// The endpoint agreed to another protocol: both sides become it once the client has the 101.

@@ -4,8 +4,8 @@
 
 use crate::request_id;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use std::net::IpAddr;
 
@@ -48,7 +48,12 @@ fn remove_named_by_connection(headers: &mut HeaderMap) {
 
 /// Puts on what the endpoint is told about the client. The address is the peer's: nobody in
 /// front of this proxy is trusted to name another, but a list it sent is kept and added to.
-pub(crate) fn add_forwarded(headers: &mut HeaderMap, client: &ClientAddress, host: &HeaderValue) {
+pub(crate) fn add_forwarded(
+    headers: &mut HeaderMap,
+    client: &ClientAddress,
+    host: &HeaderValue,
+    scheme: &'static str,
+) {
     headers.remove(EXPECT);
     // For what is put on here and the request's id: one growth instead of three.
     headers.reserve(6);
@@ -58,8 +63,24 @@ pub(crate) fn add_forwarded(headers: &mut HeaderMap, client: &ClientAddress, hos
     };
     headers.insert(X_FORWARDED_FOR, list);
     headers.insert(X_REAL_IP, client.text.clone());
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     headers.insert(X_FORWARDED_HOST, host.clone());
+}
+
+/// HTTP/2 may divide the cookies among several fields; HTTP/1 has one (RFC 9113, section 8.2.3).
+pub(crate) fn join_cookies(headers: &mut HeaderMap) {
+    let mut values = headers.get_all(COOKIE).iter();
+    if values.next().is_none() || values.next().is_none() {
+        return;
+    }
+    let values: Vec<&[u8]> = headers
+        .get_all(COOKIE)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&values.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 fn joined(headers: &HeaderMap, client: &HeaderValue) -> HeaderValue {

@@ -1,8 +1,10 @@
 //! A listen address: accepts, hands connections to the workers, and knows its present table.
 
 use crate::answer;
+use crate::farewell;
 use crate::shared::Shared;
 use crate::table::{Serve, Table};
+use crate::tls::Handshakes;
 use crate::worker::Workers;
 use arc_swap::ArcSwap;
 use std::io;
@@ -10,7 +12,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -18,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Surplus connections that are told so at a time; those beyond are closed at once.
 const MAX_REFUSING: usize = 64;
-const REFUSING: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     pub(crate) table: ArcSwap<Table>,
     pub(crate) connections: AtomicU64,
+    pub(crate) handshakes: Handshakes,
     /// Cancelled when the listener is taken out: connections end after their present request.
     pub(crate) closing: CancellationToken,
 }
@@ -103,22 +104,17 @@ fn hand_over(
 
 /// Tells an HTTP client that there is no place, and gives it a moment to read it.
 fn refuse(listener: &Listener, mut stream: tokio::net::TcpStream, refusing: &Arc<Semaphore>) {
-    let is_http = matches!(listener.table.load().serve, Serve::Http(_));
+    let table = listener.table.load();
+    let is_plain = table.secure.is_none() && matches!(table.serve, Serve::Http(_));
+    drop(table);
     let Ok(permit) = Arc::clone(refusing).try_acquire_owned() else {
         return;
     };
-    if !is_http {
+    if !is_plain {
         return;
     }
     tokio::spawn(async move {
-        let _ = tokio::time::timeout(REFUSING, async {
-            stream.write_all(answer::TOO_MANY_CONNECTIONS).await?;
-            stream.shutdown().await?;
-            let mut scratch = [0; 4096];
-            while stream.read(&mut scratch).await? > 0 {}
-            io::Result::Ok(())
-        })
-        .await;
+        farewell::say(&mut stream, answer::TOO_MANY_CONNECTIONS).await;
         drop(permit);
     });
 }

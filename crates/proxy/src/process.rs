@@ -19,6 +19,8 @@ use tokio::time::Instant;
 const DRAIN: Duration = Duration::from_secs(30);
 /// How often idle upstream connections are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often certificates are looked at; SIGHUP asks for it at once.
+const CERTIFICATES: Duration = Duration::from_secs(5);
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 
 /// Where the proxy keeps its state and where it is spoken to.
@@ -48,7 +50,8 @@ pub enum ProxyError {
 }
 
 /// Runs the proxy until it was told to end (`POST /v1/shutdown` or SIGTERM) and has drained.
-/// SIGHUP and SIGINT are ignored: the proxy outlives the terminal it was started from.
+/// SIGHUP reads certificates again and SIGINT is ignored: the proxy outlives the terminal it was
+/// started from.
 #[allow(
     clippy::needless_pass_by_value,
     reason = "the process has no further use of them"
@@ -90,8 +93,9 @@ async fn serve(proxy: &Arc<Proxy>, socket: &Path) -> Result<(), ProxyError> {
     proxy.restore()?;
     tokio::spawn(control::serve(control, Arc::clone(proxy)));
     tokio::spawn(sweep(Arc::clone(proxy)));
+    tokio::spawn(watch_certificates(Arc::clone(proxy)));
     tokio::select! {
-        () = signals.terminated() => proxy.end(),
+        () = signals.terminated(proxy) => proxy.end(),
         () = proxy.ending.cancelled() => {}
     }
     tracing::info!("ending: no new connections");
@@ -104,6 +108,13 @@ async fn sweep(proxy: Arc<Proxy>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         proxy.sweep_idle();
+    }
+}
+
+async fn watch_certificates(proxy: Arc<Proxy>) {
+    loop {
+        tokio::time::sleep(CERTIFICATES).await;
+        proxy.reload_certificates().await;
     }
 }
 
@@ -149,11 +160,11 @@ impl Signals {
         })
     }
 
-    async fn terminated(&mut self) {
+    async fn terminated(&mut self, proxy: &Arc<Proxy>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => {}
+                _ = self.hang_up.recv() => proxy.reload_certificates().await,
                 _ = self.interrupt.recv() => {}
             }
         }

@@ -3,7 +3,7 @@
 mod report;
 mod tables;
 
-use crate::config::{Config, HealthCheck, PROTOCOL};
+use crate::config::{Config, HealthCheck, PROTOCOL, PROTOCOL_BEFORE};
 use crate::endpoint::{Endpoint, Key};
 use crate::hash;
 use crate::health;
@@ -12,6 +12,7 @@ use crate::pool::{Member, Pool};
 use crate::shared::Shared;
 use crate::store::{Store, StoreError};
 use crate::table::Table;
+use crate::tls::{self, Handshakes};
 use crate::validate;
 use crate::worker::Workers;
 use arc_swap::ArcSwap;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApplyError {
     #[error(
-        "protocol {0} is not spoken by this proxy, which speaks {PROTOCOL}\nhint: restart the proxy with the same version as the control plane"
+        "protocol {0} is not spoken by this proxy, which speaks {PROTOCOL_BEFORE} and {PROTOCOL}\nhint: restart the proxy with the same version as the control plane"
     )]
     Protocol(u32),
     #[error("revision {offered} is not newer than {present}, which is in force")]
@@ -90,6 +91,7 @@ struct Prepared {
     pools: BTreeMap<String, Arc<Pool>>,
     tables: Vec<(SocketAddr, Table)>,
     bound: HashMap<SocketAddr, TcpListener>,
+    tls: tls::Present,
 }
 
 impl Proxy {
@@ -116,7 +118,7 @@ impl Proxy {
         if self.ending.is_cancelled() {
             return Err(ApplyError::Ending);
         }
-        if config.protocol != PROTOCOL {
+        if ![PROTOCOL_BEFORE, PROTOCOL].contains(&config.protocol) {
             return Err(ApplyError::Protocol(config.protocol));
         }
         if let Some(present) = &self.state().config {
@@ -131,7 +133,9 @@ impl Proxy {
             }
         }
         validate::check(&config).map_err(ApplyError::Invalid)?;
-        let prepared = self.prepare(&config, &mut |name, address, source| {
+        let config = Arc::new(config);
+        let tls = self.read_certificates(&config).await?;
+        let prepared = self.prepare(&config, tls, &mut |name, address, source| {
             Err(ApplyError::Bind {
                 name: name.to_owned(),
                 address,
@@ -139,7 +143,6 @@ impl Proxy {
             })
         })?;
         let store = self.store.clone();
-        let config = Arc::new(config);
         let saved = Arc::clone(&config);
         // The disk may take its time; accepting goes on meanwhile.
         let saving = tokio::task::spawn_blocking(move || store.save(&saved)).await;
@@ -154,7 +157,8 @@ impl Proxy {
         let Some(config) = self.store.load()? else {
             return Ok(());
         };
-        let prepared = self.prepare(&config, &mut |name, address, error| {
+        let tls = self.shared.tls.load(&config.tls, &config.challenges);
+        let prepared = self.prepare(&config, tls, &mut |name, address, error| {
             tracing::error!(%error, listener = name, %address, "cannot listen");
             Ok::<(), std::convert::Infallible>(())
         });
@@ -163,9 +167,30 @@ impl Proxy {
         Ok(())
     }
 
+    async fn read_certificates(
+        self: &Arc<Self>,
+        config: &Arc<Config>,
+    ) -> Result<tls::Present, ApplyError> {
+        let (proxy, config) = (Arc::clone(self), Arc::clone(config));
+        let reading = move || proxy.shared.tls.load(&config.tls, &config.challenges);
+        let read = tokio::task::spawn_blocking(reading).await;
+        read.map_err(|_| ApplyError::Ending)
+    }
+
+    /// Reads the certificates that were changed on disk.
+    pub(crate) async fn reload_certificates(self: &Arc<Self>) {
+        let _one = self.applying.lock().await;
+        let proxy = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || proxy.shared.tls.reload());
+        if let Ok(Some(changed)) = reading.await {
+            self.shared.tls.put_in_force(changed);
+        }
+    }
+
     fn prepare<E>(
         &self,
         config: &Config,
+        tls: tls::Present,
         refused: &mut dyn FnMut(&str, SocketAddr, io::Error) -> Result<(), E>,
     ) -> Result<Prepared, E> {
         let state = self.state();
@@ -180,11 +205,13 @@ impl Proxy {
             }
         }
         let pools = self.pools(&state, config);
+        let challenges = Arc::new(config.challenges.http.clone());
         let tables = config
             .listeners
             .iter()
             .map(|listener| {
-                let table = tables::table(listener, &pools, &config.limits, &self.shared.metrics);
+                let metrics = &self.shared.metrics;
+                let table = tables::table(listener, config, &pools, &challenges, metrics);
                 (listener.address, table)
             })
             .collect();
@@ -192,6 +219,7 @@ impl Proxy {
             pools,
             tables,
             bound,
+            tls,
         })
     }
 
@@ -238,6 +266,7 @@ impl Proxy {
         for member in members().filter(|member| member.weight > 0) {
             member.endpoint.open();
         }
+        self.shared.tls.put_in_force(prepared.tls);
         let mut listeners = HashMap::new();
         for (address, table) in prepared.tables.drain(..) {
             if let Some(listener) = state.listeners.remove(&address) {
@@ -346,6 +375,7 @@ impl Proxy {
             address,
             table: ArcSwap::from_pointee(table),
             connections: AtomicU64::new(0),
+            handshakes: Handshakes::default(),
             closing: self.ending.child_token(),
         });
         tokio::spawn(listener::accept(

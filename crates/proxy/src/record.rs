@@ -7,7 +7,7 @@ use crate::headers::{self, ClientAddress};
 use crate::table::{Route, TcpRoute};
 use hyper::body::Incoming;
 use hyper::header::{HOST, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Request, Uri, Version};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The client went away before it was answered; nginx's number for it.
 const CLIENT_GONE: u16 = 499;
+/// It did while it was answered.
+pub(crate) const CLIENT_WENT_AWAY: &str = "client went away";
 
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -23,6 +25,7 @@ pub(crate) struct Record {
     pub(crate) request_id: HeaderValue,
     method: Method,
     uri: Uri,
+    version: Version,
     host: Option<HeaderValue>,
     pub(crate) route: Option<Arc<Route>>,
     /// The chosen endpoint's index among the route's members.
@@ -45,7 +48,8 @@ impl Record {
             request_id: headers::request_id(request.headers()),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            host: request.headers().get(HOST).cloned(),
+            version: request.version(),
+            host: host(request),
             route: None,
             member: None,
             retries: 0,
@@ -56,6 +60,10 @@ impl Record {
             bytes_out: 0,
             error: None,
         })
+    }
+
+    pub(crate) fn is_http2(&self) -> bool {
+        self.version == Version::HTTP_2
     }
 
     /// An endpoint was chosen, at the first attempt (0) or a later one.
@@ -104,6 +112,7 @@ impl Record {
             instance,
             client: &self.connection.client,
             method: self.method.as_str(),
+            protocol: protocol(self.version),
             host: self.host.as_ref().map_or(b"", HeaderValue::as_bytes),
             path: self.uri.path(),
             status: self.status,
@@ -122,6 +131,9 @@ impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
         self.connection.wire.end(now);
+        if self.status == CLIENT_GONE || self.error == Some(CLIENT_WENT_AWAY) {
+            self.connection.wire.note_cancelled();
+        }
         let duration = now.duration_since(self.began);
         let failed = self.status >= 500;
         match (&self.route, self.member) {
@@ -143,6 +155,23 @@ impl Drop for Record {
         log.line(self.connection.worker, unix_millis(), |out, stamp| {
             self.write(out, stamp, duration);
         });
+    }
+}
+
+/// HTTP/2 says it in the target.
+fn host(request: &Request<Incoming>) -> Option<HeaderValue> {
+    if let Some(host) = request.headers().get(HOST) {
+        return Some(host.clone());
+    }
+    let authority = request.uri().authority()?;
+    HeaderValue::from_str(authority.as_str()).ok()
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "HTTP/1.1",
     }
 }
 
@@ -232,6 +261,7 @@ struct Line<'a> {
     instance: &'a str,
     client: &'a ClientAddress,
     method: &'a str,
+    protocol: &'a str,
     host: &'a [u8],
     /// Without the query: its values may be secret.
     path: &'a str,
@@ -256,6 +286,7 @@ impl<'a> Line<'a> {
             instance: "",
             client,
             method: "",
+            protocol: "",
             host: b"",
             path: "",
             status: 0,
@@ -281,6 +312,7 @@ impl<'a> Line<'a> {
             (b",\"instance\":", self.instance.as_bytes()),
             (b",\"client\":", self.client.text().as_bytes()),
             (b",\"method\":", self.method.as_bytes()),
+            (b",\"protocol\":", self.protocol.as_bytes()),
             (b",\"host\":", self.host),
             (b",\"path\":", self.path.as_bytes()),
         ] {

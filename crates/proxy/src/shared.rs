@@ -2,12 +2,14 @@
 
 use crate::access_log::AccessLog;
 use crate::metrics::Registry;
+use crate::tls::Tls;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) log: AccessLog,
     pub(crate) metrics: Registry,
+    pub(crate) tls: Tls,
     /// Client connections that have not ended, of all listeners, also of those taken out.
     connections: AtomicU64,
     /// Client connections refused for want of a place.
@@ -19,6 +21,7 @@ impl Shared {
         Self {
             log,
             metrics: Registry::default(),
+            tls: Tls::new(),
             connections: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }

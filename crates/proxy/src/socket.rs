@@ -15,7 +15,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+/// Requests that a client may give up before anybody wonders.
+const MANY_CANCELLED: u64 = 100;
 
 /// What a client connection waits for. Written and read by one thread; atomic only because a
 /// connection may be sent there from another.
@@ -26,12 +28,15 @@ pub(crate) struct Wire {
     idle_since: AtomicU64,
     head_since: AtomicU64,
     stalled_since: AtomicU64,
-    serving: AtomicBool,
+    /// Requests that have begun and not ended; over HTTP/1 at most one.
+    serving: AtomicU64,
     heard: AtomicBool,
     /// No longer HTTP.
     raw: AtomicBool,
     /// Requests handed to the service.
     served: AtomicU64,
+    /// Those that the client gave up before it was answered.
+    cancelled: AtomicU64,
     /// The first head that must not be served.
     ambiguous: AtomicU64,
 }
@@ -54,24 +59,47 @@ impl Wire {
             idle_since: AtomicU64::new(1),
             head_since: AtomicU64::new(0),
             stalled_since: AtomicU64::new(0),
-            serving: AtomicBool::new(false),
+            serving: AtomicU64::new(0),
             heard: AtomicBool::new(false),
             raw: AtomicBool::new(false),
             served: AtomicU64::new(0),
+            cancelled: AtomicU64::new(0),
             ambiguous: AtomicU64::new(u64::MAX),
         }
     }
 
     /// A request begins; `false`: its length can be read in two ways.
     pub(crate) fn begin(&self) -> bool {
-        self.serving.store(true, Relaxed);
+        self.serving.fetch_add(1, Relaxed);
         self.served.fetch_add(1, Relaxed) + 1 < self.ambiguous.load(Relaxed)
+    }
+
+    /// The encryption stands: patience begins anew.
+    pub(crate) fn shaken(&self) {
+        self.idle_since.store(self.stamp(Instant::now()), Relaxed);
     }
 
     /// Its response ended.
     pub(crate) fn end(&self, now: Instant) {
-        self.serving.store(false, Relaxed);
+        self.serving.fetch_sub(1, Relaxed);
         self.idle_since.store(self.stamp(now), Relaxed);
+    }
+
+    /// The request that ends was given up by its client.
+    pub(crate) fn note_cancelled(&self) {
+        self.cancelled.fetch_add(1, Relaxed);
+    }
+
+    /// Whether this client asks in order to give up: the flood of resets that costs a server more
+    /// than it costs the client (CVE-2023-44487).
+    pub(crate) fn is_flooded(&self) -> bool {
+        let cancelled = self.cancelled.load(Relaxed);
+        cancelled >= MANY_CANCELLED && cancelled * 2 > self.served.load(Relaxed)
+    }
+
+    /// Whether a request has begun and not ended.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.serving.load(Relaxed) > 0
     }
 
     /// From now on the bytes are another protocol's.
@@ -86,7 +114,7 @@ impl Wire {
             let deadline = self.after(stalled, limits.body_timeout);
             return Some((deadline, Expiry::Stalled));
         }
-        if self.serving.load(Relaxed) || self.raw.load(Relaxed) {
+        if self.is_serving() || self.raw.load(Relaxed) {
             return None;
         }
         let idle = self.idle_since.load(Relaxed);
@@ -116,20 +144,29 @@ impl Wire {
 
 /// The socket that hyper reads from and writes to.
 #[derive(Debug)]
-pub(crate) struct Socket {
-    stream: TcpStream,
+pub(crate) struct Socket<S> {
+    stream: S,
     wire: Arc<Wire>,
-    framing: Framing,
+    /// `None`: the bytes are no HTTP/1, and somebody else looks at the lengths.
+    framing: Option<Framing>,
     at_end: bool,
 }
 
-impl Socket {
-    pub(crate) fn new(stream: TcpStream, wire: Arc<Wire>) -> Self {
+impl<S> Socket<S> {
+    pub(crate) fn new(stream: S, wire: Arc<Wire>) -> Self {
         Self {
             stream,
             wire,
-            framing: Framing::default(),
+            framing: Some(Framing::default()),
             at_end: false,
+        }
+    }
+
+    /// For HTTP/2, whose frames say where everything begins and ends.
+    pub(crate) fn framed(stream: S, wire: Arc<Wire>) -> Self {
+        Self {
+            framing: None,
+            ..Self::new(stream, wire)
         }
     }
 
@@ -148,10 +185,13 @@ impl Socket {
             return;
         }
         wire.heard.store(true, Relaxed);
-        if let Some(ambiguous) = self.framing.follow(bytes) {
+        let Some(framing) = &mut self.framing else {
+            return;
+        };
+        if let Some(ambiguous) = framing.follow(bytes) {
             wire.ambiguous.fetch_min(ambiguous.0, Relaxed);
         }
-        let inside = self.framing.is_inside_head();
+        let inside = framing.is_inside_head();
         let since = wire.head_since.load(Relaxed);
         if inside && since == 0 {
             wire.head_since.store(wire.stamp(Instant::now()), Relaxed);
@@ -173,7 +213,7 @@ impl Socket {
     }
 }
 
-impl AsyncRead for Socket {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -187,7 +227,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -214,7 +254,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        // Only a stream that encrypts holds bytes back here.
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        this.note_write(flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,14 +1,13 @@
 //! The last configuration on disk: `proxy/config.json`, described in `docs/formats/proxy-config.md`.
 
-use crate::config::Config;
+use crate::config::{Config, PROTOCOL_BEFORE};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "mainstay-proxy-config";
-const MAJOR: u32 = 1;
-const MINOR: u32 = 0;
+const MAJOR: u32 = 2;
 
 /// Why the configuration could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +21,7 @@ pub enum StoreError {
     )]
     Form { path: PathBuf, reason: String },
     #[error(
-        "{path} has version {found} and this program reads {MAJOR}.x\nhint: run the version of mainstay that wrote it, or a newer one"
+        "{path} has version {found} and this program reads up to {MAJOR}.x\nhint: run the version of mainstay that wrote it, or a newer one"
     )]
     Newer { path: PathBuf, found: String },
 }
@@ -43,6 +42,15 @@ struct Header {
 #[derive(Deserialize)]
 struct Body {
     config: Config,
+}
+
+/// What says nothing new is written as it was before, so that the version before can start on it.
+fn version(config: &Config) -> &'static str {
+    if config.least_protocol() == PROTOCOL_BEFORE {
+        "1.0"
+    } else {
+        "2.0"
+    }
 }
 
 /// The file of one data directory.
@@ -99,7 +107,7 @@ impl Store {
     fn write(&self, config: &Config) -> io::Result<()> {
         let written = Written {
             format: FORMAT,
-            version: format!("{MAJOR}.{MINOR}"),
+            version: version(config).to_owned(),
             config,
         };
         let text = serde_json::to_vec_pretty(&written)?;

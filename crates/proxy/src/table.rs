@@ -1,9 +1,10 @@
 //! What one listener does with a request: routes by host, then by path.
 
-use crate::config::Limits;
+use crate::config::{Limits, Redirect};
 use crate::metrics::Series;
 use crate::pool::Pool;
-use std::collections::HashMap;
+use hyper::header::HeaderValue;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,20 @@ pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) limits: Limits,
     pub(crate) serve: Serve,
+    /// `None`: connections are not encrypted.
+    pub(crate) secure: Option<Secure>,
+    pub(crate) redirect: Option<Redirect>,
+    /// Key authorisations by token, where this listener is asked for them.
+    pub(crate) challenges: Option<Arc<BTreeMap<String, String>>>,
     /// Requests that no route took.
     pub(crate) unrouted: Arc<Series>,
+}
+
+/// What encrypted listeners add.
+#[derive(Debug)]
+pub(crate) struct Secure {
+    /// `Strict-Transport-Security`.
+    pub(crate) hsts: Option<HeaderValue>,
 }
 
 #[derive(Debug)]

@@ -1,13 +1,13 @@
 //! What a request is for: its host and its path, read strictly.
 //!
-//! Source: RFC 9112 sections 3.2 and 3.2.2.
+//! Sources: RFC 9112 sections 3.2 and 3.2.2; RFC 9113 sections 8.1.1 and 8.3.1.
 
 use crate::answer::Refusal;
 use crate::table::Route;
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{Method, Request, StatusCode, Uri, Version};
 
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -29,15 +29,20 @@ impl Target {
         check_transfer_encoding(headers)?;
         let mut hosts = headers.get_all(HOST).iter();
         let host_header = match (hosts.next(), hosts.next()) {
-            (Some(host), None) => host,
-            (None, _) => return Err(bad("no Host header")),
             (Some(_), Some(_)) => return Err(bad("more than one Host header")),
+            (host, _) => host,
         };
-        // An absolute target takes precedence over the header.
-        let host_header = match request.uri().authority() {
-            None => host_header.clone(),
-            Some(authority) => HeaderValue::from_str(authority.as_str())
-                .map_err(|_| bad("the target's host is malformed"))?,
+        let authority = request
+            .uri()
+            .authority()
+            .map(hyper::http::uri::Authority::as_str);
+        let host_header = if request.version() == Version::HTTP_2 {
+            check_length(headers)?;
+            agreed_host(host_header, authority)?
+        } else {
+            let host_header = host_header.ok_or(bad("no Host header"))?;
+            // An absolute target takes precedence over the header.
+            authority.map_or_else(|| Ok(host_header.clone()), host_value)?
         };
         let host = host_of(host_header.as_bytes()).ok_or(bad("the Host header is malformed"))?;
         let path_and_query = match request.uri().path_and_query() {
@@ -60,6 +65,11 @@ impl Target {
         }
     }
 
+    /// As the client wrote it, with its query.
+    pub(crate) fn path_and_query(&self) -> &str {
+        self.path_and_query.as_str()
+    }
+
     /// The target as the endpoint of `route` gets it.
     pub(crate) fn uri_for(&self, route: &Route) -> Uri {
         let whole = || Uri::from(self.path_and_query.clone());
@@ -80,6 +90,42 @@ impl Target {
 
 fn bad(reason: &'static str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, reason).closing()
+}
+
+fn host_value(authority: &str) -> Result<HeaderValue, Refusal> {
+    HeaderValue::from_str(authority).map_err(|_| bad("the target's host is malformed"))
+}
+
+/// HTTP/2 says the host as `:authority`, as `Host`, or as both alike.
+fn agreed_host(
+    host_header: Option<&HeaderValue>,
+    authority: Option<&str>,
+) -> Result<HeaderValue, Refusal> {
+    match (host_header, authority) {
+        (None, None) => Err(bad("no host")),
+        (Some(host), None) => Ok(host.clone()),
+        (None, Some(authority)) => host_value(authority),
+        (Some(host), Some(authority)) => {
+            let alike = host.as_bytes().eq_ignore_ascii_case(authority.as_bytes());
+            if alike {
+                Ok(host.clone())
+            } else {
+                Err(bad("the Host header is not the request's authority"))
+            }
+        }
+    }
+}
+
+/// Over HTTP/2 the frames say the length; a second one that is said beside it would be passed on.
+fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut values = headers.get_all(CONTENT_LENGTH).iter();
+    match (values.next(), values.next()) {
+        (Some(_), Some(_)) => Err(bad("more than one length of the body")),
+        (Some(value), None) if !value.as_bytes().iter().all(u8::is_ascii_digit) => {
+            Err(bad("the length of the body is malformed"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Any other coding would have to be undone before the body could be passed on.

@@ -1,6 +1,6 @@
 //! Whether a configuration means something, before anything is changed for it.
 
-use crate::config::{Accept, Config, Listener, Route};
+use crate::config::{Accept, Config, Listener, PROTOCOL, Route};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -10,6 +10,14 @@ pub(crate) fn check(config: &Config) -> Result<(), Vec<String>> {
     listeners(config, &mut problems);
     pools(config, &mut problems);
     limits(config, &mut problems);
+    tls(config, &mut problems);
+    challenges(config, &mut problems);
+    if config.protocol < config.least_protocol() {
+        let (said, least) = (config.protocol, PROTOCOL);
+        problems.push(format!(
+            "it says what protocol {said} cannot say, {least} can"
+        ));
+    }
     if problems.is_empty() {
         Ok(())
     } else {
@@ -31,11 +39,75 @@ fn listeners(config: &Config, problems: &mut Vec<String>) {
         if !names.insert(name) {
             problems.push(format!("listener {name}: the name is used twice"));
         }
+        encryption(listener, problems);
         match &listener.accept {
             Accept::Tcp { pool } => {
                 known_pool(config, &format!("listener {name}"), pool, problems);
             }
             Accept::Http { routes } => self::routes(config, listener, routes, problems),
+        }
+    }
+}
+
+fn encryption(listener: &Listener, problems: &mut Vec<String>) {
+    let name = &listener.name;
+    let is_http = matches!(listener.accept, Accept::Http { .. });
+    if listener.tls.is_some() && !is_http {
+        problems.push(format!("listener {name}: only HTTP can be encrypted"));
+    }
+    let Some(redirect) = &listener.redirect else {
+        return;
+    };
+    if listener.tls.is_some() || !is_http {
+        problems.push(format!(
+            "listener {name}: only plain HTTP can be redirected"
+        ));
+    }
+    if redirect.port == 0 {
+        problems.push(format!("listener {name}: it redirects to port 0"));
+    }
+    for path in redirect.except.iter().filter(|path| !path.starts_with('/')) {
+        problems.push(format!("listener {name}: redirect: `{path}` is not a path"));
+    }
+}
+
+fn tls(config: &Config, problems: &mut Vec<String>) {
+    let tls = &config.tls;
+    let mut names = HashSet::new();
+    for file in &tls.certificates {
+        let name = &file.name;
+        if !names.insert(name) {
+            problems.push(format!("certificate {name}: the name is used twice"));
+        }
+        for path in [&file.certificate, &file.key] {
+            if !path.is_absolute() {
+                let path = path.display();
+                problems.push(format!(
+                    "certificate {name}: `{path}` is not an absolute path"
+                ));
+            }
+        }
+    }
+    if tls.handshake_timeout.is_zero() {
+        problems.push("tls: handshake_timeout is zero".to_owned());
+    }
+    if tls.max_handshakes == 0 {
+        problems.push("tls: max_handshakes is zero".to_owned());
+    }
+}
+
+fn challenges(config: &Config, problems: &mut Vec<String>) {
+    // RFC 8555, section 8.1.
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    for token in config.challenges.http.keys() {
+        if token.is_empty() || !token.bytes().all(in_token) {
+            problems.push(format!("challenges: `{token}` is not a token"));
+        }
+    }
+    for challenge in &config.challenges.tls_alpn {
+        let host = &challenge.host;
+        if !is_host(host) || host.starts_with('*') {
+            problems.push(format!("challenges: `{host}` is not a host"));
         }
     }
 }

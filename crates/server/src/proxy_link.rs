@@ -89,11 +89,26 @@ impl ProxyLink {
             revision: seen.revision + 1,
             ..config
         };
-        let accepted = self.client.apply(&next).await;
+        let accepted = self.client.apply(&spoken(&next, &seen)?).await;
         accepted.map_err(|error| ProxyProblem(error.to_string()))?;
         *applied = Some(next);
         Ok(())
     }
+}
+
+/// In the words of the proxy that runs: it outlives an upgrade, and then speaks an older protocol.
+fn spoken(config: &Config, running: &Status) -> Result<Config, ProxyProblem> {
+    let protocol = config.protocol.min(running.protocol);
+    if protocol < config.least_protocol() {
+        return Err(ProxyProblem(format!(
+            "the running proxy (version {}, pid {}) knows no TLS\nhint: end it with `kill {}`; it finishes its requests, and this version starts in its place",
+            running.version, running.pid, running.pid
+        )));
+    }
+    Ok(Config {
+        protocol,
+        ..config.clone()
+    })
 }
 
 fn listens_everywhere(status: &Status, config: &Config) -> bool {

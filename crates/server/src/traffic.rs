@@ -6,7 +6,8 @@
 use crate::specs::InternalPorts;
 use mainstay_model::{Bytes, InstanceId, Scope, ServiceName};
 use mainstay_proxy::config::{
-    Accept, Balance, Config, Endpoint, HealthCheck, Limits, Listener, PROTOCOL, Pool, Route,
+    Accept, Balance, Challenges, Config, Endpoint, HealthCheck, Limits, Listener, PROTOCOL, Pool,
+    Route, Tls,
 };
 use mainstay_stack as stack;
 use mainstay_stack::{PortProtocol, Probe, Stack};
@@ -52,6 +53,8 @@ pub(crate) fn config(revision: u64, main: SocketAddr, shares: &[Share]) -> Confi
         Listener {
             name: "main".to_owned(),
             address: main,
+            tls: None,
+            redirect: None,
             accept: Accept::Http { routes },
         },
     );
@@ -61,6 +64,8 @@ pub(crate) fn config(revision: u64, main: SocketAddr, shares: &[Share]) -> Confi
         listeners,
         pools,
         limits: Limits::default(),
+        tls: Tls::default(),
+        challenges: Challenges::default(),
     }
 }
 
@@ -213,6 +218,8 @@ fn listener(
     Listener {
         name,
         address,
+        tls: None,
+        redirect: None,
         accept,
     }
 }

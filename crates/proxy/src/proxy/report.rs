@@ -29,6 +29,7 @@ impl Proxy {
             revision: state.config.as_ref().map_or(0, |config| config.revision),
             listeners,
             endpoints: configured.chain(draining).collect(),
+            certificates: self.shared.tls.status(),
         }
     }
 
@@ -37,6 +38,7 @@ impl Proxy {
         let mut text = Text::default();
         self.shared.metrics.render(&mut text);
         self.render_endpoints(&mut text);
+        self.render_tls(&mut text);
         self.render_own(&mut text);
         text.into_string()
     }
@@ -80,6 +82,47 @@ impl Proxy {
                 ];
                 text.plain(name, &labels, reading(endpoint));
             }
+        }
+    }
+
+    fn render_tls(&self, text: &mut Text) {
+        text.family(
+            "tls_handshakes_total",
+            "counter",
+            "Handshakes by how they ended.",
+        );
+        for listener in self.state().listeners.values() {
+            let name = &listener.table.load().name;
+            for (result, count) in listener.handshakes.seen() {
+                let labels = [("listener", name.as_str()), ("result", result)];
+                text.plain("tls_handshakes_total", &labels, count);
+            }
+        }
+        let certificates = self.shared.tls.status();
+        text.family(
+            "certificate_expiry_timestamp_seconds",
+            "gauge",
+            "When the certificate that is served ends, by the names it is for.",
+        );
+        for certificate in &certificates {
+            let Some(end) = certificate.not_after else {
+                continue;
+            };
+            for host in &certificate.names {
+                let labels = [("certificate", certificate.name.as_str()), ("host", host)];
+                let seconds = end.as_millis() / 1000;
+                text.plain("certificate_expiry_timestamp_seconds", &labels, seconds);
+            }
+        }
+        text.family(
+            "certificate_problem",
+            "gauge",
+            "Whether the certificate's files as they are now cannot be served.",
+        );
+        for certificate in &certificates {
+            let labels = [("certificate", certificate.name.as_str())];
+            let problem = u8::from(certificate.problem.is_some());
+            text.plain("certificate_problem", &labels, problem);
         }
     }
 

@@ -1,17 +1,19 @@
 //! From a valid configuration to what the listeners look requests up in.
 
-use crate::config::{Accept, Limits};
+use crate::config::{Accept, Config, Hsts};
 use crate::metrics::{Labels, Registry, Series};
 use crate::pool::Pool;
-use crate::table::{Route, Routes, Serve, Table, TcpRoute};
+use crate::table::{Route, Routes, Secure, Serve, Table, TcpRoute};
+use hyper::header::HeaderValue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The pools that a valid configuration names are there.
 pub(super) fn table(
     listener: &crate::config::Listener,
+    config: &Config,
     pools: &BTreeMap<String, Arc<Pool>>,
-    limits: &Limits,
+    challenges: &Arc<BTreeMap<String, String>>,
     registry: &Registry,
 ) -> Table {
     let series = |route: &str, pool: &Pool| series(&listener.name, route, pool, registry);
@@ -48,15 +50,35 @@ pub(super) fn table(
             Serve::Http(routes)
         }
     };
+    // An authority asks on the plain port (RFC 8555, section 8.3).
+    let asked = listener.tls.is_none() && !challenges.is_empty();
+    let secure = listener.tls.as_ref().map(|secure| Secure {
+        hsts: secure.hsts.as_ref().map(hsts),
+    });
     Table {
         name: listener.name.clone(),
-        limits: limits.clone(),
+        limits: config.limits.clone(),
         serve,
+        secure,
+        redirect: listener.redirect.clone(),
+        challenges: asked.then(|| Arc::clone(challenges)),
         unrouted: registry.series(Labels {
             listener: listener.name.clone(),
             ..Labels::default()
         }),
     }
+}
+
+fn hsts(hsts: &Hsts) -> HeaderValue {
+    let mut value = format!("max-age={}", hsts.max_age.as_secs());
+    if hsts.include_subdomains {
+        value.push_str("; includeSubDomains");
+    }
+    if hsts.preload {
+        value.push_str("; preload");
+    }
+    // Digits and the words above.
+    HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static("max-age=0"))
 }
 
 /// A route's series for each member, and for what reaches none.

@@ -171,8 +171,8 @@ async fn a_file_of_a_newer_version_is_refused() {
     std::fs::create_dir(file.parent().unwrap()).unwrap();
     for (text, words) in [
         (
-            r#"{"format":"mainstay-proxy-config","version":"2.0","config":{"other":1}}"#,
-            "has version 2.0 and this program reads 1.x",
+            r#"{"format":"mainstay-proxy-config","version":"3.0","config":{"other":1}}"#,
+            "has version 3.0 and this program reads up to 2.x",
         ),
         (
             r#"{"format":"other","version":"1.0"}"#,
@@ -231,7 +231,7 @@ async fn it_ends_when_told_to_after_what_is_in_flight() {
         eventually("it is in flight", async || slow.count() == 1).await;
         signal(&proxy, Signal::INT);
         signal(&proxy, Signal::HUP);
-        assert_eq!(proxy.status().await.revision, 1, "those are ignored");
+        assert_eq!(proxy.status().await.revision, 1, "those do not end it");
         if by_signal {
             signal(&proxy, Signal::TERM);
         } else {

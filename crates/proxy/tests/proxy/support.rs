@@ -10,8 +10,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use mainstay_model::Bytes as Size;
 use mainstay_proxy::config::{
-    Accept, Balance, Config, Endpoint, EndpointStatus, Limits, Listener, PROTOCOL, Pool, Route,
-    Status,
+    Accept, Balance, Challenges, Config, Endpoint, EndpointStatus, Limits, Listener, PROTOCOL,
+    Pool, Route, Status, Tls,
 };
 use mainstay_proxy::{Client, Options};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -153,12 +153,16 @@ pub(crate) fn config(endpoints: Vec<Endpoint>) -> (Config, SocketAddr) {
         listeners: vec![Listener {
             name: "main".to_owned(),
             address,
+            tls: None,
+            redirect: None,
             accept: Accept::Http {
                 routes: vec![route("/", "shop/dev/app")],
             },
         }],
         pools: BTreeMap::from([("shop/dev/app".to_owned(), pool(endpoints))]),
         limits: Limits::default(),
+        tls: Tls::default(),
+        challenges: Challenges::default(),
     };
     (config, address)
 }
@@ -332,8 +336,8 @@ impl Answer {
 }
 
 /// A client that says exactly what it is told to, byte for byte.
-pub(crate) struct Raw {
-    pub(crate) stream: TcpStream,
+pub(crate) struct Raw<S = TcpStream> {
+    pub(crate) stream: S,
     buffer: Vec<u8>,
 }
 
@@ -344,6 +348,12 @@ impl Raw {
 
     pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
+        Self::of(stream)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
+    pub(crate) fn of(stream: S) -> Self {
         let buffer = Vec::new();
         Self { stream, buffer }
     }

@@ -6,11 +6,11 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const ASK: &str = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+pub(crate) const ASK: &str = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                    Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 /// Agrees to any upgrade and sends back what it gets, after a greeting.
-async fn echo(mut request: Request<Incoming>) -> Reply {
+pub(crate) async fn echo(mut request: Request<Incoming>) -> Reply {
     let Some(protocol) = request.headers().get("upgrade").cloned() else {
         return text("no upgrade");
     };
