@@ -13,6 +13,7 @@ mod crashes;
 mod deploys;
 mod first_run;
 mod load;
+mod looking;
 mod refusals;
 mod secrets;
 mod site;

@@ -13,6 +13,7 @@ mod doctor;
 pub mod driver;
 mod engine;
 mod environment;
+mod forwarding;
 mod hooks;
 mod keeper;
 mod metrics;

@@ -11,7 +11,7 @@ use mainstay_journal::{EventFilter, NewEvent};
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, did_you_mean};
 use mainstay_runtime::exec::Exec;
 use mainstay_runtime::logs::{LogQuery, LogStream};
-use mainstay_runtime::status::Phase;
+use mainstay_runtime::status::{InstanceStatus, Phase};
 use std::collections::BTreeSet;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -174,6 +174,27 @@ impl Control {
         )
     }
 
+    /// The instance that is named, or a service's first healthy one.
+    pub(crate) fn chosen_instance(
+        &self,
+        scope: &Scope,
+        subject: &str,
+    ) -> Result<InstanceStatus, ApiError> {
+        let mut statuses = self.observe(scope);
+        let all: Vec<InstanceId> = statuses.iter().map(|status| status.id.clone()).collect();
+        self.known(scope, &all, subject)?;
+        statuses.retain(|status| {
+            status.id.to_string() == subject || status.id.service.as_str() == subject
+        });
+        let first = statuses
+            .into_iter()
+            .min_by_key(|status| (status.phase != Phase::Healthy, status.id.clone()));
+        first.ok_or_else(|| {
+            ApiError::conflict(format!("no instance of `{subject}` runs"))
+                .hint("`mainstay status` says why")
+        })
+    }
+
     /// Starts a command beside an instance: the one named, or a service's first healthy one.
     pub async fn exec(
         &self,
@@ -181,24 +202,11 @@ impl Control {
         request: ExecRequest,
         actor: &Actor,
     ) -> Result<Exec, ApiError> {
-        let statuses = self.observe(scope);
-        let all: Vec<InstanceId> = statuses.iter().map(|status| status.id.clone()).collect();
-        self.known(scope, &all, &request.subject)?;
+        let chosen = self.chosen_instance(scope, &request.subject)?;
         if request.command.is_empty() {
             return Err(ApiError::invalid("there is no command to run")
                 .hint("give it after `--`: `mainstay exec app -- env`"));
         }
-        let named = |id: &InstanceId| {
-            id.to_string() == request.subject || id.service.as_str() == request.subject
-        };
-        let mut candidates: Vec<_> = statuses.iter().filter(|status| named(&status.id)).collect();
-        candidates.sort_by_key(|status| (status.phase != Phase::Healthy, status.id.clone()));
-        let Some(chosen) = candidates.first() else {
-            return Err(
-                ApiError::conflict(format!("no instance of `{}` runs", request.subject))
-                    .hint("`mainstay status` says why"),
-            );
-        };
         let exec = self
             .target()
             .exec(scope, &chosen.id, &request.command, false)

@@ -84,6 +84,20 @@ Examples:
 
 Ends with the exit code of the command.";
 
+pub(super) const PORT_FORWARD: &str = "\
+Examples:
+  mainstay port-forward app                  at its port, or any that is free here
+  mainstay port-forward db 15432:5432        a database that is not routed
+  mainstay port-forward app-r12-2            one instance of several";
+
+pub(super) const DEBUG: &str = "\
+Examples:
+  mainstay debug app
+  mainstay debug app-r12-2 -n 100
+  mainstay debug db --env production --json > db.json
+
+It only asks; to go on from there: `exec`, `port-forward`, `logs -f`.";
+
 pub(super) const EVENTS: &str = "\
 Examples:
   mainstay events -n 20

@@ -13,9 +13,9 @@ pub use deploying::{
     RolloutArguments, RolloutCommand, UpArguments,
 };
 pub use operating::{
-    CompletionsArguments, EventsArguments, ExecArguments, JournalArguments, LogsArguments,
-    ProxyArguments, RestartArguments, RoleName, ScaleArguments, ServeArguments, TokenArguments,
-    TokenCommand,
+    CompletionsArguments, DebugArguments, EventsArguments, ExecArguments, ForwardArguments,
+    JournalArguments, LogsArguments, ProxyArguments, RestartArguments, RoleName, ScaleArguments,
+    ServeArguments, TokenArguments, TokenCommand,
 };
 pub use stack::{InitArguments, StackArguments};
 
@@ -117,6 +117,9 @@ pub enum Command {
     /// Run a command in the environment and directory of an instance
     #[command(after_help = examples::EXEC)]
     Exec(ExecArguments),
+    /// Reach one instance through a local port, past the proxy
+    #[command(after_help = examples::PORT_FORWARD)]
+    PortForward(ForwardArguments),
     /// What happened, from the journal
     #[command(after_help = examples::EVENTS)]
     Events(EventsArguments),
@@ -126,6 +129,9 @@ pub enum Command {
     /// What is wrong with a stack that does not come up, and what to do
     #[command(after_help = examples::DOCTOR)]
     Doctor(DirectoryArgument),
+    /// Everything that is known of one service or instance, on one page
+    #[command(after_help = examples::DEBUG)]
+    Debug(DebugArguments),
     /// Check the files and print every problem with its place
     #[command(after_help = examples::CHECK)]
     Check(StackArguments),

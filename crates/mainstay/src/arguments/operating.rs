@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use mainstay_model::ServiceName;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -79,6 +79,55 @@ pub struct ExecArguments {
     pub command: Vec<String>,
 }
 
+/// `port-forward`
+#[derive(Debug, Clone, Args)]
+pub struct ForwardArguments {
+    /// A service (its first healthy instance) or an instance
+    #[arg(value_name = "SERVICE")]
+    pub subject: String,
+    /// Local port and the instance's own (default: where it is reached)
+    #[arg(value_name = "[LOCAL:]PORT")]
+    pub ports: Option<Ports>,
+    /// Where to listen; anything but loopback opens it to others
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub address: IpAddr,
+}
+
+/// `15432:5432`, `15432:`, `5432`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ports {
+    pub local: Option<u16>,
+    pub remote: Option<u16>,
+}
+
+impl FromStr for Ports {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || format!("`{text}` is not [LOCAL:]PORT, as in `15432:5432`");
+        let port = |text: &str| match text {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| form()),
+        };
+        let (local, remote) = text.split_once(':').unwrap_or(("", text));
+        Ok(Self {
+            local: port(local)?,
+            remote: port(remote)?,
+        })
+    }
+}
+
+/// `debug`
+#[derive(Debug, Clone, Args)]
+pub struct DebugArguments {
+    /// A service or an instance
+    #[arg(value_name = "SERVICE")]
+    pub subject: String,
+    /// How many of the last events, and of each instance's last lines
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
+    pub lines: u32,
+}
+
 /// `events`
 #[derive(Debug, Clone, Default, Args)]
 pub struct EventsArguments {
@@ -139,9 +188,9 @@ pub enum TokenCommand {
 pub enum RoleName {
     /// Looks
     Viewer,
-    /// Deploys, rolls back, scales
+    /// Deploys, rolls back, scales, runs commands beside instances
     Operator,
-    /// Everything, `exec` and tokens included
+    /// Everything, tokens included
     Admin,
 }
 

@@ -50,6 +50,7 @@ fn wrong_words_are_refused_and_near_ones_suggested() {
         ),
         ("mainstay releases show x1", "expected a release number"),
         ("mainstay exec app ls", "unexpected argument 'ls'"),
+        ("mainstay port-forward app x:1", "`x:1` is not [LOCAL:]PORT"),
         ("mainstay --env Prod status", "`Prod` is not a name"),
     ] {
         let error = Cli::try_parse_from(line.split(' '))

@@ -4,13 +4,11 @@
 //! 2: errors) and data; an input frame without data ends the input. The last text frame is the
 //! exit code.
 
-use super::address::Connection;
+use super::websocket::{self, lost};
 use super::{CallError, Client};
 use futures_util::{SinkExt, StreamExt};
 use mainstay_server::api::types::{ApiError, ExecExit, ExecRequest};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 const INPUT: u8 = 0;
 const ERRORS: u8 = 2;
@@ -23,37 +21,10 @@ pub async fn exec(
     client: &Client,
     path: &str,
     request: &ExecRequest,
-    input: ExecInput,
-    print: impl FnMut(bool, &[u8]) -> Result<(), CallError>,
-) -> Result<i32, CallError> {
-    match client.address.connect().await? {
-        Connection::Unix(stream) => converse(client, stream, path, request, input, print).await,
-        Connection::Tcp(stream) => converse(client, stream, path, request, input, print).await,
-    }
-}
-
-async fn converse<S>(
-    client: &Client,
-    stream: S,
-    path: &str,
-    request: &ExecRequest,
     mut input: ExecInput,
     mut print: impl FnMut(bool, &[u8]) -> Result<(), CallError>,
-) -> Result<i32, CallError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut upgrade = format!("ws://{}{path}", client.address.host())
-        .into_client_request()
-        .map_err(|error| CallError::Form(error.to_string()))?;
-    if let Some(token) = client.address.token()
-        && let Ok(value) = format!("Bearer {}", token.expose()).parse()
-    {
-        upgrade.headers_mut().insert("authorization", value);
-    }
-    let (mut socket, _) = tokio_tungstenite::client_async(upgrade, stream)
-        .await
-        .map_err(refused)?;
+) -> Result<i32, CallError> {
+    let mut socket = websocket::open(client, path).await?;
     let first = serde_json::to_string(request).map_err(|e| CallError::Form(e.to_string()))?;
     socket
         .send(Message::text(first))
@@ -92,19 +63,4 @@ fn ended(text: &str) -> Result<i32, CallError> {
         Ok(error) => Err(CallError::Api(hyper::StatusCode::BAD_REQUEST, error)),
         Err(error) => Err(CallError::Form(error.to_string())),
     }
-}
-
-fn refused(error: tungstenite::Error) -> CallError {
-    if let tungstenite::Error::Http(response) = error {
-        let status = response.status();
-        let body = response.body().as_deref().unwrap_or_default();
-        let error =
-            serde_json::from_slice(body).unwrap_or_else(|_| super::unexplained(status, body));
-        return CallError::Api(status, error);
-    }
-    lost(&error)
-}
-
-fn lost(error: &tungstenite::Error) -> CallError {
-    CallError::Lost(error.to_string())
 }

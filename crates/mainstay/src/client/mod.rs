@@ -6,11 +6,14 @@
 mod address;
 mod exec;
 mod follow;
+mod forward;
 mod sse;
+mod websocket;
 
 pub use address::Address;
 pub use exec::{ExecInput, exec};
 pub use follow::{Patience, Stream};
+pub use forward::Forward;
 
 use crate::failure::{Failure, Outcome};
 use bytes::Bytes;

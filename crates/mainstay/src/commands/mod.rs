@@ -1,16 +1,20 @@
 //! One verb each: ask, then render. What is shared by several stands above this folder.
 
+mod debug;
 mod deploy;
 mod doctor;
 mod events;
 mod exec;
 mod files;
+mod forward;
 mod logs;
 mod look;
 mod operate;
 mod processes;
 mod token;
 mod up;
+
+pub use debug::Found;
 
 use crate::arguments::{Cli, Command, Global, StackArguments};
 use crate::failure::{Failure, Outcome};
@@ -79,6 +83,8 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Ps(arguments) => look::ps(&context, arguments.path.as_deref()).await,
         Command::Logs(arguments) => logs::logs(&context, &arguments).await,
         Command::Exec(arguments) => exec::exec(&context, arguments).await,
+        Command::Debug(arguments) => debug::debug(&context, &arguments).await,
+        Command::PortForward(arguments) => forward::forward(&context, &arguments).await,
         Command::Events(arguments) => events::events(&context, &arguments).await,
         Command::Journal(_verify) => events::verify(&context).await,
         Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,

@@ -111,17 +111,23 @@ pub fn instances(status: &EnvironmentStatus, now: Timestamp, look: Look) -> Stri
         .services
         .iter()
         .flat_map(|service| &service.instances);
-    let rows: Vec<_> = all.map(|instance| instance_row(instance, now)).collect();
-    if rows.is_empty() {
+    let all: Vec<_> = all.collect();
+    if all.is_empty() {
         return format!("no instance of {} runs", status.scope);
     }
+    table_of(&all, now, look)
+}
+
+/// One line per instance.
+pub fn table_of(instances: &[&InstanceReport], now: Timestamp, look: Look) -> String {
+    let rows = instances.iter().map(|instance| instance_row(instance, now));
     table(
         look,
         &[
             "INSTANCE", "PHASE", "SINCE", "ADDRESS", "PID", "RESTARTS", "WEIGHT", "BUSY", "MEMORY",
             "DETAIL",
         ],
-        rows,
+        rows.collect(),
     )
 }
 

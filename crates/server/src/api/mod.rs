@@ -5,6 +5,7 @@ mod environments;
 mod error;
 mod events;
 mod exec;
+mod forward;
 mod logs;
 mod machine;
 mod sent;
@@ -40,6 +41,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/rollout/{command}", post(environments::command))
         .route("/logs", get(logs::follow))
         .route("/exec", get(exec::upgrade))
+        .route("/forward", get(forward::upgrade))
         .route("/doctor", get(environments::doctor));
     Router::new()
         .route("/health", get(machine::health))

@@ -24,6 +24,7 @@
 //! | `GET /api/v1/events?stack=&environment=&operation=&after=&limit=&follow=` | → `[Event]`, or server-sent events (`id:` is `seq`) |
 //! | `GET …/logs?service=&instance=&tail=&since=&follow=` | → [`LogLine`] as server-sent events |
 //! | `GET …/exec` | upgraded to a WebSocket: the first text frame is an [`ExecRequest`], binary frames are `[stream byte][data]` (0 in, 1 out, 2 err; an empty 0 frame ends the input), the last text frame is an [`ExecExit`] |
+//! | `GET …/forward` | query [`ForwardQuery`], upgraded to a WebSocket: binary frames are bytes of one TCP connection, an empty one ends its direction |
 //! | `GET …/doctor` | → `[Diagnosis]` |
 //! | `GET /api/v1/journal/verify` | → [`JournalVerdict`] |
 //! | `GET, POST /api/v1/tokens`, `DELETE /api/v1/tokens/{name}` | [`TokenRequest`] → [`TokenCreated`] |
@@ -332,6 +333,14 @@ pub struct ExecRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecExit {
     pub code: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForwardQuery {
+    /// A service (its first healthy instance) or an instance.
+    pub subject: String,
+    /// As the instance calls it; none: the one it is reached at.
+    pub port: Option<u16>,
 }
 
 /// What is wrong, how it is known, and what to do.
