@@ -35,6 +35,7 @@ pub mod build;
 pub mod exec;
 mod group;
 pub mod health;
+pub mod images;
 pub mod logs;
 mod probe;
 pub mod process;

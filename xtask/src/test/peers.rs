@@ -12,7 +12,7 @@ pub(crate) struct Peer {
     program: &'static str,
 }
 
-const PEERS: [Peer; 2] = [
+const PEERS: [Peer; 4] = [
     Peer {
         name: "PostgreSQL",
         package: "postgresql",
@@ -24,6 +24,18 @@ const PEERS: [Peer; 2] = [
         package: "redis-server",
         wanted_by: "the sample service's tests with Redis",
         program: "redis-server",
+    },
+    Peer {
+        name: "Docker Engine",
+        package: "docker.io",
+        wanted_by: "the tests of the Docker target",
+        program: "dockerd",
+    },
+    Peer {
+        name: "a registry",
+        package: "docker-registry",
+        wanted_by: "the tests of images",
+        program: "docker-registry",
     },
 ];
 
