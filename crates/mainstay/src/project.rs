@@ -91,6 +91,7 @@ pub fn resolution(
     }
     let request = Request {
         directory,
+        stack: place.global.stack.clone(),
         compose_files: place.files.clone(),
         mainstay_file: None,
         environment: place.global.env.as_ref().map(ToString::to_string),
@@ -99,11 +100,6 @@ pub fn resolution(
         sets,
     };
     let mut resolution = mainstay_stack::resolve(&Disk, &request);
-    if let Some(stack) = &mut resolution.stack
-        && let Some(name) = &place.global.stack
-    {
-        stack.name = name.clone();
-    }
     resolution.problems = resolution
         .problems
         .into_iter()

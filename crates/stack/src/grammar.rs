@@ -5,6 +5,8 @@
 //! pages and the JSON Schema. A key that stands in no table cannot be read, and one that stands
 //! in a table cannot be ignored.
 
+use crate::resolved::TargetKind;
+
 /// What a value looks like.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
@@ -82,44 +84,86 @@ impl Verdict {
     }
 }
 
+/// A verdict, and what is to be said with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ruling {
+    pub verdict: Verdict,
+    /// What it does, or why it does nothing and what to do instead.
+    pub text: &'static str,
+}
+
 /// One key of a section.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
     pub name: &'static str,
     pub shape: Shape,
     pub merge: Merge,
-    /// Of the process target.
-    pub process: Verdict,
-    /// What it does, or why it does nothing and what to do instead.
-    pub text: &'static str,
+    pub process: Ruling,
+    pub docker: Ruling,
 }
 
 impl Key {
-    pub(crate) const fn honoured(name: &'static str, shape: Shape, text: &'static str) -> Self {
+    /// The same on every target, until one says otherwise.
+    const fn new(name: &'static str, shape: Shape, verdict: Verdict, text: &'static str) -> Self {
+        let ruling = Ruling { verdict, text };
         Self {
             name,
             shape,
             merge: Merge::Natural,
-            process: Verdict::Honoured,
-            text,
+            process: ruling,
+            docker: ruling,
         }
     }
 
+    pub(crate) const fn honoured(name: &'static str, shape: Shape, text: &'static str) -> Self {
+        Self::new(name, shape, Verdict::Honoured, text)
+    }
+
     pub(crate) const fn warned(name: &'static str, shape: Shape, text: &'static str) -> Self {
-        let mut key = Self::honoured(name, shape, text);
-        key.process = Verdict::Warned;
-        key
+        Self::new(name, shape, Verdict::Warned, text)
     }
 
     pub(crate) const fn refused(name: &'static str, shape: Shape, text: &'static str) -> Self {
-        let mut key = Self::honoured(name, shape, text);
-        key.process = Verdict::Refused;
-        key
+        Self::new(name, shape, Verdict::Refused, text)
+    }
+
+    /// Honoured by the docker target, whatever the process target makes of it.
+    pub(crate) const fn on_docker(mut self, text: &'static str) -> Self {
+        let verdict = Verdict::Honoured;
+        self.docker = Ruling { verdict, text };
+        self
+    }
+
+    pub(crate) const fn warned_on_docker(mut self, text: &'static str) -> Self {
+        let verdict = Verdict::Warned;
+        self.docker = Ruling { verdict, text };
+        self
+    }
+
+    pub(crate) const fn refused_on_docker(mut self, text: &'static str) -> Self {
+        let verdict = Verdict::Refused;
+        self.docker = Ruling { verdict, text };
+        self
     }
 
     pub(crate) const fn merged(mut self, merge: Merge) -> Self {
         self.merge = merge;
         self
+    }
+
+    /// What the target makes of it. Targets without a column of their own run containers.
+    pub const fn ruling(&self, target: TargetKind) -> Ruling {
+        match target {
+            TargetKind::Process => self.process,
+            TargetKind::Docker | TargetKind::Swarm | TargetKind::Kubernetes | TargetKind::Ecs => {
+                self.docker
+            }
+        }
+    }
+
+    /// What it does, where targets make no difference.
+    pub const fn text(&self) -> &'static str {
+        self.process.text
     }
 }
 

@@ -13,7 +13,8 @@ pub fn init(stack: &Stack) -> String {
     routes(stack, &mut text);
     health(stack, &mut text);
     text.push_str(DEPLOY);
-    text.push_str(ENVIRONMENTS);
+    stateful(stack, &mut text);
+    environments(stack, &mut text);
     text
 }
 
@@ -26,16 +27,52 @@ deploy:
   #   before: [bin/migrate]
 ";
 
-const ENVIRONMENTS: &str = "
-# Named places for the stack; `dev` is always there.
-environments:
-  dev: {}
-  # production:
-  #   # Laid over compose.yaml.
-  #   compose: [compose.production.yaml]
-  #   variables:
-  #     VERSION: 1.0.0
-";
+/// What is replaced stop-first anyway, said: then nothing is left to warn of.
+fn stateful(stack: &Stack, text: &mut String) {
+    let held: Vec<_> = stack
+        .services
+        .values()
+        .filter_map(|service| Some((&service.name, service.stateful.as_ref()?)))
+        .collect();
+    if held.is_empty() {
+        return;
+    }
+    text.push_str("  # The old instance ends before the new one starts.\n  services:\n");
+    for (name, reason) in held {
+        let name = quoted(name.as_str());
+        let _ = writeln!(
+            text,
+            "    {name}:\n      # Because {reason}.\n      strategy: stop-first"
+        );
+    }
+}
+
+/// `dev`, and how production would look. A stack of images runs on the docker target there.
+fn environments(stack: &Stack, text: &mut String) {
+    text.push_str("\n# Named places for the stack; `dev` is always there.\nenvironments:\n");
+    let images = stack
+        .services
+        .values()
+        .any(|service| service.image.is_some());
+    if images && stack.target.runs_containers() {
+        text.push_str("  dev: {}\n  production:\n    target: docker\n");
+    } else if images {
+        text.push_str(
+            "  # Processes here; the images of compose.yaml in production.\n  dev:\n    target: process\n  production:\n    target: docker\n",
+        );
+    } else {
+        text.push_str("  dev: {}\n  # production:\n");
+    }
+    // The rest of it is an example.
+    let comment = if images { "    # " } else { "  #   " };
+    for line in [
+        "compose: [compose.production.yaml] # laid over compose.yaml",
+        "variables:",
+        "  VERSION: 1.0.0",
+    ] {
+        let _ = writeln!(text, "{comment}{line}");
+    }
+}
 
 fn routes(stack: &Stack, text: &mut String) {
     let published = |service: &&Service| service.ports.iter().any(|port| port.published.is_some());

@@ -38,6 +38,7 @@ mod secrecy;
 mod sets;
 mod short;
 mod source;
+mod stateful;
 mod tree;
 mod verdict;
 mod words;

@@ -1,6 +1,6 @@
 //! What may be shown of a stack.
 
-use crate::resolved::{Probe, Service, Stack};
+use crate::resolved::{Container, Dockerfile, Probe, Service, Stack};
 use mainstay_model::Secret;
 use std::collections::BTreeSet;
 
@@ -17,7 +17,9 @@ impl Stack {
         let mut stack = self.clone();
         let secrets = self.secret_values();
         for service in stack.services.values_mut() {
-            for value in service.environment.values_mut() {
+            let arguments = service.container.build.iter_mut();
+            let arguments = arguments.flat_map(|build| build.args.values_mut());
+            for value in service.environment.values_mut().chain(arguments) {
                 if value.secret {
                     value.text = Secret::new(HIDDEN.to_owned());
                 }
@@ -31,7 +33,11 @@ impl Stack {
     pub fn secret_values(&self) -> BTreeSet<String> {
         self.services
             .values()
-            .flat_map(|service| service.environment.values())
+            .flat_map(|service| {
+                let build = service.container.build.iter();
+                let arguments = build.flat_map(|build| build.args.values());
+                service.environment.values().chain(arguments)
+            })
             .filter(|value| value.secret && value.text.expose().len() >= SHORTEST)
             .map(|value| value.text.expose().clone())
             .collect()
@@ -60,6 +66,31 @@ impl Service {
             .chain(probe)
             .chain(self.labels.values_mut())
             .chain(plain)
+            .chain(self.container.texts())
+    }
+}
+
+impl Container {
+    /// As for the service: what the user may have put a variable into.
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let words = [&mut self.entrypoint, &mut self.command];
+        let words = words.into_iter().flatten().flatten();
+        let build = self.build.iter_mut().flat_map(|build| {
+            let recipe = match &mut build.dockerfile {
+                Dockerfile::Inline(recipe) => Some(recipe),
+                Dockerfile::File(_) => None,
+            };
+            let plain = build.args.values_mut().filter(|value| !value.secret);
+            let plain = plain.map(|value| value.text.expose_mut());
+            plain.chain(build.labels.values_mut()).chain(recipe)
+        });
+        words
+            .chain(build)
+            .chain(self.logging.options.values_mut())
+            .chain(self.annotations.values_mut())
+            .chain(self.storage_options.values_mut())
+            .chain(self.isolation.sysctls.values_mut())
+            .chain(self.tmpfs.values_mut())
     }
 }
 

@@ -3,7 +3,7 @@
 //! `docs/reference/compose.md` and `docs/reference/mainstay.md` are what these functions give; a
 //! test compares, so that a page cannot lag behind.
 
-use crate::grammar::{Section, Shape};
+use crate::grammar::{Ruling, Section, Shape};
 use crate::{keys, operation};
 use std::fmt::Write as _;
 
@@ -36,6 +36,9 @@ user's own.
 | a secret in `command`, `labels` or `healthcheck.test` | taken | an error: everybody on the machine can read it |
 | `compose.override.yaml` | read | read, unless the environment names overlays of its own |
 | nearest Compose file | also looked for in parent directories | in the stack's directory |
+| `ports` | the engine opens them on every interface | the proxy opens them, on loopback unless `host_ip` says otherwise; instances have ports of their own |
+| names of volumes and networks | `PROJECT_KEY` | `STACK-ENVIRONMENT-KEY`, so that two environments on one engine stay apart |
+| health check that an image brings | used | not used: write it down, or let Mainstay connect to the port |
 
 A value is secret, and hidden wherever it is shown, by its name (`PASSWORD`, `SECRET`, `TOKEN`, `KEY`,
 `PRIVATE`, `CREDENTIAL`, `DSN` …), by its form (a URL with a password in it), or because a secret
@@ -43,7 +46,38 @@ variable went into it (one with such a name, or one that `secrets: {NAME: {envir
 
 Bounds: 1 MiB a file, 200 files, 100,000 values in all, 48 collections within each other.
 
-## Keys on the process target
+## Published ports
+
+The proxy listens on published ports, on every target. At an HTTP port it routes, balances and retries; at any other it
+passes bytes through, to one instance after the other. What a port speaks is decided by the first of these that knows:
+
+1. `app_protocol` of the port: `http` and `ws`; or `tcp`, `tls`, `https`, `grpc`, `postgres`, `redis`, `mysql`, `mongodb`,
+   `amqp`, `mqtt`, `kafka` and their kind, which are passed through.
+2. On a target that runs containers, the image: those of well-known databases and brokers (PostgreSQL, MySQL, MariaDB, Redis,
+   MongoDB, Qdrant, Chroma, Weaviate, RabbitMQ, Elasticsearch and more), unless their command is another program.
+   Such a service without `ports` and `expose` is known to listen on its usual port.
+3. The number inside the container: 5432, 3306, 6379, 27017, 5672, 1883, 9092, 11211, 22, 25, 53, 50051 and their kind
+   are no HTTP.
+4. Everything else is HTTP.
+
+A range of ports is a port for each of its numbers. UDP is refused: the proxy does not carry it.
+
+## Services that hold state
+
+Of a service that holds state, two instances never run at a time: `replicas` above 1 is an error, and a new release ends the
+old instance before it starts the new one, with a warning from `mainstay check` and `mainstay deploy` that says so. One that a
+release leaves unchanged is left alone. A service holds state when the first of these says so:
+
+1. `x-mainstay: {stateful: true}` of the service (`false`: it holds none);
+2. it writes to a named volume that is not `x-mainstay: {shared: true}`;
+3. it runs the image of a known database;
+4. it writes to a directory of the host, or to a file named like a database, such as `app.db` — but not where the machine
+   itself is mounted (`/dev`, `/proc`, `/sys`, `/run`, `/etc`, a socket), nor where configuration is, as a rule
+   (`/etc/…` or `/usr/…` in the container). Only on a target that runs containers: nothing is mounted for a process.
+
+A fixed `ipv4_address`, and a port on the host's own network, can only be had by one instance, and have the same effect.
+
+## Keys on each target
 ";
 
 /// `docs/reference/compose.md`
@@ -51,15 +85,19 @@ pub fn compose() -> String {
     let mut page = COMPOSE.to_owned();
     for section in keys::sections() {
         let _ = writeln!(page, "\n### {}\n", section.name);
-        page.push_str("| key | value | process | |\n|---|---|---|---|\n");
+        page.push_str("| key | value | process | docker |\n|---|---|---|---|\n");
         for key in section.keys {
-            let verdict = key.process.word();
+            let docker = if key.docker == key.process {
+                "the same".to_owned()
+            } else {
+                ruling(key.docker)
+            };
             let _ = writeln!(
                 page,
-                "| `{}` | {} | {verdict} | {} |",
+                "| `{}` | {} | {} | {docker} |",
                 key.name,
                 kind(&key.shape),
-                cell(key.text)
+                ruling(key.process)
             );
         }
     }
@@ -79,7 +117,7 @@ pub fn mainstay() -> String {
         page.push_str("| field | value | |\n|---|---|---|\n");
         for key in section.keys {
             let kind = kind(&key.shape);
-            let _ = writeln!(page, "| `{}` | {kind} | {} |", key.name, cell(key.text));
+            let _ = writeln!(page, "| `{}` | {kind} | {} |", key.name, cell(key.text()));
         }
     }
     let reserved = operation::RESERVED
@@ -90,6 +128,11 @@ pub fn mainstay() -> String {
         "\n## Reserved\n\n{reserved}: sections with a name and no meaning yet. Writing one is an error."
     );
     page
+}
+
+/// `**honoured**: what it does`
+fn ruling(ruling: Ruling) -> String {
+    format!("**{}**: {}", ruling.verdict.word(), cell(ruling.text))
 }
 
 /// A `|` would end the cell.
@@ -206,7 +249,9 @@ mod tests {
             for (index, key) in section.keys.iter().enumerate() {
                 let again = section.keys[index + 1..].iter().any(|k| k.name == key.name);
                 assert!(!again, "{} of {}", key.name, section.name);
-                assert!(!key.text.is_empty(), "{} of {}", key.name, section.name);
+                for text in [key.process.text, key.docker.text] {
+                    assert!(!text.is_empty(), "{} of {}", key.name, section.name);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::policy::{Monitoring, Policy};
 use crate::resolved::{Stack, TargetKind};
-use mainstay_model::{EnvironmentName, Place, Problems};
+use mainstay_model::{EnvironmentName, Place, Problems, StackName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +60,8 @@ impl Loader for MemoryLoader {
 pub struct Request {
     /// Absolute: the project's directory, where the default file names are looked for.
     pub directory: PathBuf,
+    /// Wins over what the files call the stack.
+    pub stack: Option<StackName>,
     /// `-f`: in the order of merging, relative to `directory`. Empty: the default names.
     pub compose_files: Vec<PathBuf>,
     /// Relative to `directory`. `None`: `mainstay.yaml` where it exists.
@@ -92,7 +94,8 @@ pub struct Resolution {
 pub struct Environment {
     pub name: EnvironmentName,
     pub purpose: Purpose,
-    pub target: TargetKind,
+    /// `None`: what the services are decides; known of the environment that was asked for.
+    pub target: Option<TargetKind>,
     pub monitoring: Monitoring,
     pub policy: Policy,
     /// Files laid over the base, as they are written.

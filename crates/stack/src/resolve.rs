@@ -5,7 +5,7 @@ use crate::interpolate::{Lookup, Variables, expand_tree};
 use crate::operation::{self, Chosen};
 use crate::project::{self, Reading};
 use crate::request::{Environment, Loader, Request, Resolution};
-use crate::resolved::{Stack, TargetKind};
+use crate::resolved::{Service, Stack, TargetKind};
 use crate::rules::{self, Facts};
 use crate::sets::{self, Set};
 use crate::source::At;
@@ -79,8 +79,9 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
     let sets = sets::parse(&request.sets, &request.directory, &mut reading.problems);
     let (operation, chosen) = operation_file(reading, request, &sets, &mut variables)?;
     let Chosen {
-        environment,
-        target,
+        mut environment,
+        engine,
+        engine_at,
         overlays,
     } = chosen;
     let files = project::compose_files(reading, request, &variables, overlays);
@@ -88,13 +89,10 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         return Some((None, environment));
     };
     let active = Active::of(&tree, request, &variables);
-    if target == TargetKind::Process {
-        verdict::judge(
-            &tree,
-            &|name| active.names.contains(name),
-            &mut reading.problems,
-        );
-    }
+    let target = environment.target;
+    let target = target.unwrap_or_else(|| active.target(&tree));
+    environment.target = Some(target);
+    judge(reading, &tree, target, &active, engine_at);
     let name = stack_name(reading, request, &tree, &variables);
     let secret_variables = secrets(reading, &tree, &variables);
     let mut context = Context {
@@ -116,15 +114,19 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         .as_ref()
         .map_or_else(String::new, |name| format!("{name}-{}-", environment.name));
     let (volumes, thought_of) = decode::volumes(&tree, &prefix);
+    let networks = decode::networks(&tree, target, &services, &prefix, problems);
     let mut facts = Facts {
         services: &mut services,
         inactive: &active.others,
         volumes: &volumes,
         thought_of: &thought_of,
+        target,
+        loader: reading.loader,
     };
     rules::check(&mut facts, &mut policies, &mut reading.problems);
+    let name = name?;
     let stack = Stack {
-        name: name?,
+        name: name.clone(),
         environment: environment.name.clone(),
         purpose: environment.purpose,
         monitoring: environment.monitoring,
@@ -133,11 +135,11 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         target,
         services: services
             .into_iter()
-            .map(|(name, found)| (name, found.service))
+            .map(|(service, found)| (service, named_image(found.service, &name)))
             .collect(),
         volumes,
-        networks: BTreeMap::new(),
-        engine: None,
+        networks,
+        engine: target.runs_containers().then_some(engine),
         routes,
         deploy: policies.deploy,
     };
@@ -160,6 +162,32 @@ fn compose_tree(
     }
     sets::apply_to_compose(sets, &mut tree, &mut reading.problems);
     Some(tree)
+}
+
+/// What the target makes of the Compose tree, and of an engine that is named.
+fn judge(
+    reading: &mut Reading<'_>,
+    tree: &Node,
+    target: TargetKind,
+    active: &Active,
+    engine_at: Option<At>,
+) {
+    if let Some(at) = engine_at.filter(|_| !target.runs_containers()) {
+        let message = "`engine` is not used by the process target";
+        let problem = Problem::warning("mainstay/engine", message).at(at.place());
+        let problem = problem.hint("write `target: docker` beside it, or take it out");
+        reading.problems.push(problem);
+    }
+    let is_active = |name: &str| active.names.contains(name);
+    verdict::judge(tree, target, &is_active, &mut reading.problems);
+}
+
+/// An image that is built here is called after stack and service, where the files do not name it.
+fn named_image(mut service: Service, stack: &StackName) -> Service {
+    if service.container.build.is_some() && service.image.is_none() {
+        service.image = Some(format!("{stack}-{}", service.name));
+    }
+    service
 }
 
 /// `mainstay.yaml`, checked and with its variables, and the environment that is meant.
@@ -260,6 +288,29 @@ impl Active {
     }
 }
 
+impl Active {
+    /// Where the environment does not say: containers, unless a service says how it runs as a
+    /// process or there is no image of any.
+    fn target(&self, tree: &Node) -> TargetKind {
+        let services = tree.get("services").map(Node::entries).unwrap_or_default();
+        let mut images = false;
+        for entry in services.iter().filter(|e| self.names.contains(&e.key)) {
+            let x = entry.value.get("x-mainstay");
+            let says = |key| x.is_some_and(|x| x.get(key).is_some());
+            if ["command", "build", "artifacts"].into_iter().any(says) {
+                return TargetKind::Process;
+            }
+            let has = |key| entry.value.get(key).is_some();
+            images |= has("image") || has("build");
+        }
+        if images {
+            TargetKind::Docker
+        } else {
+            TargetKind::Process
+        }
+    }
+}
+
 fn services(
     context: &mut Context<'_, '_>,
     tree: &Node,
@@ -292,13 +343,16 @@ fn services(
     services
 }
 
-/// `COMPOSE_PROJECT_NAME`, else `name`, else the directory's name made fit.
+/// What was asked for, else `COMPOSE_PROJECT_NAME`, else `name`, else the directory's name made fit.
 fn stack_name(
     reading: &mut Reading<'_>,
     request: &Request,
     tree: &Node,
     variables: &Variables,
 ) -> Option<StackName> {
+    if let Some(name) = &request.stack {
+        return Some(name.clone());
+    }
     let (text, at): (&str, Option<&At>) = match variables.get("COMPOSE_PROJECT_NAME") {
         Some(name) if !name.is_empty() => (name, None),
         _ => match tree.get("name") {

@@ -87,6 +87,24 @@ pub struct EngineTls {
     pub key: PathBuf,
 }
 
+impl TargetKind {
+    /// As the files call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+            Self::Docker => "docker",
+            Self::Swarm => "swarm",
+            Self::Kubernetes => "kubernetes",
+            Self::Ecs => "ecs",
+        }
+    }
+
+    /// Whether services run as containers.
+    pub const fn runs_containers(self) -> bool {
+        !matches!(self, Self::Process)
+    }
+}
+
 /// One service of the stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
@@ -122,7 +140,7 @@ pub struct Service {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What makes a service one that holds state.
+/// What a service has that only one instance may have at a time: state, as a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "lowercase")]
 pub enum Stateful {
@@ -134,6 +152,10 @@ pub enum Stateful {
     Bind { path: String },
     /// Runs a known database.
     Image { image: String },
+    /// Has a fixed address on a network.
+    Address { address: String },
+    /// Listens on the host's own network.
+    HostNetwork,
 }
 
 impl std::fmt::Display for Stateful {
@@ -144,6 +166,8 @@ impl std::fmt::Display for Stateful {
             Self::Volume { volume } => write!(f, "volume `{volume}` is not shared"),
             Self::Bind { path } => write!(f, "it writes to `{path}` of the host"),
             Self::Image { image } => write!(f, "`{image}` is a database"),
+            Self::Address { address } => write!(f, "its address `{address}` is fixed"),
+            Self::HostNetwork => write!(f, "it listens on the host's own network"),
         }
     }
 }
@@ -289,7 +313,7 @@ pub struct MountOptions {
     pub selinux: Option<String>,
     /// Volume: not filled with what the image has there.
     pub no_copy: bool,
-    /// Volume: only this directory of it.
+    /// Volume: only this directory of it. Engines before 26 would mount all of it without a word.
     pub subpath: Option<String>,
     /// Tmpfs; `None`: as much as there is memory.
     pub tmpfs_size: Option<Bytes>,

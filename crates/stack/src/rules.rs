@@ -2,7 +2,9 @@
 
 use crate::decode::Found;
 use crate::operation::Policies;
-use crate::resolved::{DependencyCondition, MountKind, Strategy, Volume};
+use crate::request::Loader;
+use crate::resolved::{DependencyCondition, MountKind, NetworkMode, TargetKind, Volume};
+use crate::stateful::{self, Surroundings, shared};
 use mainstay_model::{Problem, Problems, ServiceName, did_you_mean};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,17 +16,29 @@ pub(crate) struct Facts<'a> {
     pub(crate) volumes: &'a BTreeMap<String, Volume>,
     /// Volumes whose `x-mainstay` was written, whatever it says.
     pub(crate) thought_of: &'a BTreeSet<String>,
+    pub(crate) target: TargetKind,
+    pub(crate) loader: &'a dyn Loader,
 }
 
 /// Checks everything; a strategy that cannot work is replaced where nobody asked for it.
 pub(crate) fn check(facts: &mut Facts<'_>, policies: &mut Policies, problems: &mut Problems) {
+    let containers = facts.target.runs_containers();
     dependencies(facts, problems);
     cycles(facts.services, problems);
     ports(facts.services, problems);
+    host_ports(facts.services, problems);
     singletons(facts.services, problems);
-    variables(facts.services, problems);
+    variables(facts, problems);
     mounts(facts, problems);
-    volumes(facts, policies, problems);
+    if !containers {
+        owners(facts, problems);
+    }
+    let surroundings = Surroundings {
+        volumes: facts.volumes,
+        loader: facts.loader,
+        containers,
+    };
+    stateful::check(facts.services, &surroundings, policies, problems);
 }
 
 fn dependencies(facts: &mut Facts<'_>, problems: &mut Problems) {
@@ -188,10 +202,11 @@ fn singletons(services: &BTreeMap<ServiceName, Found>, problems: &mut Problems) 
 }
 
 /// Variables that every instance is given anew.
-fn variables(services: &BTreeMap<ServiceName, Found>, problems: &mut Problems) {
-    for found in services.values() {
+fn variables(facts: &Facts<'_>, problems: &mut Problems) {
+    for found in facts.services.values() {
         let service = &found.service;
-        let has_port = !service.ports.is_empty();
+        // A container has its own ports: nobody tells it where to listen.
+        let has_port = !service.ports.is_empty() && !facts.target.runs_containers();
         for name in service.environment.keys() {
             let hint = match name.as_str() {
                 "PORT" if has_port => {
@@ -214,9 +229,14 @@ fn variables(services: &BTreeMap<ServiceName, Found>, problems: &mut Problems) {
 
 /// Named volumes must be defined; and nothing is mounted for a process.
 fn mounts(facts: &Facts<'_>, problems: &mut Problems) {
+    let containers = facts.target.runs_containers();
     for found in facts.services.values() {
         for (mount, at) in found.service.mounts.iter().zip(&found.mounts) {
             match mount.kind {
+                MountKind::Volume if mount.source.is_empty() && containers => {
+                    problems.push(anonymous(&mount.target).at(at.place()));
+                    continue;
+                }
                 MountKind::Volume if mount.source.is_empty() => {}
                 MountKind::Volume if !facts.volumes.contains_key(&mount.source) => {
                     let known = facts.volumes.keys().map(String::as_str);
@@ -232,6 +252,7 @@ fn mounts(facts: &Facts<'_>, problems: &mut Problems) {
                     );
                     continue;
                 }
+                _ if containers => continue,
                 MountKind::Volume if facts.thought_of.contains(&mount.source) => continue,
                 MountKind::Bind if mount.source == mount.target => continue,
                 MountKind::Bind | MountKind::Volume => {}
@@ -249,8 +270,15 @@ fn mounts(facts: &Facts<'_>, problems: &mut Problems) {
     }
 }
 
-/// A volume that is not shared belongs to one instance at a time.
-fn volumes(facts: &Facts<'_>, policies: &mut Policies, problems: &mut Problems) {
+fn anonymous(target: &str) -> Problem {
+    let message = format!("what is written to `{target}` is gone with the instance");
+    let problem = Problem::warning("docker/anonymous-volume", message);
+    problem.hint(format!("give the volume a name: `NAME:{target}`"))
+}
+
+/// A volume that is not shared belongs to one service. Containers of two services that both name
+/// it are meant to share it: each of them is still replaced stop-first.
+fn owners(facts: &Facts<'_>, problems: &mut Problems) {
     let mut owner: BTreeMap<&str, &ServiceName> = BTreeMap::new();
     for (name, found) in facts.services.iter() {
         for (mount, at) in found.service.mounts.iter().zip(&found.mounts) {
@@ -271,67 +299,27 @@ fn volumes(facts: &Facts<'_>, policies: &mut Policies, problems: &mut Problems) 
                         .at(at.place())
                         .hint(shared(volume)),
                 );
-                continue;
             }
-            if found.service.replicas > 1 {
-                let message = format!(
-                    "volume `{volume}` would be used by {} instances of `{name}` at once",
-                    found.service.replicas
-                );
-                problems.push(
-                    Problem::error("process/volume-shared", message)
-                        .at(at.place())
-                        .hint(shared(volume)),
-                );
-                continue;
-            }
-            stop_first(name, volume, at, policies, problems);
         }
     }
 }
 
-fn shared(volume: &str) -> String {
-    format!(
-        "if the program can do that, say so: `volumes: {{{volume}: {{x-mainstay: {{shared: true}}}}}}`"
-    )
-}
-
-/// Start-first would have two at once: gone over to stop-first, unless asked for otherwise.
-fn stop_first(
-    name: &ServiceName,
-    volume: &str,
-    at: &crate::source::At,
-    policies: &mut Policies,
-    problems: &mut Problems,
-) {
-    let Some(policy) = policies.deploy.services.get_mut(name) else {
-        return;
-    };
-    if policy.strategy == Strategy::StopFirst {
-        return;
+/// A container on the host's network listens there itself: the proxy cannot have the same port.
+fn host_ports(services: &BTreeMap<ServiceName, Found>, problems: &mut Problems) {
+    for found in services.values() {
+        if found.service.container.network.mode != NetworkMode::Host {
+            continue;
+        }
+        for (port, at) in found.service.ports.iter().zip(&found.ports) {
+            if port.published == Some(port.target) {
+                let message = format!(
+                    "`{}` listens on port {} of the host itself: the proxy cannot publish it there",
+                    found.service.name, port.target
+                );
+                let problem = Problem::error("compose/network", message).at(at.place());
+                problems
+                    .push(problem.hint("publish another port, or say `expose` instead of `ports`"));
+            }
+        }
     }
-    if policies.asked.contains(name) {
-        let message = format!(
-            "volume `{volume}` would be used by the old and the new instance of `{name}` at once"
-        );
-        let hint = format!(
-            "{}; or deploy it with `strategy: stop-first`",
-            shared(volume)
-        );
-        problems.push(
-            Problem::error("process/volume-shared", message)
-                .at(at.place())
-                .hint(hint),
-        );
-        return;
-    }
-    policy.strategy = Strategy::StopFirst;
-    let message = format!(
-        "`{name}` is deployed stop-first, with a short gap, because volume `{volume}` is not shared"
-    );
-    problems.push(
-        Problem::warning("process/stop-first", message)
-            .at(at.place())
-            .hint(shared(volume)),
-    );
 }

@@ -40,7 +40,7 @@ fn object(section: &Section) -> Value {
         .map(|key| {
             let mut value = shape(&key.shape);
             if let Some(fields) = value.as_object_mut() {
-                fields.insert("description".into(), key.text.into());
+                fields.insert("description".into(), key.text().into());
             }
             (key.name.to_owned(), value)
         })

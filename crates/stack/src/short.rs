@@ -24,6 +24,7 @@ pub(crate) fn expand(section: &str, node: &Node) -> Long {
         "volume mount" => volume(node).map(|node| vec![node]),
         "build" => one(&["context"]),
         "env_file" | "include" => one(&["path"]),
+        "engine" => one(&["address"]),
         "extends" => one(&["service"]),
         "pipeline" => one(&["mode"]),
         "approval" => one(&["count"]),
@@ -160,8 +161,35 @@ fn volume(node: &Node) -> Result<Node, Box<Problem>> {
     if mode.split(',').any(|option| option == "ro") {
         pairs.push(("read_only", "true".to_owned()));
     }
-    Ok(map(node, pairs))
+    let mut long = map(node, pairs);
+    for option in mode.split(',') {
+        let (section, key, value) = match option {
+            "z" | "Z" => ("bind", "selinux", option),
+            "nocopy" => ("volume", "nocopy", "true"),
+            option if PROPAGATIONS.contains(&option) => ("bind", "propagation", option),
+            // `rw` goes without saying, the others belong to engines on other systems.
+            _ => continue,
+        };
+        let told = map(node, vec![(key, value.to_owned())]);
+        match long.get_mut(section) {
+            Some(known) => {
+                for entry in told.entries() {
+                    known.insert(entry.clone());
+                }
+            }
+            None => long.insert(Entry {
+                key: section.to_owned(),
+                at: node.at.clone(),
+                value: told,
+            }),
+        }
+    }
+    Ok(long)
 }
+
+const PROPAGATIONS: &[&str] = &[
+    "shared", "slave", "private", "rshared", "rslave", "rprivate",
+];
 
 fn is_mode(text: &str) -> bool {
     const OPTIONS: &[&str] = &[
@@ -199,7 +227,14 @@ mod tests {
         let nodes = expand(section, &Node::text(At::whole(&source), text));
         let line = |node: &Node| {
             let pairs = node.entries().iter();
-            let pairs = pairs.map(|e| format!("{}={}", e.key, e.value.as_text().unwrap()));
+            let pairs = pairs.map(|e| {
+                let inner = e.value.entries().first();
+                let (key, value) = match inner {
+                    Some(inner) => (format!("{}.{}", e.key, inner.key), &inner.value),
+                    None => (e.key.clone(), &e.value),
+                };
+                format!("{key}={}", value.as_text().unwrap())
+            });
             pairs.collect::<Vec<_>>().join(" ")
         };
         nodes
@@ -246,7 +281,18 @@ mod tests {
                 "type=volume target=/d source=data read_only=true",
             ),
             ("./a:/d", "type=bind target=/d source=./a"),
-            ("/a:/d:ro,z", "type=bind target=/d source=/a read_only=true"),
+            (
+                "/a:/d:ro,z",
+                "type=bind target=/d source=/a read_only=true bind.selinux=z",
+            ),
+            (
+                "/a:/d:rslave",
+                "type=bind target=/d source=/a bind.propagation=rslave",
+            ),
+            (
+                "v:/d:nocopy",
+                "type=volume target=/d source=v volume.nocopy=true",
+            ),
             ("/d", "type=volume target=/d"),
         ] {
             assert_eq!(

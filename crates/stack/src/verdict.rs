@@ -6,11 +6,18 @@
 
 use crate::grammar::{Key, Section, Shape, Verdict};
 use crate::keys::COMPOSE;
+use crate::resolved::TargetKind;
 use crate::tree::{Entry, Kind, Node, as_bool};
 use mainstay_model::{Problem, Problems};
 
-/// Judges a whole Compose tree for the process target. `active` says which services run.
-pub(crate) fn judge(tree: &Node, active: &dyn Fn(&str) -> bool, problems: &mut Problems) {
+/// Judges a whole Compose tree for the target. `active` says which services run.
+pub(crate) fn judge(
+    tree: &Node,
+    target: TargetKind,
+    active: &dyn Fn(&str) -> bool,
+    problems: &mut Problems,
+) {
+    let mut judge = Judge { target, problems };
     for entry in tree.entries() {
         let Some(key) = COMPOSE.key(&entry.key) else {
             continue;
@@ -18,66 +25,66 @@ pub(crate) fn judge(tree: &Node, active: &dyn Fn(&str) -> bool, problems: &mut P
         if key.name == "services" {
             for service in entry.value.entries() {
                 if active(&service.key) {
-                    within(
-                        &service.value,
-                        &Shape::Section(&crate::keys::SERVICE),
-                        problems,
-                    );
+                    judge.within(&service.value, &Shape::Section(&crate::keys::SERVICE));
                 }
             }
         } else {
-            one(key, entry, &COMPOSE, problems);
+            judge.one(key, entry, &COMPOSE);
         }
     }
 }
 
-fn section(node: &Node, section: &Section, problems: &mut Problems) {
-    for entry in node.entries() {
-        if let Some(key) = section.key(&entry.key) {
-            one(key, entry, section, problems);
-        }
-    }
+struct Judge<'a> {
+    target: TargetKind,
+    problems: &'a mut Problems,
 }
 
-fn one(key: &Key, entry: &Entry, section: &Section, problems: &mut Problems) {
-    if says_nothing(&entry.value) {
-        return;
-    }
-    let problem = match key.process {
-        Verdict::Honoured => return within(&entry.value, &key.shape, problems),
-        Verdict::Warned => Problem::warning(
-            "compose/not-used",
-            format!(
-                "`{}` in {} is not used by the process target",
-                key.name, section.name
-            ),
-        ),
-        Verdict::Refused => Problem::error(
-            "compose/refused",
-            format!(
-                "`{}` in {} cannot be had on the process target",
-                key.name, section.name
-            ),
-        ),
-    };
-    problems.push(problem.at(entry.at.place()).hint(key.text));
-}
-
-fn within(node: &Node, shape: &Shape, problems: &mut Problems) {
-    match shape {
-        Shape::Section(inner) => section(node, inner, problems),
-        Shape::Short(inner) => within(node, inner, problems),
-        Shape::Named(inner) | Shape::Names(inner) => {
-            for entry in node.entries() {
-                within(&entry.value, inner, problems);
+impl Judge<'_> {
+    fn section(&mut self, node: &Node, section: &Section) {
+        for entry in node.entries() {
+            if let Some(key) = section.key(&entry.key) {
+                self.one(key, entry, section);
             }
         }
-        Shape::List(inner) | Shape::OneOrMore(inner) => {
-            for item in node.items() {
-                within(item, inner, problems);
-            }
+    }
+
+    fn one(&mut self, key: &Key, entry: &Entry, section: &Section) {
+        if says_nothing(&entry.value) {
+            return;
         }
-        _ => {}
+        let ruling = key.ruling(self.target);
+        let (key_name, section, target) = (key.name, section.name, self.target.word());
+        let problem = match ruling.verdict {
+            Verdict::Honoured => return self.within(&entry.value, &key.shape),
+            Verdict::Warned => Problem::warning(
+                "compose/not-used",
+                format!("`{key_name}` in {section} is not used by the {target} target"),
+            ),
+            Verdict::Refused => Problem::error(
+                "compose/refused",
+                format!("`{key_name}` in {section} cannot be had on the {target} target"),
+            ),
+        };
+        let problem = problem.at(entry.at.place());
+        self.problems.push(problem.hint(ruling.text));
+    }
+
+    fn within(&mut self, node: &Node, shape: &Shape) {
+        match shape {
+            Shape::Section(inner) => self.section(node, inner),
+            Shape::Short(inner) => self.within(node, inner),
+            Shape::Named(inner) | Shape::Names(inner) => {
+                for entry in node.entries() {
+                    self.within(&entry.value, inner);
+                }
+            }
+            Shape::List(inner) | Shape::OneOrMore(inner) => {
+                for item in node.items() {
+                    self.within(item, inner);
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -26,12 +26,30 @@ const DURATIONS: [&str; 15] = [
     "window",
 ];
 /// Fields in bytes.
-const SIZES: [&str; 3] = ["max_body", "max_size", "memory"];
+const SIZES: [&str; 6] = [
+    "max_body",
+    "max_size",
+    "memory",
+    "memory_reservation",
+    "shm_size",
+    "tmpfs_size",
+];
 /// Maps whose keys are the user's own words.
-const OWN_WORDS: [&str; 2] = ["environment", "labels"];
+const OWN_WORDS: [&str; 4] = ["environment", "labels", "args", "annotations"];
 
-/// The same value with units and without what is empty.
-pub fn readable(value: Value) -> Value {
+/// The same value with units and without what is empty, or of no use to its target.
+pub fn readable(mut stack: Value) -> Value {
+    if stack["target"] == "process"
+        && let Some(services) = stack.get_mut("services").and_then(Value::as_object_mut)
+    {
+        for service in services.values_mut().filter_map(Value::as_object_mut) {
+            service.remove("container");
+        }
+    }
+    shown(stack)
+}
+
+fn shown(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(map.into_iter().filter_map(field).collect()),
         Value::Array(list) => list.into_iter().map(readable).collect(),
@@ -44,7 +62,9 @@ fn field((key, value): (String, Value)) -> Option<(String, Value)> {
         Value::Null => return None,
         Value::Object(map) if OWN_WORDS.contains(&key.as_str()) => words(map),
         Value::Number(number) => with_unit(&key, &number).unwrap_or(Value::Number(number)),
-        other => readable(other),
+        Value::Object(map) if key == "container" => shown(without_false(map)),
+        Value::Object(map) if key == "options" => shown(mount_options(map)),
+        other => shown(other),
     };
     let empty = match &value {
         Value::Object(map) => map.is_empty(),
@@ -52,6 +72,24 @@ fn field((key, value): (String, Value)) -> Option<(String, Value)> {
         _ => false,
     };
     (!empty).then_some((key, value))
+}
+
+/// Of the container side, only what is switched on.
+fn without_false(map: Map<String, Value>) -> Value {
+    let rest = map.into_iter().filter(|(_, value)| *value != false);
+    let rest = rest.map(|(key, value)| match value {
+        Value::Object(inner) if !OWN_WORDS.contains(&key.as_str()) => (key, without_false(inner)),
+        other => (key, other),
+    });
+    Value::Object(rest.collect())
+}
+
+/// That a missing directory is made goes without saying.
+fn mount_options(mut map: Map<String, Value>) -> Value {
+    if map.get("create_host_path") == Some(&Value::Bool(true)) {
+        map.remove("create_host_path");
+    }
+    without_false(map)
 }
 
 fn with_unit(key: &str, number: &serde_json::Number) -> Option<Value> {
@@ -94,6 +132,34 @@ mod tests {
             "labels": {"memory": "5"},
         });
         assert_eq!(readable(value), expected);
+    }
+
+    #[test]
+    fn the_container_side_shows_what_is_switched_on() {
+        let container = json!({
+            "init": false, "tty": true, "isolation": {"read_only": false, "cap_drop": ["ALL"]},
+            "resources": {"shm_size": 64 << 20, "oom_kill_disable": false},
+        });
+        let service = json!({
+            "container": container,
+            "mounts": [{"target": "/d", "options": {"create_host_path": true, "no_copy": false}}],
+        });
+        let stack = |target: &str| json!({"target": target, "services": {"app": service}});
+        let shown = readable(stack("docker"));
+        let expected = json!({
+            "container": {
+                "tty": true,
+                "isolation": {"cap_drop": ["ALL"]},
+                "resources": {"shm_size": "64 MiB"},
+            },
+            "mounts": [{"target": "/d"}],
+        });
+        assert_eq!(shown["services"]["app"], expected);
+        let shown = readable(stack("process"));
+        assert_eq!(
+            shown["services"]["app"],
+            json!({"mounts": [{"target": "/d"}]})
+        );
     }
 
     /// A field that is added to the resolved stack without its unit here shows as a bare number.

@@ -20,7 +20,7 @@ use crate::store::Known;
 use mainstay_journal::NewEvent;
 use mainstay_model::{ReleaseNumber, Scope, ServiceName, did_you_mean};
 use mainstay_rollout::plan::Plan;
-use mainstay_stack::{MountKind, Stack};
+use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -289,17 +289,12 @@ fn may_run(stack: &Stack, name: &ServiceName, replicas: u32) -> Result<(), ApiEr
             "`{name}` is a singleton: it runs once or not at all"
         )));
     }
-    let own = service.mounts.iter().find(|mount| {
-        let volume = stack.volumes.get(&mount.source);
-        mount.kind == MountKind::Volume && volume.is_some_and(|volume| !volume.shared)
-    });
-    match own {
+    match &service.stateful {
         None => Ok(()),
-        Some(mount) => Err(ApiError::invalid(format!(
-            "{replicas} instances of `{name}` would share the volume `{}`",
-            mount.source
+        Some(reason) => Err(ApiError::invalid(format!(
+            "`{name}` cannot have {replicas} instances, because {reason}"
         ))
-        .hint("say `x-mainstay: {shared: true}` on the volume where it is made for that")),
+        .hint("`mainstay check` says what to write where it can")),
     }
 }
 
@@ -360,29 +355,17 @@ fn known_service(stack: &Stack, name: &ServiceName) -> Result<(), ApiError> {
 mod tests {
     use super::*;
     use crate::testing::{service, stack};
-    use mainstay_stack::{Driver, Mount, MountOptions, Volume};
+    use mainstay_stack::Stateful;
 
     #[test]
     fn what_cannot_be_there_twice_is_not_scaled() {
         let mut bot = service("bot", 1);
         bot.singleton = true;
         let mut store = service("store", 1);
-        store.mounts.push(Mount {
-            kind: MountKind::Volume,
-            source: "data".to_owned(),
-            target: "/data".to_owned(),
-            read_only: false,
-            options: MountOptions::default(),
+        store.stateful = Some(Stateful::Volume {
+            volume: "data".to_owned(),
         });
-        let mut stack = stack([bot, store, service("app", 1)]);
-        let volume = |shared| Volume {
-            name: "data".to_owned(),
-            shared,
-            external: false,
-            driver: Driver::default(),
-            labels: BTreeMap::new(),
-        };
-        stack.volumes.insert("data".to_owned(), volume(false));
+        let stack = stack([bot, store, service("app", 1)]);
         let may = |stack: &Stack, name: &str, count| {
             let name = ServiceName::new(name).unwrap();
             may_run(stack, &name, count).map_err(|error| error.message)
@@ -392,7 +375,5 @@ mod tests {
         assert!(may(&stack, "bot", 2).unwrap_err().contains("singleton"));
         assert_eq!(may(&stack, "bot", 0), Ok(()));
         assert!(may(&stack, "store", 2).unwrap_err().contains("`data`"));
-        stack.volumes.insert("data".to_owned(), volume(true));
-        assert_eq!(may(&stack, "store", 2), Ok(()));
     }
 }

@@ -62,7 +62,7 @@ fn env_file(context: &mut Context<'_, '_>, file: &Node, all: &mut BTreeMap<Strin
     }
 }
 
-fn valued(context: &Context<'_, '_>, name: &str, text: String, tainted: bool) -> Value {
+pub(super) fn valued(context: &Context<'_, '_>, name: &str, text: String, tainted: bool) -> Value {
     let secret = tainted
         || secrecy::name(name)
         || context.secret_variables.contains(name)

@@ -46,7 +46,7 @@ pub(super) fn health(context: &mut Context<'_, '_>, service: &Entry, overridden:
     }
     match test_command(context, test) {
         Some(command) => {
-            if !overridden {
+            if !overridden && !context.target.runs_containers() {
                 warn_of_port(context, &service.key, test, &command);
             }
             Declared::Check(timed(check(Probe::Command { command }), node))

@@ -25,7 +25,10 @@ pub(super) fn limits(context: &mut Context<'_, '_>, service: &Node) -> ServiceLi
     // Zero is Compose's word for "no limit".
     limits.memory = limits.memory.filter(|memory| memory.0 > 0);
     limits.cpus = limits.cpus.filter(|cpus| *cpus > 0.0);
-    ulimits(context, service, &mut limits);
+    // An engine sets them all, with both their values: see `resources`.
+    if !context.target.runs_containers() {
+        ulimits(context, service, &mut limits);
+    }
     limits
 }
 
@@ -90,7 +93,8 @@ pub(super) fn log(context: &mut Context<'_, '_>, service: &Node) -> Log {
     let Some(logging) = service.get("logging") else {
         return log;
     };
-    if let Some(driver) = logging.get("driver")
+    let is_process = !context.target.runs_containers();
+    if let Some(driver) = logging.get("driver").filter(|_| is_process)
         && !matches!(driver.as_text(), Some("json-file" | "local"))
     {
         context.problem(
@@ -123,6 +127,7 @@ pub(super) fn log(context: &mut Context<'_, '_>, service: &Node) -> Log {
                 }
                 _ => false,
             },
+            _ if !is_process => true,
             other => {
                 let message = format!("logging option `{other}` is not used");
                 context.reading.problems.push(

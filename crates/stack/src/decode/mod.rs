@@ -3,18 +3,27 @@
 //! The tree was checked against the grammar, so a value that is there has its shape; what is left
 //! are the meanings. Defaults are filled in here: nothing above sees an `Option` that means one.
 
+mod build;
 mod command;
+mod container;
 mod environment;
 mod health;
+mod hosts;
+mod isolation;
+mod known;
 mod limits;
+mod logging;
 mod mounts;
+mod network;
 mod ports;
+mod resources;
 mod restart;
 mod service;
 mod volumes;
 
 pub(crate) use command::command;
 pub(crate) use health::{check as health_check, timed};
+pub(crate) use network::networks;
 pub(crate) use service::{Found, LIMIT_INSTANCES, Update, service};
 pub(crate) use volumes::volumes;
 
@@ -42,6 +51,24 @@ pub(crate) struct Context<'a, 'b> {
 impl Context<'_, '_> {
     pub(crate) fn problem(&mut self, node: &Node, problem: Problem) {
         self.reading.problems.push(problem.at(node.at.place()));
+    }
+
+    /// The value under `key`, where it is there; says so where it is not what is expected.
+    pub(crate) fn parsed<T: std::str::FromStr>(
+        &mut self,
+        node: &Node,
+        key: &str,
+        expected: &str,
+    ) -> Option<T> {
+        let node = node.get(key)?;
+        let value = node.as_text().and_then(|text| text.parse().ok());
+        if value.is_none() {
+            let found = node.scalar().map(crate::check::found);
+            let found = found.unwrap_or_else(|| node.what().to_owned());
+            let message = format!("`{key}` must be {expected}, found {found}");
+            self.problem(node, Problem::error("compose/value", message));
+        }
+        value
     }
 
     /// Whether a secret variable went into the value.

@@ -1,31 +1,55 @@
 //! A service's `ports` and `expose`.
 
+use super::known::{self, Known};
 use super::{Context, text};
 use crate::resolved::{Port, PortProtocol};
 use crate::source::At;
 use crate::tree::Node;
 use mainstay_model::Problem;
 
-/// The ports, and where each stands.
-pub(super) fn ports(context: &mut Context<'_, '_>, service: &Node) -> Vec<(Port, At)> {
+/// The ports, and where each stands. `server` is what the service's image is known to be.
+pub(super) fn ports(
+    context: &mut Context<'_, '_>,
+    service: &Node,
+    server: Option<&Known>,
+) -> Vec<(Port, At)> {
     let items = service.get("ports").map(Node::items).unwrap_or_default();
     let mut ports: Vec<(Port, At)> = items
         .iter()
-        .filter_map(|item| Some((port(context, item)?, item.at.clone())))
+        .filter_map(|item| Some((port(context, item, server)?, item.at.clone())))
         .collect();
     if ports.is_empty() {
         let exposed = service.get("expose").map(Node::items).unwrap_or_default();
-        ports.extend(exposed.iter().filter_map(|item| expose(context, item)));
+        ports.extend(
+            exposed
+                .iter()
+                .filter_map(|item| expose(context, item, server)),
+        );
+        if exposed.is_empty()
+            && let Some((target, protocol)) = server.and_then(Known::port)
+        {
+            let port = Port {
+                target,
+                published: None,
+                host_ip: None,
+                protocol,
+            };
+            ports.push((port, service.at.clone()));
+        }
     }
     ports
 }
 
-fn port(context: &mut Context<'_, '_>, node: &Node) -> Option<Port> {
+fn port(context: &mut Context<'_, '_>, node: &Node, server: Option<&Known>) -> Option<Port> {
     if text(node, "protocol").as_deref() == Some("udp") {
         let problem = Problem::error("compose/refused", "the proxy does not carry UDP");
         context.problem(
             node,
-            problem.hint("take the port out: the process can open it itself"),
+            problem.hint(if context.target.runs_containers() {
+                "take the port out; a service with `network_mode: host` can open it itself"
+            } else {
+                "take the port out: the process can open it itself"
+            }),
         );
         return None;
     }
@@ -43,7 +67,7 @@ fn port(context: &mut Context<'_, '_>, node: &Node) -> Option<Port> {
         target,
         published,
         host_ip: address(context, node).ok()?,
-        protocol: protocol(context, node),
+        protocol: protocol(context, node, known::protocol(server, target)),
     })
 }
 
@@ -85,28 +109,33 @@ fn address(
     })
 }
 
-fn protocol(context: &mut Context<'_, '_>, node: &Node) -> PortProtocol {
+fn protocol(context: &mut Context<'_, '_>, node: &Node, usual: PortProtocol) -> PortProtocol {
     let Some(node) = node.get("app_protocol") else {
-        return PortProtocol::Http;
+        return usual;
     };
-    match node.as_text().unwrap_or_default() {
-        "tcp" => PortProtocol::Tcp,
-        "http" => PortProtocol::Http,
-        other => {
-            let message =
-                format!("app_protocol `{other}` is not known: the port is taken for HTTP/1.1");
-            let problem = Problem::warning("compose/not-used", message);
-            context.problem(
-                node,
-                problem.hint("write `http`, or `tcp` to pass bytes through"),
-            );
-            PortProtocol::Http
-        }
-    }
+    let word = node.as_text().unwrap_or_default();
+    known::named(word).unwrap_or_else(|| {
+        let found = node.scalar().map(crate::check::found).unwrap_or_default();
+        let taken = match usual {
+            PortProtocol::Http => "HTTP/1.1",
+            PortProtocol::Tcp => "bytes to pass through",
+        };
+        let message = format!("app_protocol {found} is not known: the port is taken for {taken}");
+        let problem = Problem::warning("compose/not-used", message);
+        context.problem(
+            node,
+            problem.hint("write `http`, or `tcp` to pass bytes through"),
+        );
+        usual
+    })
 }
 
 /// `"3000"`, `"3000/tcp"`; of a range the first.
-fn expose(context: &mut Context<'_, '_>, node: &Node) -> Option<(Port, At)> {
+fn expose(
+    context: &mut Context<'_, '_>,
+    node: &Node,
+    server: Option<&Known>,
+) -> Option<(Port, At)> {
     let text = node.as_text()?;
     let number = text.split(['/', '-']).next().unwrap_or_default();
     let Some(target) = number.parse().ok().filter(|port| *port > 0) else {
@@ -119,7 +148,7 @@ fn expose(context: &mut Context<'_, '_>, node: &Node) -> Option<(Port, At)> {
         target,
         published: None,
         host_ip: None,
-        protocol: PortProtocol::Http,
+        protocol: known::protocol(server, target),
     };
     Some((port, node.at.clone()))
 }

@@ -1,12 +1,11 @@
 //! One service.
 
 use super::health::Declared;
-use super::{Context, command, environment, flag, health, limits, mounts, number, ports, restart};
-use super::{duration, text, texts};
+use super::{Context, command, duration, flag, number, text, texts};
+use super::{container, environment, health, known, limits, mounts, network, ports, restart};
 use crate::request::Purpose;
 use crate::resolved::{
-    Container, Dependency, DependencyCondition, HealthCheck, Port, Probe, ProcessRun, Service,
-    TargetKind,
+    Dependency, DependencyCondition, HealthCheck, Port, Probe, ProcessRun, Service, TargetKind,
 };
 use crate::source::At;
 use crate::tree::{Entry, Node};
@@ -26,6 +25,11 @@ pub(crate) struct Found {
     pub(crate) ports: Vec<At>,
     pub(crate) mounts: Vec<At>,
     pub(crate) depends_on: BTreeMap<ServiceName, At>,
+    pub(crate) networks: BTreeMap<String, At>,
+    /// What the files say of it holding state, where they do.
+    pub(crate) declared_stateful: Option<bool>,
+    /// Its image is a known database.
+    pub(crate) is_database: bool,
     /// Where the number of instances stands.
     pub(crate) replicas: Option<At>,
     /// `deploy.update_config`, for the deploy policy.
@@ -48,7 +52,9 @@ pub(crate) fn service(
         }
     };
     let one_shot = context.one_shot.contains(name.as_str());
-    let ports = ports::ports(context, node);
+    let is_container = context.target.runs_containers();
+    let server = known::server(node).filter(|_| is_container);
+    let ports = ports::ports(context, node, server);
     let mounts = mounts::mounts(context, node);
     let (depends_on, dependency_places) = dependencies(context, node);
     let (user, group) = user(node);
@@ -61,12 +67,13 @@ pub(crate) fn service(
     };
     let x = node.get("x-mainstay");
     let (replicas, replicas_at) = replicas(context, node);
+    let log = limits::log(context, node);
     let service = Service {
         image: text(node, "image"),
         process: process(context, entry),
-        container: Container::default(),
+        container: container::container(context, entry, &log),
         environment: environment::environment(context, node),
-        working_directory: working_directory(node),
+        working_directory: working_directory(context, node),
         user,
         group,
         replicas,
@@ -80,7 +87,7 @@ pub(crate) fn service(
         stop_signal: stop_signal(context, node),
         stop_grace: duration(node, "stop_grace_period").unwrap_or_else(|| grace(context.purpose)),
         mounts: mounts.iter().map(|(mount, _)| mount.clone()).collect(),
-        log: limits::log(context, node),
+        log,
         labels: labels(context, node),
         name,
     };
@@ -90,6 +97,9 @@ pub(crate) fn service(
         ports: ports.into_iter().map(|(_, at)| at).collect(),
         mounts: mounts.into_iter().map(|(_, at)| at).collect(),
         depends_on: dependency_places,
+        networks: network::places(node),
+        declared_stateful: x.and_then(|x| flag(x, "stateful")),
+        is_database: server.is_some_and(|server| server.database),
         replicas: replicas_at,
         update: node
             .get("deploy")
@@ -112,7 +122,11 @@ fn times_only(
         let problem = Problem::warning("compose/healthcheck", "the health check has no `test`");
         context.problem(
             node,
-            problem.hint("write one: a process has no image that brings it"),
+            problem.hint(if context.target.runs_containers() {
+                "write one: what an image brings is not known before it runs"
+            } else {
+                "write one: a process has no image that brings it"
+            }),
         );
     }
     None
@@ -181,15 +195,20 @@ fn not_a_process(entry: &Entry) -> Problem {
     };
     Problem::error(
         "process/only-image",
-        format!("service `{name}` {what}: it needs the `docker` target, which is not supported yet"),
+        format!("service `{name}` {what}: it needs the `docker` target"),
     )
     .at(entry.at.place())
-    .hint("to run it as a plain process, add `x-mainstay: {command: [\"program\", \"argument\"]}`; to leave it out, give it a profile: `profiles: [docker]`")
+    .hint("say so in mainstay.yaml: `environments: {NAME: {target: docker}}`; to run it as a plain process, add `x-mainstay: {command: [\"program\", \"argument\"]}`; to leave it out, give it a profile: `profiles: [docker]`")
 }
 
-fn working_directory(node: &Node) -> Option<PathBuf> {
+fn working_directory(context: &Context<'_, '_>, node: &Node) -> Option<PathBuf> {
     let node = node.get("working_dir")?;
-    Some(node.at.path(node.as_text()?))
+    let text = node.as_text()?;
+    Some(if context.target.runs_containers() {
+        PathBuf::from(text)
+    } else {
+        node.at.path(text)
+    })
 }
 
 fn user(node: &Node) -> (Option<String>, Option<String>) {

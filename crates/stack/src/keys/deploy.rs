@@ -25,7 +25,8 @@ pub(super) static DEPLOY: Section = Section {
     name: "deploy",
     extensions: true,
     keys: &[
-        Key::warned("mode", Shape::Text, CLUSTER),
+        Key::warned("mode", Shape::Text, CLUSTER)
+            .warned_on_docker("belongs to a cluster; all instances run on one engine"),
         Key::warned("endpoint_mode", Shape::Text, "the proxy balances"),
         Key::honoured("replicas", Shape::Integer, "how many instances"),
         Key::honoured(
@@ -49,7 +50,8 @@ pub(super) static DEPLOY: Section = Section {
             Shape::Section(&RESTART_POLICY),
             "see there; it wins over `restart`",
         ),
-        Key::warned("placement", Shape::Section(&PLACEMENT), CLUSTER),
+        Key::warned("placement", Shape::Section(&PLACEMENT), CLUSTER)
+            .warned_on_docker("belongs to a cluster; all instances run on one engine"),
     ],
 };
 
@@ -151,7 +153,8 @@ pub(super) static RESOURCES: Section = Section {
             "reservations",
             Shape::Section(&RESERVATIONS),
             "nothing is set aside on one machine",
-        ),
+        )
+        .on_docker("see there"),
     ],
 };
 
@@ -171,14 +174,16 @@ pub(super) static RESERVATIONS: Section = Section {
     name: "reservations",
     extensions: true,
     keys: &[
-        Key::warned("cpus", Shape::Number, RESERVED),
-        Key::warned("memory", Shape::Size, RESERVED),
+        Key::warned("cpus", Shape::Number, RESERVED)
+            .warned_on_docker("an engine sets no CPUs aside; `cpu_shares` weighs"),
+        Key::warned("memory", Shape::Size, RESERVED).on_docker("as `mem_reservation`"),
         Key::warned(
             "generic_resources",
             Shape::List(&Shape::Section(&GENERIC_RESOURCE)),
             RESERVED,
-        ),
-        Key::warned("devices", Shape::List(&Shape::Section(&GPU)), RESERVED),
+        )
+        .warned_on_docker("belongs to a cluster"),
+        Key::warned("devices", Shape::List(&Shape::Section(&GPU)), RESERVED).on_docker("as `gpus`"),
     ],
 };
 const RESERVED: &str = "covered by the warning on `reservations`";

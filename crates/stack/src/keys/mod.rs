@@ -39,12 +39,12 @@ pub static COMPOSE: Section = Section {
             "volumes",
             Shape::Named(&Shape::Section(&VOLUME)),
             "named volumes",
-        ),
+        ).on_docker("named volumes, made where they are missing and never removed"),
         Key::warned(
             "networks",
             Shape::Named(&Shape::Section(&NETWORK)),
             "processes share the host's network; services find each other through the injected `NAME_URL`, `NAME_HOST` and `NAME_PORT`",
-        ),
+        ).on_docker("made for the stack; a service reaches the others of its networks by their names"),
         Key::honoured(
             "secrets",
             Shape::Named(&Shape::Section(&SECRET)),
@@ -83,24 +83,30 @@ pub static VOLUME: Section = Section {
     name: "volume",
     extensions: true,
     keys: &[
-        Key::honoured("name", Shape::Text, "another name than the key"),
-        Key::warned("driver", Shape::Text, "nothing is mounted for a process"),
+        Key::honoured("name", Shape::Text, "another name than the key")
+            .on_docker("what the engine calls it, instead of `STACK-ENVIRONMENT-KEY`"),
+        Key::warned("driver", Shape::Text, "nothing is mounted for a process")
+            .on_docker("who makes it"),
         Key::warned(
             "driver_opts",
             Shape::Named(&Shape::Text),
             "nothing is mounted for a process",
-        ),
-        Key::warned("external", Shape::Any, "nothing is mounted for a process"),
+        )
+        .on_docker("what the driver is told"),
+        Key::warned("external", Shape::Any, "nothing is mounted for a process")
+            .on_docker("it must be there, and is never made or removed"),
         Key::warned(
             "labels",
             Shape::Pairs,
             "processes have no volume objects to label",
-        ),
+        )
+        .on_docker("of the volume"),
         Key::honoured(
             "x-mainstay",
             Shape::Section(&X_VOLUME),
             "what the process target must know of it",
-        ),
+        )
+        .on_docker("what decides whether two instances may have it"),
     ],
 };
 
@@ -120,16 +126,52 @@ pub static NETWORK: Section = Section {
     name: "network",
     extensions: true,
     keys: &[
-        Key::warned("name", Shape::Text, NETWORK_TEXT),
-        Key::warned("driver", Shape::Text, NETWORK_TEXT),
-        Key::warned("driver_opts", Shape::Named(&Shape::Text), NETWORK_TEXT),
-        Key::warned("attachable", Shape::Bool, NETWORK_TEXT),
-        Key::warned("enable_ipv4", Shape::Bool, NETWORK_TEXT),
-        Key::warned("enable_ipv6", Shape::Bool, NETWORK_TEXT),
-        Key::warned("external", Shape::Any, NETWORK_TEXT),
-        Key::warned("internal", Shape::Bool, NETWORK_TEXT),
-        Key::warned("ipam", Shape::Any, NETWORK_TEXT),
-        Key::warned("labels", Shape::Pairs, NETWORK_TEXT),
+        Key::warned("name", Shape::Text, NETWORK_TEXT)
+            .on_docker("what the engine calls it, instead of `STACK-ENVIRONMENT-KEY`"),
+        Key::warned("driver", Shape::Text, NETWORK_TEXT).on_docker("`bridge` where left out"),
+        Key::warned("driver_opts", Shape::Named(&Shape::Text), NETWORK_TEXT)
+            .on_docker("what the driver is told"),
+        Key::warned("attachable", Shape::Bool, NETWORK_TEXT)
+            .on_docker("for drivers that span machines"),
+        Key::warned("enable_ipv4", Shape::Bool, NETWORK_TEXT)
+            .on_docker("`true`; `false` is refused"),
+        Key::warned("enable_ipv6", Shape::Bool, NETWORK_TEXT).on_docker("addresses of both kinds"),
+        Key::warned("external", Shape::Any, NETWORK_TEXT)
+            .on_docker("it must be there, and is never made or removed"),
+        Key::warned("internal", Shape::Bool, NETWORK_TEXT).on_docker("no way out of it"),
+        Key::warned("ipam", Shape::Section(&IPAM), NETWORK_TEXT).on_docker("see there"),
+        Key::warned("labels", Shape::Pairs, NETWORK_TEXT).on_docker("of the network"),
+    ],
+};
+
+/// `ipam` of a network.
+pub static IPAM: Section = Section {
+    name: "ipam",
+    extensions: true,
+    keys: &[
+        Key::warned("driver", Shape::Text, NETWORK_TEXT).on_docker("`default` where left out"),
+        Key::warned(
+            "config",
+            Shape::List(&Shape::Section(&IPAM_POOL)),
+            NETWORK_TEXT,
+        )
+        .on_docker("the subnets; the engine chooses where left out"),
+        Key::warned("options", Shape::Named(&Shape::Text), NETWORK_TEXT)
+            .on_docker("what the driver is told"),
+    ],
+};
+
+/// One entry of `ipam.config`.
+pub static IPAM_POOL: Section = Section {
+    name: "ipam pool",
+    extensions: true,
+    keys: &[
+        Key::warned("subnet", Shape::Text, NETWORK_TEXT).on_docker("such as `172.28.0.0/16`"),
+        Key::warned("ip_range", Shape::Text, NETWORK_TEXT)
+            .on_docker("the part of it that containers get addresses from"),
+        Key::warned("gateway", Shape::Text, NETWORK_TEXT).on_docker("the engine's own address"),
+        Key::warned("aux_addresses", Shape::Named(&Shape::Text), NETWORK_TEXT)
+            .on_docker("addresses that no container gets"),
     ],
 };
 const NETWORK_TEXT: &str = "covered by the warning on `networks`";
@@ -215,6 +257,7 @@ pub fn sections() -> Vec<&'static Section> {
     let mut all = vec![&COMPOSE, &INCLUDE, &SERVICE];
     all.extend(parts::ALL);
     all.extend(deploy::ALL);
-    all.extend([&VOLUME, &X_VOLUME, &NETWORK, &SECRET, &CONFIG, &MODEL]);
+    all.extend([&VOLUME, &X_VOLUME, &NETWORK, &IPAM, &IPAM_POOL]);
+    all.extend([&SECRET, &CONFIG, &MODEL]);
     all
 }

@@ -7,6 +7,10 @@ pub(super) static ALL: &[&Section] = &[
     &X_MAINSTAY,
     &PORT,
     &VOLUME_MOUNT,
+    &MOUNT_BIND,
+    &MOUNT_VOLUME,
+    &MOUNT_TMPFS,
+    &MOUNT_IMAGE,
     &HEALTHCHECK,
     &DEPENDENCY,
     &ENV_FILE,
@@ -39,23 +43,31 @@ pub(super) static X_MAINSTAY: Section = Section {
             Shape::Command,
             "run before each deploy, in the stack's directory",
         )
+        .on_docker("for the process target: an image is built from `build`")
         .merged(Merge::Replace),
         Key::honoured(
             "artifacts",
             TEXTS,
             "files the build leaves; kept per release, so that a rollback runs the very bytes",
         )
+        .on_docker("for the process target")
         .merged(UNIQUE),
         Key::honoured(
             "command",
             Shape::Command,
             "what runs; `PORT` says where to listen",
         )
+        .on_docker("for the process target: a container runs `command`")
         .merged(Merge::Replace),
         Key::honoured(
             "singleton",
             Shape::Bool,
             "never two at once: replaced stop-first",
+        ),
+        Key::honoured(
+            "stateful",
+            Shape::Bool,
+            "whether only one instance may run at a time. Left out: it may where nothing that it writes to is its own",
         ),
     ],
 };
@@ -72,7 +84,8 @@ pub(super) static PORT: Section = Section {
             "target",
             Shape::Any,
             "the port inside a container; a process listens on `PORT`",
-        ),
+        )
+        .on_docker("the port inside the container"),
         Key::honoured("published", Shape::Any, "the port the proxy listens on"),
         Key::honoured(
             "protocol",
@@ -82,7 +95,7 @@ pub(super) static PORT: Section = Section {
         Key::honoured(
             "app_protocol",
             Shape::Text,
-            "`http` (default), or `tcp` to pass bytes through",
+            "`http`, or `tcp` to pass bytes through; other names are taken for what they are. Left out: see above",
         ),
     ],
 };
@@ -104,12 +117,64 @@ pub(super) static VOLUME_MOUNT: Section = Section {
             Shape::Bool,
             "then two instances may have it at once",
         ),
-        Key::warned("consistency", Shape::Text, MOUNT),
-        Key::warned("bind", Shape::Any, MOUNT),
-        Key::warned("volume", Shape::Any, MOUNT),
-        Key::warned("tmpfs", Shape::Any, MOUNT),
-        Key::warned("image", Shape::Any, MOUNT),
+        Key::warned("consistency", Shape::Text, MOUNT)
+            .warned_on_docker("belongs to engines on other systems"),
+        Key::warned("bind", Shape::Section(&MOUNT_BIND), MOUNT).on_docker("see there"),
+        Key::warned("volume", Shape::Section(&MOUNT_VOLUME), MOUNT).on_docker("see there"),
+        Key::warned("tmpfs", Shape::Section(&MOUNT_TMPFS), MOUNT).on_docker("see there"),
+        Key::warned("image", Shape::Section(&MOUNT_IMAGE), MOUNT).refused_on_docker(
+            "mounts of images need an engine newer than most: copy the files into yours",
+        ),
     ],
+};
+
+/// `bind` of a volume mount.
+pub(super) static MOUNT_BIND: Section = Section {
+    name: "bind of a volume mount",
+    extensions: true,
+    keys: &[
+        Key::warned("propagation", Shape::Text, MOUNT)
+            .on_docker("whether mounts below it are seen, such as `rslave`"),
+        Key::warned("create_host_path", Shape::Bool, MOUNT)
+            .on_docker("`true` where left out: a missing directory is made"),
+        Key::warned("recursive", Shape::Text, MOUNT)
+            .warned_on_docker("mounts below it are part of it, writable where it is"),
+        Key::warned("selinux", Shape::Word(&["z", "Z"]), MOUNT)
+            .on_docker("relabels it: `z` for all containers, `Z` for this one"),
+    ],
+};
+
+/// `volume` of a volume mount.
+pub(super) static MOUNT_VOLUME: Section = Section {
+    name: "volume of a volume mount",
+    extensions: true,
+    keys: &[
+        Key::warned("labels", Shape::Pairs, MOUNT)
+            .warned_on_docker("write them under the top-level `volumes`"),
+        Key::warned("nocopy", Shape::Bool, MOUNT)
+            .on_docker("not filled with what the image has there"),
+        Key::warned("subpath", Shape::Text, MOUNT)
+            .on_docker("only this directory of it; needs Engine 26"),
+    ],
+};
+
+/// `tmpfs` of a volume mount.
+pub(super) static MOUNT_TMPFS: Section = Section {
+    name: "tmpfs of a volume mount",
+    extensions: true,
+    keys: &[
+        Key::warned("size", Shape::Size, MOUNT)
+            .on_docker("at most this much; as much as there is memory where left out"),
+        Key::warned("mode", Shape::Text, MOUNT).on_docker("permission bits, such as `1770`"),
+    ],
+};
+
+/// `image` of a volume mount.
+pub(super) static MOUNT_IMAGE: Section = Section {
+    name: "image of a volume mount",
+    extensions: true,
+    keys: &[Key::warned("subpath", Shape::Text, MOUNT)
+        .refused_on_docker("the whole of it is refused: see `image` of a volume mount")],
 };
 const MOUNT: &str = "nothing is mounted for a process";
 
@@ -123,6 +188,7 @@ pub(super) static HEALTHCHECK: Section = Section {
             Shape::Command,
             "`CMD`, `CMD-SHELL` or `NONE`; runs beside the process",
         )
+        .on_docker("`CMD`, `CMD-SHELL` or `NONE`; runs in the container")
         .merged(Merge::Replace),
         Key::honoured("disable", Shape::Bool, "no health check"),
         Key::honoured("interval", Shape::Duration, "between probes"),
@@ -210,12 +276,12 @@ pub(super) static LOGGING: Section = Section {
             "driver",
             Shape::Text,
             "`json-file` and `local`; others are warned about",
-        ),
+        ).on_docker("who keeps the log; `json-file` where left out"),
         Key::honoured(
             "options",
             Shape::Named(&Shape::Text),
             "`max-size` and `max-file`; others are warned about",
-        ),
+        ).on_docker("what the driver is told; `json-file` and `local` rotate at 10 MiB, five files, where left out"),
     ],
 };
 
@@ -225,7 +291,8 @@ pub(super) static ULIMIT: Section = Section {
     extensions: true,
     keys: &[
         Key::honoured("soft", Shape::Text, "the limit; -1 is none"),
-        Key::honoured("hard", Shape::Text, "the limit where `soft` is left out"),
+        Key::honoured("hard", Shape::Text, "the limit where `soft` is left out")
+            .on_docker("how far the program may raise it"),
     ],
 };
 
@@ -234,34 +301,56 @@ pub(super) static BUILD: Section = Section {
     name: "build",
     extensions: true,
     keys: &[
-        Key::honoured("context", Shape::Text, BUILT),
-        Key::honoured("dockerfile", Shape::Text, BUILT),
-        Key::honoured("dockerfile_inline", Shape::Text, BUILT),
-        Key::honoured("entitlements", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
-        Key::honoured("args", Shape::Pairs, BUILT),
-        Key::honoured("ssh", Shape::Pairs, BUILT),
-        Key::honoured("labels", Shape::Pairs, BUILT),
-        Key::honoured("cache_from", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
-        Key::honoured("cache_to", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
-        Key::honoured("no_cache", Shape::Bool, BUILT),
-        Key::honoured("additional_contexts", Shape::Pairs, BUILT),
-        Key::honoured("network", Shape::Text, BUILT),
-        Key::honoured("provenance", Shape::Text, BUILT),
-        Key::honoured("sbom", Shape::Text, BUILT),
-        Key::honoured("pull", Shape::Bool, BUILT),
-        Key::honoured("target", Shape::Text, BUILT),
-        Key::honoured("shm_size", Shape::Size, BUILT),
-        Key::honoured("extra_hosts", Shape::Pairs, BUILT),
-        Key::honoured("isolation", Shape::Text, BUILT),
-        Key::honoured("privileged", Shape::Bool, BUILT),
-        Key::honoured("secrets", Shape::List(&Shape::Any), BUILT),
-        Key::honoured("tags", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
+        Key::honoured("context", Shape::Text, BUILT)
+            .on_docker("the directory that is sent to the builder"),
+        Key::honoured("dockerfile", Shape::Text, BUILT)
+            .on_docker("the recipe; `Dockerfile` where left out"),
+        Key::honoured("dockerfile_inline", Shape::Text, BUILT).on_docker("the recipe itself"),
+        Key::honoured("entitlements", Shape::List(&Shape::Text), BUILT)
+            .refused_on_docker("builds run without further rights")
+            .merged(UNIQUE),
+        Key::honoured("args", Shape::Pairs, BUILT)
+            .on_docker("build arguments; never secrets, `docker history` shows them"),
+        Key::honoured("ssh", Shape::Pairs, BUILT)
+            .refused_on_docker("no agent is handed to a build"),
+        Key::honoured("labels", Shape::Pairs, BUILT).on_docker("of the image"),
+        Key::honoured("cache_from", Shape::List(&Shape::Text), BUILT)
+            .on_docker("images whose layers may be used")
+            .merged(UNIQUE),
+        Key::honoured("cache_to", Shape::List(&Shape::Text), BUILT)
+            .warned_on_docker("the engine keeps its own cache")
+            .merged(UNIQUE),
+        Key::honoured("no_cache", Shape::Bool, BUILT).on_docker("build every step again"),
+        Key::honoured("additional_contexts", Shape::Pairs, BUILT).refused_on_docker(
+            "copy what is needed into the context, or build it as an image that `FROM` names",
+        ),
+        Key::honoured("network", Shape::Text, BUILT).on_docker("the network of `RUN`"),
+        Key::honoured("provenance", Shape::Text, BUILT).warned_on_docker("no attestation is made"),
+        Key::honoured("sbom", Shape::Text, BUILT).warned_on_docker("no attestation is made"),
+        Key::honoured("pull", Shape::Bool, BUILT).on_docker("ask for newer base images"),
+        Key::honoured("target", Shape::Text, BUILT).on_docker("the stage to build"),
+        Key::honoured("shm_size", Shape::Size, BUILT).on_docker("/dev/shm of `RUN`"),
+        Key::honoured("extra_hosts", Shape::Any, BUILT)
+            .on_docker("lines of the hosts file of `RUN`"),
+        Key::honoured("isolation", Shape::Text, BUILT)
+            .warned_on_docker("belongs to Windows containers"),
+        Key::honoured("privileged", Shape::Bool, BUILT)
+            .refused_on_docker("builds run without further rights"),
+        Key::honoured("secrets", Shape::List(&Shape::Any), BUILT).refused_on_docker(
+            "secrets of builds are not supported yet: fetch what needs one before the build",
+        ),
+        Key::honoured("tags", Shape::List(&Shape::Text), BUILT)
+            .on_docker("further names of the image")
+            .merged(UNIQUE),
         Key::honoured(
             "ulimits",
             Shape::Named(&Shape::Short(&Shape::Section(&ULIMIT))),
             BUILT,
-        ),
-        Key::honoured("platforms", Shape::List(&Shape::Text), BUILT).merged(UNIQUE),
+        )
+        .warned_on_docker("builds have the limits of the engine"),
+        Key::honoured("platforms", Shape::List(&Shape::Text), BUILT)
+            .on_docker("the platforms to build for")
+            .merged(UNIQUE),
     ],
 };
 const BUILT: &str = "for targets that run containers; `x-mainstay.build` takes its place";
@@ -330,15 +419,25 @@ pub(super) static SERVICE_NETWORK: Section = Section {
     name: "network of a service",
     extensions: true,
     keys: &[
-        Key::warned("aliases", Shape::List(&Shape::Text), JOINED).merged(UNIQUE),
-        Key::warned("interface_name", Shape::Text, JOINED),
-        Key::warned("ipv4_address", Shape::Text, JOINED),
-        Key::warned("ipv6_address", Shape::Text, JOINED),
-        Key::warned("link_local_ips", Shape::List(&Shape::Text), JOINED).merged(UNIQUE),
-        Key::warned("mac_address", Shape::Text, JOINED),
-        Key::warned("driver_opts", Shape::Named(&Shape::Text), JOINED),
-        Key::warned("priority", Shape::Number, JOINED),
-        Key::warned("gw_priority", Shape::Number, JOINED),
+        Key::warned("aliases", Shape::List(&Shape::Text), JOINED)
+            .on_docker("names beside the service's own")
+            .merged(UNIQUE),
+        Key::warned("interface_name", Shape::Text, JOINED)
+            .warned_on_docker("the engine names interfaces"),
+        Key::warned("ipv4_address", Shape::Text, JOINED)
+            .on_docker("a fixed address: then only one instance may run at a time"),
+        Key::warned("ipv6_address", Shape::Text, JOINED).on_docker("as `ipv4_address`"),
+        Key::warned("link_local_ips", Shape::List(&Shape::Text), JOINED)
+            .on_docker("further addresses of the link")
+            .merged(UNIQUE),
+        Key::warned("mac_address", Shape::Text, JOINED)
+            .warned_on_docker("two instances cannot have one address"),
+        Key::warned("driver_opts", Shape::Named(&Shape::Text), JOINED)
+            .on_docker("what the driver is told"),
+        Key::warned("priority", Shape::Number, JOINED)
+            .on_docker("the network with the highest one is joined first"),
+        Key::warned("gw_priority", Shape::Number, JOINED)
+            .warned_on_docker("the engine chooses the gateway; `internal` networks have none"),
     ],
 };
 const JOINED: &str = "covered by the warning on `networks`";
@@ -370,9 +469,10 @@ pub(super) static DEVICE: Section = Section {
     name: "device",
     extensions: true,
     keys: &[
-        Key::warned("source", Shape::Text, DEVICES),
-        Key::warned("target", Shape::Text, DEVICES),
-        Key::warned("permissions", Shape::Text, DEVICES),
+        Key::warned("source", Shape::Text, DEVICES).on_docker("on the host"),
+        Key::warned("target", Shape::Text, DEVICES)
+            .on_docker("in the container; the same where left out"),
+        Key::warned("permissions", Shape::Text, DEVICES).on_docker("`rwm` or a part of it"),
     ],
 };
 const DEVICES: &str = "covered by the warning on `devices`";
@@ -382,11 +482,12 @@ pub(super) static GPU: Section = Section {
     name: "device request",
     extensions: true,
     keys: &[
-        Key::warned("capabilities", Shape::List(&Shape::Text), GPUS),
-        Key::warned("count", Shape::Text, GPUS),
-        Key::warned("device_ids", Shape::List(&Shape::Text), GPUS),
-        Key::warned("driver", Shape::Text, GPUS),
-        Key::warned("options", Shape::Pairs, GPUS),
+        Key::warned("capabilities", Shape::List(&Shape::Text), GPUS).on_docker("such as `gpu`"),
+        Key::warned("count", Shape::Text, GPUS).on_docker("how many; `all` where left out"),
+        Key::warned("device_ids", Shape::List(&Shape::Text), GPUS)
+            .on_docker("which ones, instead of `count`"),
+        Key::warned("driver", Shape::Text, GPUS).on_docker("such as `nvidia`"),
+        Key::warned("options", Shape::Pairs, GPUS).on_docker("what the driver is told"),
     ],
 };
 const GPUS: &str = "covered by the warning on `gpus` and `reservations`";

@@ -1,12 +1,13 @@
 //! Which environment is meant, and what it changes before Compose files are read.
 
+use super::engine;
 use super::policy::policy;
 use crate::decode::text;
 use crate::interpolate::Variables;
 use crate::policy::Monitoring;
 use crate::project::{Reading, read_variables};
 use crate::request::{Environment, Purpose};
-use crate::resolved::TargetKind;
+use crate::resolved::{Engine, TargetKind};
 use crate::source::At;
 use crate::tree::Node;
 use mainstay_model::{EnvironmentName, Problem, Problems, did_you_mean};
@@ -17,7 +18,10 @@ const DEFAULT: &str = "dev";
 /// The environment, and the files it lays over the base.
 pub(crate) struct Chosen {
     pub(crate) environment: Environment,
-    pub(crate) target: TargetKind,
+    /// Where its engine listens, where it has one.
+    pub(crate) engine: Engine,
+    /// Where that is said, where it is.
+    pub(crate) engine_at: Option<At>,
     pub(crate) overlays: Vec<(PathBuf, Option<At>)>,
 }
 
@@ -51,9 +55,11 @@ pub(crate) fn choose(
     let environment = read.into_iter().find(|one| one.name.as_str() == name)?;
     let nothing = Node::empty_map(tree.at.clone());
     let node = entry.map_or(&nothing, |entry| &entry.value);
+    not_supported(reading, node);
     let chosen = Chosen {
         environment,
-        target: target(reading, node),
+        engine: engine::engine(reading, node, variables),
+        engine_at: node.entry("engine").map(|entry| entry.at.clone()),
         overlays: overlays(node),
     };
     add_variables(reading, node, variables);
@@ -110,14 +116,15 @@ fn environment(name: EnvironmentName, node: &Node, problems: &mut Problems) -> E
     }
 }
 
-fn kind(node: &Node) -> TargetKind {
-    match text(node, "target").as_deref() {
-        Some("docker") => TargetKind::Docker,
-        Some("swarm") => TargetKind::Swarm,
-        Some("kubernetes") => TargetKind::Kubernetes,
-        Some("ecs") => TargetKind::Ecs,
-        _ => TargetKind::Process,
-    }
+fn kind(node: &Node) -> Option<TargetKind> {
+    Some(match text(node, "target")?.as_str() {
+        "process" => TargetKind::Process,
+        "docker" => TargetKind::Docker,
+        "swarm" => TargetKind::Swarm,
+        "kubernetes" => TargetKind::Kubernetes,
+        "ecs" => TargetKind::Ecs,
+        _ => return None,
+    })
 }
 
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Problem {
@@ -142,26 +149,18 @@ fn purpose(node: &Node, name: &str) -> Purpose {
     }
 }
 
-fn target(reading: &mut Reading<'_>, node: &Node) -> TargetKind {
-    let Some(node) = node.get("target") else {
-        return TargetKind::Process;
-    };
-    let (word, kind) = match node.as_text() {
-        Some("docker") => ("docker", TargetKind::Docker),
-        Some("swarm") => ("swarm", TargetKind::Swarm),
-        Some("kubernetes") => ("kubernetes", TargetKind::Kubernetes),
-        Some("ecs") => ("ecs", TargetKind::Ecs),
-        _ => return TargetKind::Process,
-    };
-    reading.problems.push(
-        Problem::error(
-            "mainstay/target",
-            format!("target `{word}` is not supported yet"),
-        )
-        .at(node.at.place())
-        .hint("`process` is"),
-    );
-    kind
+/// Says so where it is one that cannot be had yet.
+fn not_supported(reading: &mut Reading<'_>, node: &Node) {
+    let Some(kind) = kind(node) else { return };
+    if matches!(kind, TargetKind::Process | TargetKind::Docker) {
+        return;
+    }
+    let at = node.get("target").unwrap_or(node).at.place();
+    let message = format!("target `{}` is not supported yet", kind.word());
+    let problem = Problem::error("mainstay/target", message).at(at);
+    reading
+        .problems
+        .push(problem.hint("`process` and `docker` are"));
 }
 
 fn overlays(node: &Node) -> Vec<(PathBuf, Option<At>)> {

@@ -54,13 +54,47 @@ pub(super) static ENVIRONMENT: Section = Section {
     extensions: true,
     keys: &[
         Key::honoured("purpose", Shape::Word(&["development", "staging", "production", "recovery"]), "What it is for; sets the defaults: short waits for development. Left out: development for `dev`, production for `production`, recovery for `dr`, staging for any other name."),
-        Key::honoured("target", Shape::Word(&["process", "docker", "swarm", "kubernetes", "ecs"]), "The engine that runs it. Today `process`, the default."),
+        Key::honoured("target", Shape::Word(&["process", "docker", "swarm", "kubernetes", "ecs"]), "The engine that runs it: `process` or `docker` today. Left out: `process` where a service has an `x-mainstay` that says how, else `docker`."),
+        Key::honoured("engine", Shape::Short(&Shape::Section(&ENGINE)), "Where the engine of target `docker` listens: `unix:///…` or `tcp://host:port`. Left out: `DOCKER_HOST`, else `unix:///var/run/docker.sock`."),
         Key::honoured("compose", TEXTS, "Compose files laid over the base file, in this order. With one, `compose.override.yaml` is not read.").merged(Merge::Replace),
         Key::honoured("env_file", TEXTS, "Files of variables for `${…}`; they win over `.env`, the shell wins over them.").merged(Merge::Replace),
         Key::honoured("variables", Shape::Pairs, "Variables for `${…}`; they win over `env_file`, the shell wins over them."),
         Key::honoured("monitoring", Shape::Word(&["basic", "enhanced", "full"]), "What is watched. `basic`: instances and the proxy. `enhanced`: also restarts, memory near its limit and the disk. `full`: also requests that failed. Default by purpose: basic in development, enhanced in staging, full elsewhere."),
         Key::honoured("policy", Shape::Section(&POLICY), "What is asked of whoever changes it."),
         Key::honoured("server", Shape::Text, "Where its control plane is, when not on this machine."),
+    ],
+};
+
+/// `engine` of an environment, long form.
+pub(super) static ENGINE: Section = Section {
+    name: "engine",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "address",
+            Shape::Text,
+            "`unix:///path` or `tcp://host:port`.",
+        ),
+        Key::honoured(
+            "tls",
+            Shape::Section(&ENGINE_TLS),
+            "Files that a `tcp` engine is spoken to with. Without them, nobody is kept from reading along, or from giving orders.",
+        ),
+    ],
+};
+
+/// `tls` of an engine.
+pub(super) static ENGINE_TLS: Section = Section {
+    name: "tls of an engine",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "ca",
+            Shape::Text,
+            "PEM file of who signed the engine's certificate.",
+        ),
+        Key::honoured("cert", Shape::Text, "PEM file of our own certificate."),
+        Key::honoured("key", Shape::Text, "PEM file of our own key."),
     ],
 };
 
@@ -284,6 +318,8 @@ pub fn sections() -> Vec<&'static Section> {
         &APPROVAL,
         &WINDOW,
         &AUTO_DEPLOY,
+        &ENGINE,
+        &ENGINE_TLS,
         &ROUTE,
         &DEPLOY,
         &DEPLOY_SERVICE,

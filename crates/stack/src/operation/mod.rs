@@ -4,6 +4,7 @@
 //! reference page and the JSON Schema are four readers of that one table.
 
 mod deploy;
+mod engine;
 mod environments;
 mod fields;
 mod health;

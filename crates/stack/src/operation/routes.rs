@@ -110,9 +110,12 @@ fn route(node: &Node, services: &Services, problems: &mut Problems) -> Option<Ro
             .iter()
             .all(|port| port.protocol == PortProtocol::Tcp)
     {
-        let message = format!("service `{name}` speaks no HTTP: its ports are `app_protocol: tcp`");
-        let problem = Problem::error("mainstay/route", message);
-        problems.push(problem.at(service.at.place()));
+        let message =
+            format!("service `{name}` speaks no HTTP: bytes are passed through to its ports");
+        let problem = Problem::error("mainstay/route", message).at(service.at.place());
+        problems.push(problem.hint(
+            "where it does, say so of a port: `ports: [{target: PORT, app_protocol: http}]`",
+        ));
     }
     let mut route = every_request(name.clone());
     route.hosts = hosts(node, problems);

@@ -95,8 +95,6 @@ pub struct Attachment {
     pub driver_options: BTreeMap<String, String>,
     /// Networks are joined from the highest to the lowest, equal ones by name.
     pub priority: i32,
-    /// The network with the highest one gives the default gateway.
-    pub gateway_priority: i32,
 }
 
 /// A line of the container's hosts file.

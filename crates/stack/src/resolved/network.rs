@@ -14,7 +14,6 @@ pub struct Network {
     /// No way out of it.
     pub internal: bool,
     pub attachable: bool,
-    pub enable_ipv4: bool,
     pub enable_ipv6: bool,
     /// `name` empty: the engine's default, `bridge`.
     pub driver: Driver,

@@ -4,6 +4,7 @@ mod bounds;
 mod corpus;
 mod disk;
 mod example;
+mod fingerprint;
 mod problems;
 mod reference;
 mod semantics;

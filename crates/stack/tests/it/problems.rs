@@ -35,6 +35,7 @@ fn problems(directory: &Path) -> mainstay_stack::Resolution {
     };
     let request = Request {
         directory: directory.to_owned(),
+        stack: None,
         compose_files: case.compose_files,
         mainstay_file: None,
         environment: case.environment,
@@ -88,9 +89,9 @@ fn every_code_has_a_case() {
 
 /// Every text that looks like a code in the sources.
 fn collect(folder: &Path, codes: &mut BTreeSet<String>) {
-    const AREAS: [&str; 11] = [
-        "command", "yaml", "variable", "env", "file", "compose", "mainstay", "process", "secret",
-        "set", "health",
+    const AREAS: [&str; 13] = [
+        "command", "deploy", "docker", "yaml", "variable", "env", "file", "compose", "mainstay",
+        "process", "secret", "set", "health",
     ];
     for entry in std::fs::read_dir(folder).expect("the sources") {
         let path = entry.expect("a source").path();

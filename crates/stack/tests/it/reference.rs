@@ -3,7 +3,7 @@
 //! Write the pages anew with `SNAPSHOTS=overwrite cargo test -p mainstay-stack reference`.
 
 use crate::disk;
-use mainstay_stack::{MemoryLoader, Request, init, reference, resolve, schema};
+use mainstay_stack::{MemoryLoader, Request, TargetKind, init, reference, resolve, schema};
 use serde_json::Value;
 use snapbox::{Data, assert_data_eq};
 
@@ -28,9 +28,9 @@ fn the_schema_is_written_from_the_table() {
 const COMPOSE: &str = "
 name: shop
 services:
-  app: {x-mainstay: {command: bin/app}, ports: ['8000:8000']}
-  worker: {x-mainstay: {command: bin/worker}}
-  cache: {x-mainstay: {command: bin/cache}, expose: [6379]}
+  app: {image: app, x-mainstay: {command: bin/app}, ports: ['8000:8000']}
+  worker: {image: worker, x-mainstay: {command: bin/worker}}
+  cache: {image: cache, x-mainstay: {command: bin/cache}, expose: [6379]}
 ";
 
 fn files() -> MemoryLoader {
@@ -46,7 +46,7 @@ fn files() -> MemoryLoader {
 #[test]
 fn the_annotated_example_resolves_in_each_of_its_environments() {
     let files = files().with("/shop/mainstay.yaml", reference::EXAMPLE);
-    for environment in ["dev", "production"] {
+    for environment in ["dev", "production", "staging"] {
         let request = Request {
             directory: "/shop".into(),
             environment: Some(environment.into()),
@@ -67,6 +67,7 @@ fn what_init_writes_resolves_to_the_same_stack() {
         "services: {app: {x-mainstay: {command: a}}}",
         "services: {app: {x-mainstay: {command: a}, healthcheck: {test: exit 0}}}",
         "services: {web: {x-mainstay: {command: a}, ports: ['1:1']}, api: {x-mainstay: {command: a}, ports: ['2:2']}}",
+        "services: {app: {image: 'app:1', ports: ['80:8000']}, db: {image: 'postgres:16'}}",
         "services: {1: {x-mainstay: {command: a}, ports: ['1:1']}, 'true': {x-mainstay: {command: a}}}",
     ] {
         let files = MemoryLoader::default().with("/shop/compose.yaml", compose);
@@ -84,6 +85,33 @@ fn what_init_writes_resolves_to_the_same_stack() {
             after.routes.clear();
         }
         assert_eq!(before, after, "{text}");
+    }
+}
+
+#[test]
+fn init_suggests_the_docker_target_for_a_stack_of_images() {
+    for (compose, suggested) in [
+        ("services: {app: {image: 'app:1'}}", true),
+        ("services: {app: {build: .}}", true),
+        (
+            "services: {app: {image: 'app:1', x-mainstay: {command: a}}}",
+            true,
+        ),
+        ("services: {app: {x-mainstay: {command: a}}}", false),
+    ] {
+        let files = MemoryLoader::default().with("/shop/compose.yaml", compose);
+        let mut request = Request {
+            directory: "/shop".into(),
+            ..Request::default()
+        };
+        let stack = resolve(&files, &request).stack.expect("a stack");
+        let files = files.with("/shop/mainstay.yaml", init(&stack));
+        request.environment = Some("production".to_owned());
+        let production = resolve(&files, &request).stack;
+        assert_eq!(production.is_some(), suggested, "{compose}");
+        if let Some(stack) = production {
+            assert_eq!(stack.target, TargetKind::Docker, "{compose}");
+        }
     }
 }
 
