@@ -12,7 +12,7 @@ pub(crate) struct Peer {
     program: &'static str,
 }
 
-const PEERS: [Peer; 4] = [
+const PEERS: [Peer; 5] = [
     Peer {
         name: "PostgreSQL",
         package: "postgresql",
@@ -36,6 +36,12 @@ const PEERS: [Peer; 4] = [
         package: "docker-registry",
         wanted_by: "the tests of images",
         program: "docker-registry",
+    },
+    Peer {
+        name: "docker-compose",
+        package: "docker-compose",
+        wanted_by: "the comparison of how Compose files are read",
+        program: "docker-compose",
     },
 ];
 

@@ -91,6 +91,18 @@ const PIECES: &[&str] = &[
     "name:",
     "shop",
     "secrets:",
+    "image:",
+    "postgres:16",
+    "build:",
+    "networks:",
+    "network_mode:",
+    "extra_hosts:",
+    "gpus:",
+    "devices:",
+    "ulimits:",
+    "engine:",
+    "target: docker",
+    "stateful:",
 ];
 
 fn pieces() -> impl Strategy<Value = String> {

@@ -8,4 +8,5 @@ mod fingerprint;
 mod problems;
 mod reference;
 mod semantics;
+mod stacks;
 mod verdicts;
