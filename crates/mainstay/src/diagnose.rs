@@ -7,6 +7,7 @@ use crate::arguments::{ReleaseOptions, StackArguments};
 use crate::locate::Place;
 use crate::project;
 use mainstay_model::{Problem, Severity};
+use mainstay_secrets::Reach;
 use mainstay_server::api::types::Diagnosis;
 use mainstay_stack::{Service, Stack};
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Everything that is wrong, most important first.
-pub fn diagnose(place: &Place, ports: bool) -> Vec<Diagnosis> {
+pub async fn diagnose(place: &Place, ports: bool) -> Vec<Diagnosis> {
     let mut found = Vec::new();
     let resolution = project::resolution(
         place,
@@ -24,6 +25,7 @@ pub fn diagnose(place: &Place, ports: bool) -> Vec<Diagnosis> {
     );
     match resolution {
         Ok(resolution) => {
+            let resolution = project::supplied(resolution, Reach::Here).await;
             let errors = resolution
                 .problems
                 .iter()

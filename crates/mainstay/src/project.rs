@@ -6,7 +6,8 @@
 use crate::arguments::{ReleaseOptions, StackArguments};
 use crate::failure::{Failure, Outcome};
 use crate::locate::Place;
-use mainstay_model::{Problem, Problems, Scope, Severity};
+use mainstay_model::{Place as Named, Problems, Scope, Severity};
+use mainstay_secrets::{Reach, Stores};
 use mainstay_stack::{LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,7 +51,36 @@ pub fn identity(place: &Place) -> Outcome<Identity> {
     }
 }
 
-/// Resolves the stack; problems of class error end here.
+/// A stack that can be deployed: its secrets are fetched, and everything that is wrong is told.
+pub async fn deployable(
+    place: &Place,
+    arguments: &StackArguments,
+    release: &ReleaseOptions,
+) -> Outcome<Resolved> {
+    let resolution = resolution(place, arguments, release)?;
+    let resolution = supplied(resolution, Reach::Everywhere).await;
+    match resolution.stack {
+        Some(stack) => Ok(Resolved {
+            stack,
+            warnings: resolution.problems,
+        }),
+        None => Err(broken(resolution.problems)),
+    }
+}
+
+/// With the values of the secrets that services get, as far as `reach` goes.
+pub async fn supplied(resolution: Resolution, reach: Reach) -> Resolution {
+    let stores = Stores {
+        variables: resolution.store_variables.clone(),
+    };
+    let fetched = mainstay_secrets::fetch(&resolution.needed_secrets(), &stores, reach).await;
+    let mut resolution = resolution.supply(&fetched.answers);
+    resolution.problems.extend(fetched.warnings);
+    resolution.problems.sort();
+    resolution
+}
+
+/// Resolves the stack without its secrets; problems of class error end here.
 pub fn resolve(
     place: &Place,
     arguments: &StackArguments,
@@ -100,10 +130,18 @@ pub fn resolution(
         sets,
     };
     let mut resolution = mainstay_stack::resolve(&Disk, &request);
+    for secret in &mut resolution.secrets {
+        as_typed(&mut secret.place, &place.directory);
+    }
     resolution.problems = resolution
         .problems
         .into_iter()
-        .map(|problem| as_typed(problem, &place.directory))
+        .map(|mut problem| {
+            if let Some(named) = &mut problem.place {
+                as_typed(named, &place.directory);
+            }
+            problem
+        })
         .fold(Problems::default(), |mut all, problem| {
             all.push(problem);
             all
@@ -112,16 +150,14 @@ pub fn resolution(
 }
 
 /// The resolver counts files from the stack's directory, the user from here.
-fn as_typed(mut problem: Problem, directory: &Path) -> Problem {
-    if let Some(place) = &mut problem.place
-        && directory != Path::new(".")
+fn as_typed(place: &mut Named, directory: &Path) {
+    if directory != Path::new(".")
         && Path::new(&place.file).is_relative()
         // An option is not a file: it stands as it was typed.
         && !place.file.starts_with("--set ")
     {
         place.file = directory.join(&place.file).display().to_string();
     }
-    problem
 }
 
 /// Of this process. Compose knows no variables that are not text.

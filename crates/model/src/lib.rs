@@ -13,6 +13,7 @@
 //! assert_eq!(id.to_string(), "app-r12-1");
 //! ```
 
+mod content;
 mod duration;
 mod instance;
 mod judgement;
@@ -24,6 +25,7 @@ mod step;
 mod suggest;
 mod timestamp;
 
+pub use content::Content;
 pub use duration::{DurationError, duration_ms, format_duration, parse_duration};
 pub use instance::{InstanceId, ReleaseNumber, Scope};
 pub use judgement::{Judgement, Verdict};

@@ -12,6 +12,7 @@
 mod beside;
 mod client;
 mod directory;
+mod memory;
 mod ports;
 mod remains;
 mod shared;
@@ -21,6 +22,7 @@ mod supervisor;
 mod table;
 
 pub use beside::{Orphan, Resources};
+pub use memory::memory_directory;
 
 use crate::spec::InstanceSpec;
 use crate::status::{InstanceStatus, Phase};
@@ -58,6 +60,9 @@ pub struct Options {
     pub directory: PathBuf,
     /// For the shims' sockets (20 characters each); made (0700) where it is missing.
     pub socket_directory: PathBuf,
+    /// For secret files, on a file system in memory (see [`memory_directory`]); made (0711) where
+    /// one is wanted. `None`: an instance with secret files does not start.
+    pub memory_directory: Option<PathBuf>,
     /// Program and arguments that run a shim: the path of this executable, and `shim`.
     pub shim_command: Vec<OsString>,
 }
@@ -106,9 +111,15 @@ impl ProcessTarget {
             making: tokio::sync::Mutex::default(),
             damaged: Vec::new(),
         };
+        let mut with_files = Vec::new();
         for directory in directory::all(&root).map_err(|error| cannot("read", &root, &error))? {
             match State::read(&directory) {
                 Ok(state) => {
+                    if let Some(memory) = &target.shared.options.memory_directory
+                        && state.outcome.is_none()
+                    {
+                        with_files.push(memory::of(memory, &state.scope, &state.id));
+                    }
                     let key = (state.scope.clone(), state.id.clone());
                     let entry = target.supervise(directory, state, None);
                     lock(&target.instances).insert(key, entry);
@@ -119,6 +130,12 @@ impl ProcessTarget {
                     target.damaged.push(directory);
                 }
             }
+        }
+        // A directory that cannot be read may belong to one that runs.
+        if let Some(memory) = &target.shared.options.memory_directory
+            && target.damaged.is_empty()
+        {
+            memory::sweep(memory, &with_files);
         }
         Ok(target)
     }
@@ -271,6 +288,9 @@ impl Target for ProcessTarget {
         let (directory, socket) = (entry.directory.clone(), entry.socket.clone());
         drop(entry);
         self.shared.changed();
+        if let Some(memory) = &self.shared.options.memory_directory {
+            memory::remove(memory, &memory::of(memory, scope, id));
+        }
         let path = directory.clone();
         blocking(move || directory::remove(&directory, &socket))
             .await

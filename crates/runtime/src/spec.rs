@@ -1,6 +1,6 @@
 //! What a target is asked to run.
 
-use mainstay_model::{InstanceId, Scope, Secret, duration_ms};
+use mainstay_model::{Content, InstanceId, Scope, Secret, duration_ms};
 use mainstay_wire::shim::{Limits, LogPolicy, StopPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,6 +26,19 @@ pub struct InstanceSpec {
     pub restart: RestartPolicy,
     pub stop: StopPolicy,
     pub log: LogPolicy,
+    /// Secrets and configs that it is given as files.
+    pub files: Vec<InstanceFile>,
+}
+
+/// A file in memory, for the user of the instance alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceFile {
+    /// Of one instance, each another.
+    pub name: String,
+    /// Where it is in a container. A process finds it elsewhere: variables that hold exactly this
+    /// path hold the one that it has there, and `NAME_FILE` holds it too.
+    pub target: String,
+    pub content: Secret<Content>,
 }
 
 /// When an instance counts as healthy. The field meanings are those of Compose's `healthcheck`;

@@ -28,6 +28,7 @@ mod report;
 mod retention;
 mod rollouts;
 mod seal;
+mod secrets;
 mod serve;
 mod specs;
 mod store;

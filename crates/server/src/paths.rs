@@ -14,6 +14,8 @@
 //! ├── api.sock
 //! ├── proxy.sock
 //! └── i/                      one socket per shim
+//! <runtime directory>-files   0711, in memory; or so under /dev/shm
+//! └── <stack>/<environment>/<instance>/   secret files, for the user of the instance
 //! ```
 //!
 //! Sockets do not live in the data directory: an address holds 108 bytes (unix(7)), and a project
@@ -74,6 +76,17 @@ impl DataDirectory {
     pub fn leave_runtime(&self) {
         let _ = std::fs::remove_dir(self.shim_sockets());
         let _ = std::fs::remove_dir(&self.runtime);
+    }
+
+    /// Where secret files may be, in this order: only a place in memory is taken. Not below the
+    /// runtime directory, which the users of services cannot go through.
+    pub fn secret_files(&self) -> [PathBuf; 2] {
+        let mut name = self.runtime.file_name().unwrap_or_default().to_owned();
+        name.push("-files");
+        [
+            self.runtime.with_file_name(&name),
+            Path::new("/dev/shm").join(&name),
+        ]
     }
 
     pub fn runtime(&self) -> &Path {

@@ -18,7 +18,7 @@ use crate::tokens::{TokenError, Tokens};
 use crate::versioned::{self, VersionedError};
 use mainstay_journal::{JournalError, JournalHandle};
 use mainstay_runtime::artifacts::ArtifactStore;
-use mainstay_runtime::process::{Options as ProcessOptions, ProcessTarget};
+use mainstay_runtime::process::{Options as ProcessOptions, ProcessTarget, memory_directory};
 use mainstay_runtime::target::TargetError;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
@@ -156,6 +156,7 @@ async fn build(
     let target = ProcessTarget::open(ProcessOptions {
         directory: data.instances(),
         socket_directory: data.shim_sockets(),
+        memory_directory: memory_directory(&data.secret_files()),
         shim_command: vec![options.program.clone().into(), "shim".into()],
     })?;
     let client = mainstay_proxy::Client::new(data.proxy_socket());

@@ -2,12 +2,14 @@
 
 use crate::planning::has_port;
 use mainstay_model::{InstanceId, Secret, ServiceName};
-use mainstay_runtime::spec::{HealthCheck, InstanceSpec, Probe, RestartCondition, RestartPolicy};
+use mainstay_runtime::spec::{
+    HealthCheck, InstanceFile, InstanceSpec, Probe, RestartCondition, RestartPolicy,
+};
 use mainstay_stack as stack;
-use mainstay_stack::{Service, Stack};
+use mainstay_stack::{FileKind, Service, Stack};
 use mainstay_wire::shim::{Limits, LogPolicy, StopPolicy};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Everything a release needs to start its instances again; kept sealed, since the stack holds
@@ -81,7 +83,28 @@ pub(crate) fn instance_spec(
             max_files: service.log.max_files,
             max_age: service.log.max_age,
         },
+        files: files(service),
     })
+}
+
+/// What was granted. A config that is called as a secret is gets another name beside it.
+fn files(service: &Service) -> Vec<InstanceFile> {
+    let secrets: BTreeSet<&str> = service
+        .files
+        .iter()
+        .filter(|file| file.kind == FileKind::Secret)
+        .map(|file| file.name.as_str())
+        .collect();
+    let granted = service.files.iter().filter_map(|file| {
+        let clashes = file.kind == FileKind::Config && secrets.contains(file.name.as_str());
+        let suffix = if clashes { ".config" } else { "" };
+        Some(InstanceFile {
+            name: format!("{}{suffix}", file.name),
+            target: file.target.clone(),
+            content: file.content.clone()?,
+        })
+    });
+    granted.collect()
 }
 
 fn working_directory(stack: &Stack, service: &Service) -> PathBuf {

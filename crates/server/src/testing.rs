@@ -46,6 +46,7 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
             steps: BTreeMap::new(),
             migrations: None,
         },
+        secrets: BTreeMap::new(),
     }
 }
 
@@ -86,6 +87,8 @@ pub(crate) fn service(name: &str, replicas: u32) -> Service {
             max_age: Duration::from_secs(86_400),
         },
         labels: BTreeMap::new(),
+        files: Vec::new(),
+        secrets: BTreeMap::new(),
     }
 }
 

@@ -19,6 +19,7 @@ mod cgroup;
 mod clock;
 mod descendants;
 mod descriptors;
+mod files;
 mod launch;
 mod lifecycle;
 mod limits;

@@ -4,6 +4,7 @@
 mod requests;
 
 use crate::cgroup::Cgroup;
+use crate::files::Kept;
 use crate::launch::Prepared;
 use crate::lifecycle::{Action, Event, Lifecycle};
 use crate::lines::Splitter;
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) record: Record,
     pub(crate) prepared: Prepared,
     pub(crate) cgroup: Cgroup,
+    pub(crate) files: Kept,
     pub(crate) log: Log,
     pub(crate) listener: UnixListener,
     pub(crate) signals: Signals,
@@ -74,6 +76,7 @@ pub(crate) struct Shim {
     retry_at: Option<Duration>,
     buffer: Vec<u8>,
     cgroup: Cgroup,
+    files: Kept,
     _lock: File,
 }
 
@@ -116,6 +119,7 @@ impl Shim {
             retry_at: None,
             buffer: vec![0; READ],
             cgroup: parts.cgroup,
+            files: parts.files,
             _lock: parts.lock,
         }
     }
@@ -314,6 +318,7 @@ impl Shim {
             };
         }
         self.log.flush();
+        self.files.remove();
         self.write_record();
     }
 

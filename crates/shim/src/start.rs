@@ -13,7 +13,7 @@ use crate::launch::{self, Prepared};
 use crate::log::{Log, Stream};
 use crate::serve::{Parts, Shim, named_signal};
 use crate::signals::Signals;
-use crate::{clock, descendants, limits, memory, record, socket};
+use crate::{clock, descendants, files, limits, memory, record, socket};
 use mainstay_wire::shim::{Launch, PROTOCOL, Phase, Record, Response};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A launch is never longer than this.
-const MAX_LAUNCH: u64 = 4 << 20;
+const MAX_LAUNCH: u64 = 8 << 20;
 
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -91,13 +91,14 @@ fn begin() -> Result<(Option<Shim>, Response), StartError> {
     let mut record = first_record(&launch);
     record::write(&launch.directory, &record).map_err(set_up("write shim.json"))?;
     match start_program(&launch, &mut record) {
-        Ok((prepared, cgroup)) => {
+        Ok((prepared, cgroup, files)) => {
             let answer = Response::Record(record.clone());
             let shim = Shim::new(Parts {
                 launch,
                 record,
                 prepared,
                 cgroup,
+                files,
                 log,
                 listener,
                 signals,
@@ -205,7 +206,10 @@ fn first_record(launch: &Launch) -> Record {
 }
 
 /// The pid stands on disk before the program runs.
-fn start_program(launch: &Launch, record: &mut Record) -> Result<(Prepared, Cgroup), String> {
+fn start_program(
+    launch: &Launch,
+    record: &mut Record,
+) -> Result<(Prepared, Cgroup, files::Kept), String> {
     let text = |error: io::Error| format!("the program was not started: {error}");
     if launch.command.is_empty() {
         return Err("there is no command to run; hint: give the service a `command`".into());
@@ -216,6 +220,7 @@ fn start_program(launch: &Launch, record: &mut Record) -> Result<(Prepared, Cgro
             launch.stop.signal
         ));
     }
+    let files = files::write(launch)?;
     let mut limits = limits::attainable(&launch.limits, &mut record.warnings);
     let mut prepared = launch::prepare().map_err(text)?;
     let warnings = &mut record.warnings;
@@ -226,7 +231,7 @@ fn start_program(launch: &Launch, record: &mut Record) -> Result<(Prepared, Cgro
         .map_err(text)
         .and_then(|()| prepared.go(&launch::order(launch, limits)));
     match started {
-        Ok(()) => Ok((prepared, cgroup)),
+        Ok(()) => Ok((prepared, cgroup, files)),
         Err(reason) => {
             record.instance = None;
             descendants::end_all();

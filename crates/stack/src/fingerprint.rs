@@ -53,6 +53,9 @@ impl Service {
             mounts,
             log,
             labels,
+            files,
+            // Their values stand in the environment.
+            secrets: _,
         } = self;
         let own: Vec<&String> = process
             .iter()
@@ -60,7 +63,15 @@ impl Service {
             .filter_map(|path| artifacts.get(path))
             .collect();
         let what = (name, image, process, container.identity(), own);
-        let within = (environment, working_directory, user, group, limits, mounts);
+        let within = (
+            environment,
+            working_directory,
+            user,
+            group,
+            limits,
+            mounts,
+            files,
+        );
         let around = (singleton, ports, depends_on, health, restart, log, labels);
         (what, within, around, stop_signal, stop_grace)
     }

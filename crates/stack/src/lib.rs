@@ -19,6 +19,7 @@ pub mod operation;
 pub mod policy;
 pub mod reference;
 pub mod resolved;
+pub mod secrets;
 
 mod check;
 mod decode;

@@ -145,7 +145,14 @@ fn same(a: &Node, b: &Node, identity: Identity) -> bool {
     };
     match identity {
         Identity::Value => a.scalar().is_some() && a.as_text() == b.as_text(),
-        Identity::Target => field("target", ""),
+        // A secret without a target is at its own name.
+        Identity::Target => {
+            let target = |node: &Node| {
+                let found = node.get("target").or_else(|| node.get("source"));
+                found.and_then(Node::as_text).map(str::to_owned)
+            };
+            target(a) == target(b)
+        }
         Identity::Path => field("path", ""),
         Identity::Port => {
             field("host_ip", "")

@@ -1,7 +1,7 @@
 //! What may be shown of a stack.
 
-use crate::resolved::{Container, Dockerfile, Probe, Service, Stack};
-use mainstay_model::Secret;
+use crate::resolved::{Container, Dockerfile, FileKind, GrantedFile, Probe, Service, Stack, Value};
+use mainstay_model::{Content, Secret};
 use std::collections::BTreeSet;
 
 /// Stands where a secret value was.
@@ -24,24 +24,52 @@ impl Stack {
                     value.text = Secret::new(HIDDEN.to_owned());
                 }
             }
+            for variable in service.secrets.keys() {
+                let hidden = Value {
+                    text: Secret::new(HIDDEN.to_owned()),
+                    secret: true,
+                };
+                service.environment.insert(variable.clone(), hidden);
+            }
+            let files = service.files.iter_mut();
+            files.for_each(|file| shown(file, &secrets));
             service.texts().for_each(|text| hide(text, &secrets));
+        }
+        for secret in stack.secrets.values_mut() {
+            secret.value = None;
         }
         stack
     }
 
     /// Every secret value that is long enough to be looked for in other texts.
     pub fn secret_values(&self) -> BTreeSet<String> {
-        self.services
-            .values()
-            .flat_map(|service| {
-                let build = service.container.build.iter();
-                let arguments = build.flat_map(|build| build.args.values());
-                service.environment.values().chain(arguments)
-            })
-            .filter(|value| value.secret && value.text.expose().len() >= SHORTEST)
-            .map(|value| value.text.expose().clone())
+        let variables = self.services.values().flat_map(|service| {
+            let build = service.container.build.iter();
+            let arguments = build.flat_map(|build| build.args.values());
+            service.environment.values().chain(arguments)
+        });
+        let variables = variables.filter(|value| value.secret);
+        let variables = variables.map(|value| value.text.expose().as_str());
+        let whole = self.secrets.values();
+        let whole = whole.filter_map(|secret| secret.value.as_ref()?.expose().line());
+        variables
+            .chain(whole)
+            .filter(|text| text.len() >= SHORTEST)
+            .map(str::to_owned)
             .collect()
     }
+}
+
+/// A secret file keeps its name and place; a config keeps its text, but for secrets in it.
+fn shown(file: &mut GrantedFile, secrets: &BTreeSet<String>) {
+    let text = file.content.as_ref();
+    let text = text.and_then(|content| content.expose().text());
+    let text = text.filter(|_| file.kind == FileKind::Config);
+    let text = text.map(str::to_owned);
+    file.content = text.map(|mut text| {
+        hide(&mut text, secrets);
+        Secret::new(Content::new(text))
+    });
 }
 
 impl Service {

@@ -2,7 +2,8 @@
 
 use crate::policy::{Monitoring, Policy};
 use crate::resolved::{Stack, TargetKind};
-use mainstay_model::{EnvironmentName, Place, Problems, StackName};
+use crate::secrets::SecretRequest;
+use mainstay_model::{EnvironmentName, Place, Problems, Secret, StackName};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +84,10 @@ pub struct Resolution {
     pub stack: Option<Stack>,
     /// The environment that was asked for, where it is known.
     pub environment: Option<Environment>,
+    /// Every secret that is defined, by name; see [`Resolution::supply`].
+    pub secrets: Vec<SecretRequest>,
+    /// What is set of the variables that stores of secrets are reached by (`AWS_…`, `VAULT_…`).
+    pub store_variables: BTreeMap<String, Secret<String>>,
     /// By file, line and column.
     pub problems: Problems,
     /// Every file that was read, in that order.

@@ -2,16 +2,17 @@
 
 use crate::decode::{self, Context, Found};
 use crate::interpolate::{Lookup, Variables, expand_tree};
-use crate::operation::{self, Chosen};
+use crate::operation::{self, Chosen, Policies};
 use crate::project::{self, Reading};
 use crate::request::{Environment, Loader, Request, Resolution};
-use crate::resolved::{Service, Stack, TargetKind};
+use crate::resolved::{Route, Service, Stack, TargetKind};
 use crate::rules::{self, Facts};
+use crate::secrets::{self, SecretRequest};
 use crate::sets::{self, Set};
 use crate::source::At;
 use crate::tree::{Entry, Node};
 use crate::verdict;
-use mainstay_model::{Problem, Problems, ServiceName, StackName};
+use mainstay_model::{Problem, Problems, Secret, ServiceName, StackName};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -32,14 +33,13 @@ use std::path::{Path, PathBuf};
 /// ```
 pub fn resolve(loader: &dyn Loader, request: &Request) -> Resolution {
     let mut reading = Reading::new(loader, &request.directory);
-    let (stack, environment) = match stack(&mut reading, request) {
-        Some((stack, environment)) => (stack, Some(environment)),
-        None => (None, None),
-    };
+    let read = stack(&mut reading, request).unwrap_or_default();
     let problems = presented(reading.problems);
     Resolution {
-        stack: stack.filter(|_| !problems.has_errors()),
-        environment,
+        stack: read.stack.filter(|_| !problems.has_errors()),
+        environment: read.environment,
+        secrets: read.secrets,
+        store_variables: read.store_variables,
         problems,
         files: reading.files,
     }
@@ -74,7 +74,25 @@ fn presented(problems: Problems) -> Problems {
     once
 }
 
-fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>, Environment)> {
+/// What was found out, as far as it went.
+#[derive(Default)]
+struct Read {
+    stack: Option<Stack>,
+    environment: Option<Environment>,
+    secrets: Vec<SecretRequest>,
+    store_variables: BTreeMap<String, Secret<String>>,
+}
+
+impl Read {
+    fn of(environment: &Environment) -> Self {
+        Self {
+            environment: Some(environment.clone()),
+            ..Self::default()
+        }
+    }
+}
+
+fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     let mut variables = project::environment_files(reading, request);
     let sets = sets::parse(&request.sets, &request.directory, &mut reading.problems);
     let (operation, chosen) = operation_file(reading, request, &sets, &mut variables)?;
@@ -83,10 +101,11 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         engine,
         engine_at,
         overlays,
+        secrets: over,
     } = chosen;
     let files = project::compose_files(reading, request, &variables, overlays);
     let Some(tree) = compose_tree(reading, &files, &sets, &variables) else {
-        return Some((None, environment));
+        return Some(Read::of(&environment));
     };
     let active = Active::of(&tree, request, &variables);
     let target = environment.target;
@@ -94,25 +113,24 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
     environment.target = Some(target);
     judge(reading, &tree, target, &active, engine_at);
     let name = stack_name(reading, request, &tree, &variables);
-    let secret_variables = secrets(reading, &tree, &variables);
+    let mut read = Read::of(&environment);
+    let own = [operation.get("secrets"), over.as_ref()];
+    let definitions = secrets::definitions(reading, own, &environment.name, &tree, &variables);
+    let secret_variables = definitions.variables();
     let mut context = Context {
         reading,
         variables: &variables,
         purpose: environment.purpose,
         target,
+        definitions: &definitions,
         secret_variables: &secret_variables,
         one_shot: &active.one_shot,
     };
-    let mut services = services(&mut context, &tree, &operation, &active);
-    let inactive = &active.others;
-    let problems = &mut context.reading.problems;
-    operation::apply_health(&operation, &mut services, inactive, problems);
-    let mut policies = operation::deploy(&mut context, &operation, &services, inactive);
-    let problems = &mut context.reading.problems;
-    let routes = operation::routes(&operation, &services, inactive, problems);
+    let (mut services, mut policies, routes) = operated(&mut context, &tree, &operation, &active);
     let prefix = name
         .as_ref()
         .map_or_else(String::new, |name| format!("{name}-{}-", environment.name));
+    let problems = &mut reading.problems;
     let (volumes, thought_of) = decode::volumes(&tree, &prefix);
     let networks = decode::networks(&tree, target, &services, &prefix, problems);
     let mut facts = Facts {
@@ -124,8 +142,12 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         loader: reading.loader,
     };
     rules::check(&mut facts, &mut policies, &mut reading.problems);
-    let name = name?;
-    let stack = Stack {
+    read.secrets = definitions.requests(&services, &mut reading.problems);
+    read.store_variables = secrets::store_variables(&variables);
+    let Some(name) = name else {
+        return Some(read);
+    };
+    read.stack = Some(Stack {
         name: name.clone(),
         environment: environment.name.clone(),
         purpose: environment.purpose,
@@ -142,8 +164,26 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<(Option<Stack>,
         engine: target.runs_containers().then_some(engine),
         routes,
         deploy: policies.deploy,
-    };
-    Some((Some(stack), environment))
+        secrets: secrets::of_stack(&read.secrets),
+    });
+    Some(read)
+}
+
+/// The services, and what mainstay.yaml says of them.
+fn operated(
+    context: &mut Context<'_, '_>,
+    tree: &Node,
+    operation: &Node,
+    active: &Active,
+) -> (BTreeMap<ServiceName, Found>, Policies, Vec<Route>) {
+    let mut services = services(context, tree, operation, active);
+    let inactive = &active.others;
+    let problems = &mut context.reading.problems;
+    operation::apply_health(operation, &mut services, inactive, problems);
+    let policies = operation::deploy(context, operation, &services, inactive);
+    let problems = &mut context.reading.problems;
+    let routes = operation::routes(operation, &services, inactive, problems);
+    (services, policies, routes)
 }
 
 /// The files merged into one tree; `None` where there is nothing to go on with.
@@ -394,39 +434,4 @@ fn from_directory(reading: &mut Reading<'_>, directory: &Path) -> Option<StackNa
             .push(problem.hint("write `name: …` at the top of compose.yaml"));
     }
     name
-}
-
-/// The variables that the top-level `secrets` name. What they need must be there.
-fn secrets(reading: &mut Reading<'_>, tree: &Node, variables: &Variables) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for entry in tree.get("secrets").map(Node::entries).unwrap_or_default() {
-        if let Some(node) = entry.value.get("environment") {
-            let name = node.as_text().unwrap_or_default();
-            if variables.get(name).is_none() {
-                let message = format!(
-                    "secret `{}` needs the variable `{name}`, which is not set",
-                    entry.key
-                );
-                let problem = Problem::error("secret/missing", message).at(node.at.place());
-                reading
-                    .problems
-                    .push(problem.hint(format!("set `{name}` in the shell or in `.env`")));
-            }
-            names.insert(name.to_owned());
-        }
-        if let Some(node) = entry.value.get("file") {
-            let name = node.as_text().unwrap_or_default();
-            if !reading.loader.exists(&node.at.path(name)) {
-                let message = format!(
-                    "secret `{}` needs the file `{name}`, which is not there",
-                    entry.key
-                );
-                let problem = Problem::error("secret/missing", message).at(node.at.place());
-                reading
-                    .problems
-                    .push(problem.hint("write the secret into it, readable for you alone"));
-            }
-        }
-    }
-    names
 }

@@ -9,10 +9,12 @@
 mod build;
 mod container;
 mod network;
+mod secret;
 
 pub use build::*;
 pub use container::*;
 pub use network::*;
+pub use secret::*;
 
 use crate::policy::{Monitoring, Policy};
 use crate::request::Purpose;
@@ -49,6 +51,9 @@ pub struct Stack {
     pub engine: Option<Engine>,
     pub routes: Vec<Route>,
     pub deploy: Deploy,
+    /// By name: every secret that a service gets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, StackSecret>,
 }
 
 impl Stack {
@@ -138,6 +143,12 @@ pub struct Service {
     pub mounts: Vec<Mount>,
     pub log: Log,
     pub labels: BTreeMap<String, String>,
+    /// `secrets` and `configs`: files that the instance finds in memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<GrantedFile>,
+    /// `x-mainstay.secrets`: variable → secret. Once the values are there, `environment` has them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
 }
 
 /// What a service has that only one instance may have at a time: state, as a rule.

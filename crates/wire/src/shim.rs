@@ -5,7 +5,7 @@
 //! [`Response`] on the shim's socket. What the shim must not forget it writes into its instance
 //! directory: [`Record`] as `shim.json`, rewritten (fsync, rename) at each change.
 
-use mainstay_model::{Bytes, InstanceId, Scope, Secret, Timestamp, duration_ms};
+use mainstay_model::{Bytes, Content, InstanceId, Scope, Secret, Timestamp, duration_ms};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,6 +37,19 @@ pub struct Launch {
     pub limits: Limits,
     pub stop: StopPolicy,
     pub log: LogPolicy,
+    /// Its secret files.
+    #[serde(default)]
+    pub files: Option<Files>,
+}
+
+/// Files that only the user of the instance can read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// On a file system in memory; the shim makes it, and removes it when the instance has ended.
+    /// Its parent is there.
+    pub directory: PathBuf,
+    /// By name within it.
+    pub files: BTreeMap<String, Secret<Content>>,
 }
 
 /// What an instance may use.

@@ -1,4 +1,4 @@
-//! `deploy`: resolve, build, upload, ask, follow.
+//! `deploy`: resolve, fetch secrets, build, upload, ask, follow.
 
 use super::Context;
 use super::operate::{begun_only, finish, to_the_end};
@@ -16,7 +16,7 @@ use mainstay_stack::Stack;
 
 pub async fn deploy(context: &Context, arguments: &DeployArguments) -> Outcome {
     let place = context.stack_place(&arguments.stack)?;
-    let resolved = project::resolve(&place, &arguments.stack, &arguments.release)?;
+    let resolved = project::deployable(&place, &arguments.stack, &arguments.release).await?;
     warn(&context.output, &resolved);
     let client = place.client()?;
     // Before the build, so that nobody waits minutes for "no server runs".

@@ -29,7 +29,7 @@ async fn problems(place: &Place) -> Outcome<Vec<Diagnosis>> {
     match client.get::<serde_json::Value>("/health").await {
         Ok(_) => {}
         Err(error) if error.is_nobody() && place.global.server.is_none() => {
-            return Ok(diagnose(place, true));
+            return Ok(diagnose(place, true).await);
         }
         Err(error) => return Err(client.explain(error)),
     }
@@ -37,7 +37,7 @@ async fn problems(place: &Place) -> Outcome<Vec<Diagnosis>> {
     match client.get(&path(&scope, "/doctor")).await {
         Ok(problems) => Ok(problems),
         // Its ports are not asked about: another environment of this server may have them.
-        Err(error) if error.is_not_found() => Ok(diagnose(place, false)),
+        Err(error) if error.is_not_found() => Ok(diagnose(place, false).await),
         Err(error) => Err(client.explain(error)),
     }
 }

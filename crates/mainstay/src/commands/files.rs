@@ -7,6 +7,7 @@ use crate::look::{Look, Tone};
 use crate::project;
 use crate::render::{self, problems, yaml};
 use mainstay_model::Problems;
+use mainstay_secrets::Reach;
 use mainstay_stack::Stack;
 use serde::Serialize;
 use std::io;
@@ -19,10 +20,11 @@ struct Verdict<'a> {
     problems: &'a Problems,
 }
 
-pub fn check(context: &Context, arguments: &StackArguments) -> Outcome {
+pub async fn check(context: &Context, arguments: &StackArguments) -> Outcome {
     let place = context.stack_place(arguments)?;
-    let mut resolution = project::resolution(&place, arguments, &ReleaseOptions::default())?;
-    resolution.problems.sort();
+    let resolution = project::resolution(&place, arguments, &ReleaseOptions::default())?;
+    // No store elsewhere is asked: that is for `secret check`, and for a deploy.
+    let resolution = project::supplied(resolution, Reach::Here).await;
     let verdict = Verdict {
         usable: resolution.stack.is_some(),
         problems: &resolution.problems,

@@ -60,7 +60,6 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
         Command::Proxy(arguments) => processes::proxy(&context, &arguments),
         Command::Shim { .. } => Err(Failure::bug("a shim was started as a command")),
         // Nothing but files.
-        Command::Check(arguments) => files::check(&context, &arguments),
         Command::Config(arguments) => files::config(&context, &arguments),
         Command::Init(arguments) => files::init(&context, &arguments),
         Command::Schema => files::schema(&context),
@@ -71,6 +70,7 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
 
 async fn ask(context: Context, command: Command) -> Outcome {
     match command {
+        Command::Check(arguments) => files::check(&context, &arguments).await,
         Command::Up(arguments) => up::up(&context, arguments).await,
         Command::Down(arguments) => operate::down(&context, arguments.path.as_deref()).await,
         Command::Deploy(arguments) => deploy::deploy(&context, &arguments).await,

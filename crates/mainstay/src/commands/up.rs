@@ -48,7 +48,7 @@ enum Detached {
 
 pub async fn up(context: &Context, arguments: UpArguments) -> Outcome {
     let place = context.stack_place(&arguments.stack)?;
-    let resolved = project::resolve(&place, &arguments.stack, &arguments.release)?;
+    let resolved = project::deployable(&place, &arguments.stack, &arguments.release).await?;
     warn(&context.output, &resolved);
     let mut interrupts = Interrupts::catch()?;
     let progress = Progress::new(context.output);

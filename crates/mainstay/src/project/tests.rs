@@ -74,17 +74,14 @@ fn another_name_makes_another_stack_of_the_same_files() {
 
 #[test]
 fn places_are_those_the_user_would_type() {
-    let problem = |file: &str| {
-        let place = mainstay_model::Place {
+    let typed = |file: &str, directory: &str| {
+        let mut place = Named {
             file: file.to_owned(),
             line: 1,
             column: 1,
         };
-        Problem::error("x/y", "m").at(place)
-    };
-    let typed = |file: &str, directory: &str| {
-        let problem = as_typed(problem(file), Path::new(directory));
-        problem.place.unwrap().file
+        as_typed(&mut place, Path::new(directory));
+        place.file
     };
     assert_eq!(typed("compose.yaml", "."), "compose.yaml");
     assert_eq!(

@@ -7,6 +7,7 @@
 mod watch;
 
 use super::client;
+use super::memory;
 use super::remains;
 use super::shared::Shared;
 use super::shown::{self, Shown};
@@ -16,10 +17,10 @@ use crate::restart::{self, Decision};
 use crate::spec::InstanceSpec;
 use crate::status::Phase;
 use mainstay_model::{Secret, Timestamp};
-use mainstay_wire::shim::{Exit, Launch, PROTOCOL, Phase as RunPhase, Record, Response};
+use mainstay_wire::shim::{Exit, Files, Launch, PROTOCOL, Phase as RunPhase, Record, Response};
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -160,7 +161,10 @@ impl Supervisor {
         self.show(Phase::Starting, now());
         self.last_shim_gone().await;
         let options = &self.shared.options;
-        let launch = self.launch_of(&spec);
+        let launch = match self.launch_of(&spec) {
+            Ok(launch) => launch,
+            Err(reason) => return self.conclude(Outcome::NotStarted { reason }).await,
+        };
         let started = client::start(
             &options.shim_command,
             &options.directory,
@@ -193,8 +197,27 @@ impl Supervisor {
         }
     }
 
-    fn launch_of(&self, spec: &InstanceSpec) -> Launch {
-        Launch {
+    /// Where its secret files are. `None`: there is no place in memory.
+    fn memory(&self) -> Option<(&Path, PathBuf)> {
+        let root = self.shared.options.memory_directory.as_deref()?;
+        Some((root, memory::of(root, &self.state.scope, &self.state.id)))
+    }
+
+    /// What the shim is to write, and the way to it.
+    fn files_of(&self, spec: &InstanceSpec) -> Result<Option<Files>, String> {
+        if spec.files.is_empty() {
+            return Ok(None);
+        }
+        let (root, own) = self.memory().ok_or(
+            "there is no file system in memory for its secret files; hint: mount a tmpfs at /dev/shm",
+        )?;
+        memory::prepare(root, &own)
+            .map_err(|error| format!("no directory for its secret files: {error}"))?;
+        Ok(memory::files(spec, own))
+    }
+
+    fn launch_of(&self, spec: &InstanceSpec) -> Result<Launch, String> {
+        Ok(Launch {
             protocol: PROTOCOL,
             scope: spec.scope.clone(),
             id: spec.id.clone(),
@@ -209,12 +232,16 @@ impl Supervisor {
             limits: spec.limits.clone(),
             stop: spec.stop.clone(),
             log: spec.log.clone(),
-        }
+            files: self.files_of(spec)?,
+        })
     }
 
     /// The spec's, the port, and the marks by which a process of this instance is known.
     fn environment_of(&self, spec: &InstanceSpec) -> BTreeMap<String, Secret<String>> {
         let mut environment = spec.environment.clone();
+        if let Some((_, own)) = self.memory() {
+            memory::tell(spec, &own, &mut environment);
+        }
         if let Some(port) = self.state.port {
             environment.insert("PORT".into(), Secret::new(port.to_string()));
         }
@@ -351,6 +378,10 @@ impl Supervisor {
         self.state.outcome = Some(outcome);
         self.state.outcome_at = Some(now());
         self.state.restart_at = None;
+        // The shim has removed them; a killed one has not.
+        if let Some((root, own)) = self.memory() {
+            memory::remove(root, &own);
+        }
         self.save_quietly().await;
         Next::Rest
     }

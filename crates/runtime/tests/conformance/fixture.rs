@@ -121,10 +121,18 @@ impl Engine for Place {
     }
 }
 
+/// In memory, of this place alone.
+pub(crate) fn memory(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name().unwrap().to_string_lossy();
+    let candidate = PathBuf::from("/dev/shm").join(format!("mainstay-test-{name}"));
+    mainstay_runtime::process::memory_directory(&[candidate])
+}
+
 pub(crate) fn options(path: &Path) -> Options {
     Options {
         directory: path.join("instances"),
         socket_directory: path.join("run"),
+        memory_directory: memory(path),
         shim_command: vec![std::env::current_exe().unwrap().into(), "shim".into()],
     }
 }
@@ -159,6 +167,7 @@ pub(crate) fn shell(slot: u32, script: &str) -> InstanceSpec {
             grace: Duration::from_secs(5),
         },
         log: LogPolicy::default(),
+        files: Vec::new(),
     }
 }
 

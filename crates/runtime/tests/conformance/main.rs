@@ -14,6 +14,7 @@
 mod adoption;
 mod beside;
 mod descendants;
+mod files;
 mod fixture;
 mod logs;
 mod programs;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
                 adoption::trials(),
                 beside::trials(),
                 descendants::trials(),
+                files::trials(),
                 logs::trials(),
                 shims::trials(),
             ]

@@ -5,7 +5,7 @@ use super::sent::Sent;
 use super::types::{
     ApiError, DeployRequest, Diagnosis, DownRequest, EnvironmentStatus, EnvironmentSummary,
     Operation, Release, ReleaseDetail, RestartRequest, Role, RollbackRequest, RolloutCommand,
-    RolloutStatus, ScaleRequest,
+    RolloutStatus, ScaleRequest, SecretStatus,
 };
 use crate::control::Control;
 use axum::Json;
@@ -156,6 +156,15 @@ pub(super) async fn down(
     let print = fingerprint(&control, "down", &scope, &())?;
     let verb = async move |control: Arc<Control>, id| control.down(&scope, &actor, id).await;
     control.once(key, print, verb).await.map(Json)
+}
+
+pub(super) async fn secrets(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+) -> Answer<Vec<SecretStatus>> {
+    actor.needs(Role::Viewer)?;
+    control.secrets(&scope).await.map(Json)
 }
 
 pub(super) async fn releases(

@@ -37,6 +37,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/down", post(environments::down))
         .route("/releases", get(environments::releases))
         .route("/releases/{number}", get(environments::release))
+        .route("/secrets", get(environments::secrets))
         .route("/rollout", get(environments::rollout))
         .route("/rollout/{command}", post(environments::command))
         .route("/logs", get(logs::follow))

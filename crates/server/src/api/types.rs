@@ -18,6 +18,7 @@
 //! | `POST …/restart` | [`RestartRequest`] → [`Operation`] |
 //! | `POST …/down` | [`DownRequest`] → [`Operation`] |
 //! | `GET …/releases`, `GET …/releases/{number}` | → `[Release]`, [`ReleaseDetail`] |
+//! | `GET …/secrets` | → `[SecretStatus]` |
 //! | `GET …/rollout` | → [`RolloutStatus`], the running or the last one; 404: none yet |
 //! | `POST …/rollout/{pause,resume,abort}` | [`RolloutCommand`] → [`RolloutStatus`] |
 //! | `GET /api/v1/operations/{id}` | → [`Operation`] |
@@ -33,7 +34,7 @@
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Timestamp, duration_ms};
 use mainstay_stack::Stack;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -247,6 +248,21 @@ pub struct Release {
     pub status: ReleaseStatus,
     /// Which release started the instances of each service.
     pub services: BTreeMap<ServiceName, ReleaseNumber>,
+}
+
+/// A secret of the current release; its value is nowhere in any answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretStatus {
+    pub name: String,
+    /// For people: `variable DATABASE_PASSWORD`, `vault kv/data/shop, key token`.
+    pub source: String,
+    /// Those that get it.
+    pub services: BTreeSet<ServiceName>,
+    /// The release that brought the value it has.
+    pub release: ReleaseNumber,
+    pub changed_at: Timestamp,
+    /// The beginning of a hash under the host key: tells equal from different.
+    pub fingerprint: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Deploy: a new release, from a stack that the client resolved.
 
-use super::{Start, preflight};
+use super::{Start, preflight, secrets};
 use crate::api::Actor;
 use crate::api::types::{ApiError, DeployRequest, ErrorCode, Operation, OperationKind};
 use crate::control::{Control, now};
@@ -22,11 +22,12 @@ impl Control {
     pub async fn deploy(
         self: &Arc<Self>,
         scope: &Scope,
-        request: DeployRequest,
+        mut request: DeployRequest,
         actor: &Actor,
         id: Uuid,
     ) -> Result<Operation, ApiError> {
         self.check_request(scope, &request)?;
+        secrets::fingerprint(&mut request.stack, &self.key)?;
         let environment = self.add(Environment::new(scope.clone(), Kept::default()));
         let _gate = environment.gate.lock().await;
         let desired = match Self::idle(&environment) {

@@ -6,6 +6,7 @@
 mod deploy;
 mod preflight;
 mod rollback;
+mod secrets;
 
 use crate::api::Actor;
 use crate::api::types::{

@@ -5,17 +5,23 @@ use crate::dotenv::{self, Format};
 use crate::interpolate::Lookup;
 use crate::resolved::Value;
 use crate::secrecy;
-use crate::tree::Node;
+use crate::secrets;
+use crate::source::At;
+use crate::tree::{Entry, Node};
 use mainstay_model::{Problem, Secret};
 use std::collections::BTreeMap;
 
+/// All but `granted`, which come from secrets.
 pub(super) fn environment(
     context: &mut Context<'_, '_>,
-    service: &Node,
+    entry: &Entry,
+    granted: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Value> {
+    let service = &entry.value;
     let mut all = BTreeMap::new();
+    let mut places = BTreeMap::new();
     for file in service.get("env_file").map(Node::items).unwrap_or_default() {
-        env_file(context, file, &mut all);
+        env_file(context, file, &mut all, &mut places);
     }
     let entries = service.get("environment").map(Node::entries);
     for entry in entries.unwrap_or_default() {
@@ -30,11 +36,20 @@ pub(super) fn environment(
         let value = value.to_owned();
         let value = valued(context, &entry.key, value, tainted);
         all.insert(entry.key.clone(), value);
+        places.insert(entry.key.clone(), entry.at.clone());
     }
+    all.retain(|name, _| !granted.contains_key(name));
+    let problems = &mut context.reading.problems;
+    secrets::judge_environment(&all, &places, &entry.at, context.purpose, problems);
     all
 }
 
-fn env_file(context: &mut Context<'_, '_>, file: &Node, all: &mut BTreeMap<String, Value>) {
+fn env_file(
+    context: &mut Context<'_, '_>,
+    file: &Node,
+    all: &mut BTreeMap<String, Value>,
+    places: &mut BTreeMap<String, At>,
+) {
     let Some(node) = file.get("path") else {
         let problem = Problem::error("compose/no-path", "`env_file` needs a `path`");
         return context.problem(file, problem);
@@ -58,6 +73,7 @@ fn env_file(context: &mut Context<'_, '_>, file: &Node, all: &mut BTreeMap<Strin
             .iter()
             .any(|name| secrecy::name(name) || context.secret_variables.contains(name));
         let value = valued(context, &variable.name, variable.value, tainted);
+        places.insert(variable.name.clone(), variable.at);
         all.insert(variable.name, value);
     }
 }

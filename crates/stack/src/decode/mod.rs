@@ -31,6 +31,7 @@ use crate::interpolate::Variables;
 use crate::project::Reading;
 use crate::request::Purpose;
 use crate::resolved::TargetKind;
+use crate::secrets::Definitions;
 use crate::tree::{Node, as_bool};
 use mainstay_model::{Bytes, Problem, parse_duration};
 use std::collections::BTreeSet;
@@ -42,7 +43,9 @@ pub(crate) struct Context<'a, 'b> {
     pub(crate) variables: &'a Variables,
     pub(crate) purpose: Purpose,
     pub(crate) target: TargetKind,
-    /// Variables that the top-level `secrets` name.
+    /// What can be granted to services.
+    pub(crate) definitions: &'a Definitions,
+    /// Variables that hold the value of a secret.
     pub(crate) secret_variables: &'a BTreeSet<String>,
     /// Services that another one waits for to complete.
     pub(crate) one_shot: &'a BTreeSet<String>,

@@ -7,6 +7,7 @@ use crate::request::Purpose;
 use crate::resolved::{
     Dependency, DependencyCondition, HealthCheck, Port, Probe, ProcessRun, Service, TargetKind,
 };
+use crate::secrets;
 use crate::source::At;
 use crate::tree::{Entry, Node};
 use mainstay_model::{Problem, ServiceName};
@@ -67,12 +68,13 @@ pub(crate) fn service(
     };
     let x = node.get("x-mainstay");
     let (replicas, replicas_at) = replicas(context, node);
+    let grants = secrets::grants(context, node);
     let log = limits::log(context, node);
     let service = Service {
         image: text(node, "image"),
         process: process(context, entry),
         container: container::container(context, entry, &log),
-        environment: environment::environment(context, node),
+        environment: environment::environment(context, entry, &grants.variables),
         working_directory: working_directory(context, node),
         user,
         group,
@@ -89,6 +91,8 @@ pub(crate) fn service(
         mounts: mounts.iter().map(|(mount, _)| mount.clone()).collect(),
         log,
         labels: labels(context, node),
+        files: grants.files,
+        secrets: grants.variables,
         name,
     };
     Some(Found {

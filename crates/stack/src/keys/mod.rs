@@ -48,12 +48,12 @@ pub static COMPOSE: Section = Section {
         Key::honoured(
             "secrets",
             Shape::Named(&Shape::Section(&SECRET)),
-            "checked: a missing file or variable is an error, and the variables named here are secret. A service that uses one is refused: see `secrets` of a service",
+            "secrets that services get as files. Where one comes from may also stand in `secrets` of mainstay.yaml, which wins",
         ),
         Key::honoured(
             "configs",
             Shape::Named(&Shape::Section(&CONFIG)),
-            "read. A service that uses one is refused: see `configs` of a service",
+            "files that services get",
         ),
         Key::warned(
             "models",
@@ -181,17 +181,21 @@ pub static SECRET: Section = Section {
     name: "secret",
     extensions: true,
     keys: &[
-        Key::honoured("name", Shape::Text, "its name in an engine"),
+        Key::honoured(
+            "name",
+            Shape::Text,
+            "with `external`: its name in mainstay.yaml",
+        ),
         Key::honoured(
             "environment",
             Shape::Text,
             "the variable that holds it; must be set",
         ),
         Key::honoured("file", Shape::Text, "the file that holds it; must exist"),
-        Key::warned(
+        Key::honoured(
             "external",
             Shape::Any,
-            "processes have no engine that keeps secrets",
+            "where it comes from stands in `secrets` of mainstay.yaml, under its `name`",
         ),
         Key::warned(
             "labels",
@@ -221,10 +225,10 @@ pub static CONFIG: Section = Section {
         Key::honoured("content", Shape::Text, "its text"),
         Key::honoured("environment", Shape::Text, "the variable that holds it"),
         Key::honoured("file", Shape::Text, "the file that holds it"),
-        Key::warned(
+        Key::refused(
             "external",
             Shape::Any,
-            "processes have no engine that keeps configs",
+            "no engine keeps configs for Mainstay: write `file: …` or `content: …`",
         ),
         Key::warned(
             "labels",

@@ -60,6 +60,11 @@ pub(super) static X_MAINSTAY: Section = Section {
         .on_docker("for the process target: a container runs `command`")
         .merged(Merge::Replace),
         Key::honoured(
+            "secrets",
+            Shape::Pairs,
+            "`VARIABLE: NAME`: the secret as a variable of the service. A form that Docker Compose leaves alone",
+        ),
+        Key::honoured(
             "singleton",
             Shape::Bool,
             "never two at once: replaced stop-first",
@@ -391,14 +396,18 @@ pub(super) static GRANT: Section = Section {
     name: "secret or config of a service",
     extensions: true,
     keys: &[
-        Key::refused("source", Shape::Text, GRANTED),
-        Key::refused("target", Shape::Text, GRANTED),
-        Key::refused("uid", Shape::Text, GRANTED),
-        Key::refused("gid", Shape::Text, GRANTED),
-        Key::refused("mode", Shape::Text, GRANTED),
+        Key::honoured("source", Shape::Text, "the secret or config"),
+        Key::honoured(
+            "target",
+            Shape::Text,
+            "where it is in a container. A process finds it elsewhere: a variable with exactly this value holds the path that it has there, and so does `NAME_FILE`",
+        ),
+        Key::warned("uid", Shape::Text, OWNER).on_docker("whom the file belongs to"),
+        Key::warned("gid", Shape::Text, OWNER).on_docker("whose group it is"),
+        Key::warned("mode", Shape::Text, OWNER).on_docker("its permissions; `0444` where left out"),
     ],
 };
-const GRANTED: &str = "the whole of it is refused: see `secrets` and `configs` of a service";
+const OWNER: &str = "the file belongs to the user that the process runs as, who alone can read it";
 
 /// `post_start` and `pre_stop`
 pub(super) static HOOK: Section = Section {

@@ -37,11 +37,12 @@ pub(crate) static SERVICE: Section = Section {
             "with `entrypoint` before it what runs, unless `x-mainstay.command` says otherwise",
         ).on_docker("instead of the image's own")
         .merged(Merge::Replace),
-        Key::refused(
+        Key::honoured(
             "configs",
             Shape::List(&Shape::Short(&Shape::Section(&GRANT))),
-            "nothing is mounted for a process: let it read the file where it lies, and take this out in an overlay with `configs: !reset []`",
+            "as files; `NAME_FILE` holds the path of each",
         )
+        .on_docker("as files, where `target` says")
         .merged(Merge::By(Identity::Target)),
         Key::warned("container_name", Shape::Text, "instances are named by stack, environment, service and release").warned_on_docker("instances are named by stack, environment, service and release"),
         Key::warned("cpu_count", Shape::Integer, "use `cpus`").warned_on_docker("belongs to Windows containers: use `cpus`"),
@@ -113,11 +114,12 @@ pub(crate) static SERVICE: Section = Section {
         Key::honoured("scale", Shape::Integer, "how many instances; `deploy.replicas` says the same"),
         Key::warned("security_opt", Shape::List(&Shape::Text), NOT_ISOLATED).on_docker("such as `no-new-privileges:true`").merged(UNIQUE),
         Key::warned("shm_size", Shape::Size, "processes use the host's /dev/shm").on_docker("of /dev/shm; 64 MiB where left out"),
-        Key::refused(
+        Key::honoured(
             "secrets",
             Shape::List(&Shape::Short(&Shape::Section(&GRANT))),
-            "secrets as files are not supported yet: pass the value in `environment` from a variable (it is hidden wherever it is shown), and take this out in an overlay with `secrets: !reset []`",
+            "as files in memory, for the user of the process alone; `NAME_FILE` holds the path of each",
         )
+        .on_docker("as files in memory, in /run/secrets or where `target` says")
         .merged(Merge::By(Identity::Target)),
         Key::warned("sysctls", Shape::Pairs, "the kernel's settings are the host's").on_docker("kernel settings of its namespaces"),
         Key::warned("stdin_open", Shape::Bool, "a process reads nothing from standard input").on_docker("its standard input stays open"),

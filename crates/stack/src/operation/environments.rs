@@ -23,6 +23,8 @@ pub(crate) struct Chosen {
     /// Where that is said, where it is.
     pub(crate) engine_at: Option<At>,
     pub(crate) overlays: Vec<(PathBuf, Option<At>)>,
+    /// `secrets`, laid over the section.
+    pub(crate) secrets: Option<Node>,
 }
 
 /// Finds the environment by name and adds its variables. `None` where there is none of the name.
@@ -61,6 +63,7 @@ pub(crate) fn choose(
         engine: engine::engine(reading, node, variables),
         engine_at: node.entry("engine").map(|entry| entry.at.clone()),
         overlays: overlays(node),
+        secrets: node.get("secrets").cloned(),
     };
     add_variables(reading, node, variables);
     Some(chosen)

@@ -3,9 +3,10 @@
 use super::release_fields::{APPROVAL, AUTO_DEPLOY, MIGRATIONS, PIPELINE, POLICY, STEP, WINDOW};
 use crate::grammar::{Key, Merge, Section, Shape};
 use crate::keys::TEXTS;
+use crate::secrets::SOURCE;
 
 /// Sections that have a name and no meaning yet.
-pub const RESERVED: [&str; 11] = [
+pub const RESERVED: [&str; 10] = [
     "objectives",
     "metrics",
     "alerts",
@@ -16,7 +17,6 @@ pub const RESERVED: [&str; 11] = [
     "chaos",
     "audit",
     "incidents",
-    "secrets",
 ];
 
 /// The whole file.
@@ -45,6 +45,11 @@ pub static MAINSTAY: Section = Section {
             Shape::Named(&Shape::Section(&HEALTH)),
             "When an instance counts as healthy, by service; wins over Compose's `healthcheck`. Left out: a service with a port is healthy when it can be connected to.",
         ),
+        Key::honoured(
+            "secrets",
+            Shape::Named(&Shape::Section(&SOURCE)),
+            "Where secrets come from, and what must hold of them. A service gets one by Compose's `secrets`, as a file, or by `x-mainstay: {secrets: {VARIABLE: NAME}}`.",
+        ),
     ],
 };
 
@@ -62,6 +67,7 @@ pub(super) static ENVIRONMENT: Section = Section {
         Key::honoured("monitoring", Shape::Word(&["basic", "enhanced", "full"]), "What is watched. `basic`: instances and the proxy. `enhanced`: also restarts, memory near its limit and the disk. `full`: also requests that failed. Default by purpose: basic in development, enhanced in staging, full elsewhere."),
         Key::honoured("policy", Shape::Section(&POLICY), "What is asked of whoever changes it."),
         Key::honoured("server", Shape::Text, "Where its control plane is, when not on this machine."),
+        Key::honoured("secrets", Shape::Named(&Shape::Section(&SOURCE)), "Laid over the section `secrets`. One that says `from` takes nothing of the other source over, and keeps the rules."),
     ],
 };
 
@@ -328,5 +334,6 @@ pub fn sections() -> Vec<&'static Section> {
         &STEP,
         &MIGRATIONS,
         &HEALTH,
+        &SOURCE,
     ]
 }

@@ -7,6 +7,7 @@ mod example;
 mod fingerprint;
 mod problems;
 mod reference;
+mod secrets;
 mod semantics;
 mod stacks;
 mod verdicts;

@@ -43,7 +43,7 @@ fn problems(directory: &Path) -> mainstay_stack::Resolution {
         variables: case.variables,
         sets: case.sets,
     };
-    resolve(&disk::Disk, &request)
+    disk::supplied(&disk::Disk, resolve(&disk::Disk, &request))
 }
 
 #[test]
@@ -83,6 +83,8 @@ fn every_code_has_a_case() {
     }
     // Its case would be a file of a megabyte: see `bounds`.
     codes.remove("yaml/too-large");
+    // No store is asked here: see the crate that fetches.
+    codes.remove("secret/unreachable");
     let missing: Vec<_> = codes.difference(&shown).collect();
     assert!(missing.is_empty(), "no case shows {missing:?}");
 }

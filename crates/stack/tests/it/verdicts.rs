@@ -6,6 +6,7 @@
 
 mod frames;
 
+use crate::disk::supplied;
 use frames::{changes_nothing, deduplicated, frame_for, sample, special};
 use mainstay_model::Severity;
 use mainstay_stack::grammar::{Key, Section, Verdict};
@@ -31,7 +32,8 @@ fn resolved(compose: &str, mainstay: &str) -> Resolution {
         ..Request::default()
     };
     request.variables.insert("THERE".into(), "value".into());
-    resolve(&files, &request)
+    request.variables.insert("OTHER".into(), "v".into());
+    supplied(&files, resolve(&files, &request))
 }
 
 fn resolved_for(target: TargetKind, compose: &str) -> Resolution {
@@ -148,6 +150,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "routes: []",
             "deploy: {watch: 3s}",
             "health: {app: {http: /h}}",
+            "secrets: {s: {variable: GONE}}",
         ],
     ),
     (
@@ -161,6 +164,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "monitoring: full",
             "policy: {approval: 1}",
             "server: here",
+            "secrets: {s: {variable: GONE}}",
         ],
     ),
     (
@@ -299,13 +303,44 @@ const FIELDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("health: {bare: {%}}", &["tcp: true"]),
+    (
+        "secrets: {s: {variable: THERE, %}}",
+        &[
+            "from: age",
+            "min_length: 100",
+            "max_length: 1",
+            "format: hex",
+            "pattern: q",
+            "example: value",
+            "key: k",
+            "template: '{k}'",
+        ],
+    ),
+    ("secrets: {s: {%}}", &["variable: GONE"]),
+    ("secrets: {s: {from: file, %}}", &["path: gone.txt"]),
+    ("secrets: {s: {from: age, %}}", &["file: other.age"]),
+    ("secrets: {s: {from: aws, %}}", &["secret: other"]),
+    (
+        "secrets: {s: {from: aws, secret: x, %}}",
+        &["version: v", "region: r", "endpoint: e"],
+    ),
+    (
+        "secrets: {s: {from: vault, path: p, key: k, %}}",
+        &["address: a", "namespace: n"],
+    ),
 ];
 
 #[test]
 fn a_field_of_mainstay_yaml_changes_the_stack() {
-    const COMPOSE: &str = "services:\n  app: {image: a, x-mainstay: {command: a}, ports: ['80:80'], environment: {E: $VERSION}}\n  bare: {image: w, x-mainstay: {command: w}}\n";
-    let told =
-        |resolution: &Resolution| format!("{}{:?}", outcome(resolution), resolution.environment);
+    const COMPOSE: &str = "services:\n  app: {image: a, x-mainstay: {command: a}, ports: ['80:80'], environment: {E: $VERSION}}\n  bare: {image: w, x-mainstay: {command: w}, secrets: [s]}\nsecrets: {s: {environment: THERE}}\n";
+    let told = |resolution: &Resolution| {
+        format!(
+            "{}{:?}{:?}",
+            outcome(resolution),
+            resolution.environment,
+            resolution.secrets
+        )
+    };
     for (frame, fields) in FIELDS {
         let without = frame
             .replace(", %", "")

@@ -42,13 +42,17 @@ pub(super) fn frame_for(section: &str, target: TargetKind) -> String {
 fn frame(section: &str) -> String {
     let service = |rest: &str| {
         format!(
-            "name: shop\nservices:\n  app:\n    x-mainstay: {{command: a}}\n    {rest}\n  db: {{x-mainstay: {{command: db}}, expose: [1]}}\nvolumes: {{data: {{x-mainstay: {{shared: true}}}}}}\nnetworks: {{n: {{}}}}\n"
+            "name: shop\nservices:\n  app:\n    x-mainstay: {{command: a}}\n    {rest}\n  db: {{x-mainstay: {{command: db}}, expose: [1]}}\nvolumes: {{data: {{x-mainstay: {{shared: true}}}}}}\nnetworks: {{n: {{}}}}\nsecrets: {{s: {{environment: THERE}}, t: {{environment: OTHER}}}}\nconfigs: {{c: {{content: x}}}}\n"
         )
     };
     let top = |rest: &str| {
         format!(
             "services: {{app: {{x-mainstay: {{command: a}}, volumes: ['v:/v'], networks: [default, n]}}}}\n{rest}\n"
         )
+    };
+    let granted = |rest: &str| {
+        let what = rest.split(':').next().unwrap_or_default();
+        format!("services: {{app: {{x-mainstay: {{command: a}}, {what}: [n]}}}}\n{rest}\n")
     };
     match section {
         "compose file" => "services: {app: {x-mainstay: {command: a}}}\n%\n".to_owned(),
@@ -57,7 +61,7 @@ fn frame(section: &str) -> String {
                 .to_owned()
         }
         "service" => service("%"),
-        "x-mainstay" => "services: {app: {entrypoint: [e], x-mainstay: {%}}}\n".to_owned(),
+        "x-mainstay" => "services: {app: {entrypoint: [e], x-mainstay: {%}}}\nsecrets: {n: {environment: THERE}}\n".to_owned(),
         "port" => service("ports: [{target: 80, %}]"),
         "volume mount" => service("volumes: [{target: /v, %}]"),
         "dependency" => service("depends_on: {db: {%}}"),
@@ -67,7 +71,7 @@ fn frame(section: &str) -> String {
         "logging" | "build" | "deploy" | "extends" | "develop" | "blkio_config"
         | "credential_spec" | "provider" => service(&format!("{section}: {{%}}")),
         "watch" => service("develop: {watch: [{%}]}"),
-        "secret or config of a service" => service("secrets: [{%}]"),
+        "secret or config of a service" => service("secrets: [{source: s, %}]"),
         "hook" => service("post_start: [{%}]"),
         "network of a service" => service("networks: {n: {%}}"),
         "model of a service" => service("models: {n: {%}}"),
@@ -103,8 +107,8 @@ fn frame(section: &str) -> String {
         "ipam" => top("volumes: {v: {}}\nnetworks: {n: {ipam: {%}}}"),
         "ipam pool" => top("volumes: {v: {}}\nnetworks: {n: {ipam: {config: [{%}]}}}"),
         "network" => top("volumes: {v: {}}\nnetworks: {n: {%}}"),
-        "secret" => top("volumes: {v: {}}\nnetworks: {n: {}}\nsecrets: {n: {%}}"),
-        "config" => top("volumes: {v: {}}\nnetworks: {n: {}}\nconfigs: {n: {%}}"),
+        "secret" => granted("secrets: {n: {%}}"),
+        "config" => granted("configs: {n: {%}}"),
         "model" => top("volumes: {v: {}}\nnetworks: {n: {}}\nmodels: {n: {%}}"),
         other => panic!("section `{other}` has no frame here: write one"),
     }
@@ -117,7 +121,17 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         ("compose file", "name") => "other",
         ("compose file", "include") => "[sub/inc.yaml]",
         ("compose file", "services") => "{}",
-        ("compose file", "secrets") => "{n: {file: gone.txt}}",
+        ("compose file", "secrets") => "{n: {external: true}}",
+        ("service", "secrets") => "[s]",
+        ("service", "configs") => "[c]",
+        ("x-mainstay", "secrets") => "{VARIABLE: n}",
+        ("secret or config of a service", "source") => "t",
+        ("secret or config of a service", "target") => "elsewhere",
+        ("secret or config of a service", "mode") => "0400",
+        ("compose file", "configs") => "{n: {content: x}}",
+        ("config", "name") => "x, content: x",
+        ("config", "file") => "secret.txt",
+        ("config", "environment") => "THERE",
         ("compose file", "networks") => "{default: {internal: true}}",
         ("compose file", "volumes") => "{n: {}}",
         ("include", "path") => "other.yaml",
@@ -191,6 +205,7 @@ pub(super) fn special(section: &str, key: &str) -> Option<&'static str> {
         ("resources", "reservations") => "{memory: 1g}",
         ("secret", "environment") => "GONE",
         ("secret", "file") => "gone.txt",
+        ("secret", "external") => "true",
         _ => return None,
     })
 }
@@ -209,9 +224,9 @@ pub(super) fn changes_nothing(section: &str, key: &str, target: TargetKind) -> b
         "service" => key == "init" && !containers,
         // TCP is the default; UDP is refused, with a golden text.
         "port" => matches!(key, "protocol" | "name"),
-        // Of what a service is refused for.
-        "config" => true,
-        "secret" => key == "name",
+        // Its name in an engine; of a secret, in mainstay.yaml, where it is external.
+        "config" | "secret" => key == "name",
+        // Nothing is to be told of one that no service has.
         "compose file" => key == "configs",
         _ => false,
     }
@@ -227,6 +242,7 @@ pub(super) fn deduplicated(text: &str, section: &Section, key: &str) -> String {
         ("volume mount", "source") if text.contains("image: a") => text.to_owned(),
         ("service", "image") => text.replacen("    image: a\n", "", 1),
         ("include", "path") => text.replace("path: sub/inc.yaml, ", ""),
+        ("secret or config of a service", "source") => text.replace("source: s, ", ""),
         ("compose file", "services") => {
             text.replacen("services: {app: {x-mainstay: {command: a}}}\n", "", 1)
         }
