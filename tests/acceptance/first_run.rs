@@ -3,7 +3,7 @@
 use crate::site::Site;
 
 /// A second of silence, half a second of tone, half a second of silence: 16-bit mono, 8 kHz.
-fn recording() -> Vec<u8> {
+pub(crate) fn recording() -> Vec<u8> {
     let rate = 8000_u32;
     let samples = (0..rate * 2).map(|at| {
         let tone = (rate..rate * 3 / 2).contains(&at);

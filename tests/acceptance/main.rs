@@ -17,3 +17,4 @@ mod looking;
 mod refusals;
 mod secrets;
 mod site;
+mod stacks;

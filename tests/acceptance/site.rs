@@ -157,6 +157,21 @@ impl Site {
         request(self.proxy, method, path, body)
     }
 
+    /// POST of JSON through the proxy, which has to succeed.
+    #[track_caller]
+    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Value {
+        let kind = "content-type: application/json\r\n";
+        let body = body.to_string();
+        let answer = exchange(self.proxy, "POST", path, kind, body.as_bytes()).unwrap();
+        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
+        answer.json()
+    }
+
+    /// Another value for a variable of each command.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
     /// The pid of the control plane.
     pub(crate) fn server_pid(&self) -> i32 {
         let lock = self.path().join(".mainstay/lock");
@@ -391,10 +406,21 @@ pub(crate) fn try_request(
     path: &str,
     body: &[u8],
 ) -> std::io::Result<Answer> {
+    exchange(address, method, path, "", body)
+}
+
+/// `fields` are whole lines of the head.
+fn exchange(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &str,
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{fields}content-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes())?;
@@ -435,7 +461,7 @@ services:
 }
 
 /// Built beside this test by `cargo xtask test`, or by `cargo build -p sample-service`.
-fn sample_service() -> PathBuf {
+pub(crate) fn sample_service() -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_mainstay")).with_file_name("sample-service");
     assert!(
         path.exists(),

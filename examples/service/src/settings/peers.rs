@@ -10,15 +10,16 @@ use crate::reach::Peer;
 pub(crate) struct Peers {
     /// `VECTOR_STORE_URL`, or `CHROMADB_HOST` and `CHROMADB_PORT`: asked for its heartbeat only
     pub(crate) vector_store: Option<Peer>,
-    /// `LLM_API_URL`: speaks OpenAI's chat completions
+    /// `LLM_API_URL`, or `LLM_HOST` and `LLM_PORT`: speaks OpenAI's chat completions
     pub(crate) llm: Option<Peer>,
     /// `LLM_API_KEY`
     pub(crate) llm_key: Option<Token>,
     /// `COGNITIVE_SERVICE_URL`: another instance of deep-echo, which does the work
     pub(crate) cognitive: Option<Peer>,
-    /// `DISCORD_GATEWAY_URL`: `ws://HOST:PORT/PATH`; Discord's own speaks TLS, which this bot does not
+    /// `DISCORD_GATEWAY_URL` (`ws://HOST:PORT/PATH`), or `DISCORD_HOST` and `DISCORD_PORT`.
+    /// Discord's own speaks TLS, which this bot does not.
     pub(crate) discord_gateway: Option<Peer>,
-    /// `DISCORD_API_URL`: where answers are posted
+    /// `DISCORD_API_URL`, or the same two: where answers are posted
     pub(crate) discord_api: Option<Peer>,
     /// `DISCORD_BOT_TOKEN`
     pub(crate) discord_token: Option<Token>,
@@ -74,30 +75,44 @@ impl Peers {
             gateway.is_none() || token.is_some(),
             "DISCORD_BOT_TOKEN is missing\n  hint: the gateway of DISCORD_GATEWAY_URL asks for one"
         );
+        let beside = |given: Option<Peer>, name, scheme, base| match given {
+            Some(peer) => Ok(Some(peer)),
+            None => beside(vars, name, scheme, base),
+        };
+        // Who has no token is no bot, even if there is a gateway beside it.
+        let gateway = beside(gateway, "DISCORD", "ws", "/gateway")?.filter(|_| token.is_some());
         Ok(Self {
-            vector_store: match vars.parse("VECTOR_STORE_URL")? {
-                Some(peer) => Some(peer),
-                None => chromadb(vars)?,
-            },
-            llm: vars.parse("LLM_API_URL")?,
+            vector_store: beside(vars.parse("VECTOR_STORE_URL")?, "CHROMADB", "http", "")?,
+            llm: beside(vars.parse("LLM_API_URL")?, "LLM", "http", "/v1")?,
             llm_key: vars.secret("LLM_API_KEY")?.map(Token),
             cognitive: vars.parse("COGNITIVE_SERVICE_URL")?,
             discord_gateway: gateway,
-            discord_api: vars.parse("DISCORD_API_URL")?,
+            discord_api: beside(
+                vars.parse("DISCORD_API_URL")?,
+                "DISCORD",
+                "http",
+                "/api/v10",
+            )?,
             discord_token: token,
         })
     }
 }
 
-fn chromadb<L: Fn(&str) -> Option<String>>(vars: &Variables<L>) -> anyhow::Result<Option<Peer>> {
-    let Some(host) = vars.text("CHROMADB_HOST") else {
+/// From `NAME_HOST` and `NAME_PORT`, as Mainstay gives them for each service of the stack.
+fn beside<L: Fn(&str) -> Option<String>>(
+    vars: &Variables<L>,
+    name: &str,
+    scheme: &str,
+    base: &str,
+) -> anyhow::Result<Option<Peer>> {
+    let Some(host) = vars.text(&format!("{name}_HOST")) else {
         return Ok(None);
     };
-    let port: u16 = vars.parse("CHROMADB_PORT")?.unwrap_or(8000);
-    format!("http://{host}:{port}")
+    let port: u16 = vars.parse(&format!("{name}_PORT"))?.unwrap_or(8000);
+    format!("{scheme}://{host}:{port}{base}")
         .parse()
         .map(Some)
-        .map_err(|error| anyhow::anyhow!("CHROMADB_HOST={host}: {error}"))
+        .map_err(|error| anyhow::anyhow!("{name}_HOST={host}: {error}"))
 }
 
 #[cfg(test)]
