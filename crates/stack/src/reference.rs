@@ -37,6 +37,7 @@ user's own.
 | `compose.override.yaml` | read | read, unless the environment names overlays of its own |
 | nearest Compose file | also looked for in parent directories | in the stack's directory |
 | `ports` | the engine opens them on every interface | the proxy opens them, on loopback unless `host_ip` says otherwise; instances have ports of their own |
+| a port without a published one, such as `3000` | opened at a free port of the host | not published: services and the proxy reach it |
 | names of volumes and networks | `PROJECT_KEY` | `STACK-ENVIRONMENT-KEY`, so that two environments on one engine stay apart |
 | health check that an image brings | used | not used: write it down, or let Mainstay connect to the port |
 

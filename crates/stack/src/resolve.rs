@@ -5,7 +5,7 @@ use crate::interpolate::{Lookup, Variables, expand_tree};
 use crate::operation::{self, Chosen, Policies};
 use crate::project::{self, Reading};
 use crate::request::{Environment, Loader, Request, Resolution};
-use crate::resolved::{Route, Service, Stack, TargetKind};
+use crate::resolved::{Engine, Route, Service, Stack, TargetKind};
 use crate::rules::{self, Facts};
 use crate::secrets::{self, SecretRequest};
 use crate::sets::{self, Set};
@@ -108,10 +108,10 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         return Some(Read::of(&environment));
     };
     let active = Active::of(&tree, request, &variables);
-    let target = environment.target;
-    let target = target.unwrap_or_else(|| active.target(&tree));
+    let given = environment.target;
+    let target = given.unwrap_or_else(|| active.target(&tree));
     environment.target = Some(target);
-    judge(reading, &tree, target, &active, engine_at);
+    judge(reading, &tree, target, &active, (&engine, engine_at));
     let name = stack_name(reading, request, &tree, &variables);
     let mut read = Read::of(&environment);
     let own = [operation.get("secrets"), over.as_ref()];
@@ -127,9 +127,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         one_shot: &active.one_shot,
     };
     let (mut services, mut policies, routes) = operated(&mut context, &tree, &operation, &active);
-    let prefix = name
-        .as_ref()
-        .map_or_else(String::new, |name| format!("{name}-{}-", environment.name));
+    let prefix = prefix(name.as_ref(), &environment);
     let problems = &mut reading.problems;
     let (volumes, thought_of) = decode::volumes(&tree, &prefix);
     let networks = decode::networks(&tree, target, &services, &prefix, problems);
@@ -155,10 +153,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         policy: environment.policy.clone(),
         directory: request.directory.clone(),
         target,
-        services: services
-            .into_iter()
-            .map(|(service, found)| (service, named_image(found.service, &name)))
-            .collect(),
+        services: released(services, &name),
         volumes,
         networks,
         engine: target.runs_containers().then_some(engine),
@@ -210,24 +205,45 @@ fn judge(
     tree: &Node,
     target: TargetKind,
     active: &Active,
-    engine_at: Option<At>,
+    (engine, engine_at): (&Engine, Option<At>),
 ) {
-    if let Some(at) = engine_at.filter(|_| !target.runs_containers()) {
-        let message = "`engine` is not used by the process target";
-        let problem = Problem::warning("mainstay/engine", message).at(at.place());
-        let problem = problem.hint("write `target: docker` beside it, or take it out");
-        reading.problems.push(problem);
+    match engine_at {
+        None if target.runs_containers() => {
+            if let Some(problem) = operation::wrong_variable(engine) {
+                reading.problems.push(problem);
+            }
+        }
+        Some(at) if !target.runs_containers() => {
+            let message = "`engine` is not used by the process target";
+            let problem = Problem::warning("mainstay/engine", message).at(at.place());
+            let problem = problem.hint("write `target: docker` beside it, or take it out");
+            reading.problems.push(problem);
+        }
+        _ => {}
     }
     let is_active = |name: &str| active.names.contains(name);
     verdict::judge(tree, target, &is_active, &mut reading.problems);
 }
 
-/// An image that is built here is called after stack and service, where the files do not name it.
-fn named_image(mut service: Service, stack: &StackName) -> Service {
-    if service.container.build.is_some() && service.image.is_none() {
-        service.image = Some(format!("{stack}-{}", service.name));
-    }
-    service
+/// What keeps the volumes and networks of two environments apart in one engine.
+fn prefix(name: Option<&StackName>, environment: &Environment) -> String {
+    name.map_or_else(String::new, |name| format!("{name}-{}-", environment.name))
+}
+
+/// The services alone. An image that is built here is called after stack and service, where the
+/// files do not name it.
+fn released(
+    services: BTreeMap<ServiceName, Found>,
+    stack: &StackName,
+) -> BTreeMap<ServiceName, Service> {
+    let named = services.into_iter().map(|(name, found)| {
+        let mut service = found.service;
+        if service.container.build.is_some() && service.image.is_none() {
+            service.image = Some(format!("{stack}-{name}"));
+        }
+        (name, service)
+    });
+    named.collect()
 }
 
 /// `mainstay.yaml`, checked and with its variables, and the environment that is meant.

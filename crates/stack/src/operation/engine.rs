@@ -9,23 +9,15 @@ use mainstay_model::Problem;
 use std::path::PathBuf;
 
 const DEFAULT: &str = "unix:///var/run/docker.sock";
-/// What the Docker command-line client reads, too.
-const VARIABLE: &str = "DOCKER_HOST";
 
-/// The environment's own, else `DOCKER_HOST`, else the engine of this machine.
+/// The environment's own, else what the Docker client would use.
 pub(super) fn engine(
     reading: &mut Reading<'_>,
     environment: &Node,
     variables: &Variables,
 ) -> Engine {
     let Some(node) = environment.get("engine") else {
-        let address = variables
-            .get(VARIABLE)
-            .filter(|address| !address.is_empty());
-        return Engine {
-            address: address.unwrap_or(DEFAULT).to_owned(),
-            tls: None,
-        };
+        return of_variables(variables);
     };
     let address = text(node, "address").unwrap_or_else(|| DEFAULT.to_owned());
     let place = node.get("address").unwrap_or(node);
@@ -60,6 +52,36 @@ pub(super) fn engine(
         problems.push(problem.hint("let it ask for certificates: `tls: {ca: …, cert: …, key: …}`"));
     }
     Engine { address, tls }
+}
+
+/// `DOCKER_HOST`, with the certificates that `DOCKER_TLS_VERIFY` asks for; else the engine of this
+/// machine.
+fn of_variables(variables: &Variables) -> Engine {
+    let set = |name: &str| variables.get(name).filter(|value| !value.is_empty());
+    let address = set("DOCKER_HOST").unwrap_or(DEFAULT).to_owned();
+    let folder = set("DOCKER_CERT_PATH").map(PathBuf::from);
+    let home = || set("HOME").map(|home| PathBuf::from(home).join(".docker"));
+    let verified = set("DOCKER_TLS_VERIFY").is_some() && address.starts_with("tcp:");
+    Engine {
+        tls: folder
+            .or_else(home)
+            .filter(|_| verified)
+            .map(|folder| EngineTls {
+                ca: folder.join("ca.pem"),
+                cert: folder.join("cert.pem"),
+                key: folder.join("key.pem"),
+            }),
+        address,
+    }
+}
+
+/// The problem of an engine that was found in the variables, once it is known to be needed.
+pub(crate) fn wrong_variable(engine: &Engine) -> Option<Problem> {
+    let shown = crate::check::shown(&engine.address);
+    let message = format!("`{shown}` is no address of an engine");
+    let problem = Problem::error("mainstay/engine", message);
+    let hint = "it comes from the variable DOCKER_HOST: write `engine: unix:///…` or `engine: tcp://host:port` instead";
+    (!is_address(&engine.address)).then(|| problem.hint(hint))
 }
 
 /// `unix:///path`, or `tcp://host:port`.

@@ -16,6 +16,7 @@ mod routes;
 pub use fields::{MAINSTAY, RESERVED, sections};
 
 pub(crate) use deploy::{Policies, deploy};
+pub(crate) use engine::wrong_variable;
 pub(crate) use environments::{Chosen, choose, known};
 pub(crate) use health::apply as apply_health;
 pub(crate) use routes::routes;

@@ -677,3 +677,76 @@ fn the_environments_are_known_without_the_compose_files() {
     assert_eq!(all[1].place.as_ref().map(|place| place.line), Some(2));
     assert_eq!(all[0].place, None);
 }
+
+/// Address and certificate of the engine that a stack of images is for.
+fn engine(mainstay: &str, variables: &[(&str, &str)]) -> (String, Option<String>) {
+    let files = [
+        ("compose.yaml", "services: {app: {image: app:1}}"),
+        ("mainstay.yaml", mainstay),
+    ];
+    let stack = stack_of(&files, |request| {
+        let pairs = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        request.variables = pairs.collect();
+    });
+    let engine = stack.engine.expect("an engine");
+    let key = engine.tls.map(|tls| tls.key.display().to_string());
+    (engine.address, key)
+}
+
+#[test]
+fn an_engine_is_the_environments_else_the_one_that_docker_would_use() {
+    const REMOTE: &str = "tcp://10.0.0.7:2376";
+    let said =
+        "environments: {dev: {engine: {address: 'tcp://h:1', tls: {ca: a, cert: b, key: tls/c}}}}";
+    let host = ("DOCKER_HOST", REMOTE);
+    let verify = ("DOCKER_TLS_VERIFY", "1");
+    for (mainstay, variables, address, key) in [
+        ("", vec![], "unix:///var/run/docker.sock", None),
+        ("", vec![host], REMOTE, None),
+        (
+            "",
+            vec![host, verify, ("HOME", "/home/me")],
+            REMOTE,
+            Some("/home/me/.docker/key.pem"),
+        ),
+        (
+            "",
+            vec![host, verify, ("DOCKER_CERT_PATH", "/certs")],
+            REMOTE,
+            Some("/certs/key.pem"),
+        ),
+        (said, vec![host, verify], "tcp://h:1", Some("/shop/tls/c")),
+    ] {
+        let is = engine(mainstay, &variables);
+        assert_eq!(
+            is,
+            (address.to_owned(), key.map(str::to_owned)),
+            "{variables:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stack_runs_as_containers_where_nothing_says_how_it_runs_as_processes() {
+    for (compose, target) in [
+        ("services: {a: {image: a}}", "docker"),
+        ("services: {a: {build: .}, b: {image: b}}", "docker"),
+        (
+            "services: {a: {image: a, x-mainstay: {singleton: true}}}",
+            "docker",
+        ),
+        (
+            "services: {a: {image: a, x-mainstay: {command: a}}}",
+            "process",
+        ),
+        (
+            "services: {a: {image: a, entrypoint: a, x-mainstay: {build: make}}}",
+            "process",
+        ),
+    ] {
+        let stack = plain(&[("compose.yaml", compose)]);
+        assert_eq!(stack.target.word(), target, "{compose}");
+    }
+}
