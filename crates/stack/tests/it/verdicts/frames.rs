@@ -39,6 +39,7 @@ pub(super) fn frame_for(section: &str, target: TargetKind) -> String {
 }
 
 /// Where a key of the section stands in a Compose file; `%` is the key with its value.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn frame(section: &str) -> String {
     let service = |rest: &str| {
         format!(
