@@ -11,6 +11,7 @@
 
 mod crashes;
 mod deploys;
+mod docker;
 mod first_run;
 mod load;
 mod looking;

@@ -10,6 +10,7 @@ pub use tls::{
     TlsVersion,
 };
 
+pub use crate::subnet::{Subnet, SubnetError};
 use mainstay_model::{Bytes, duration_ms};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -59,6 +60,9 @@ pub struct Listener {
     /// `main`, `whisper-transcriber/dev/app:8000`; labels metrics and log lines.
     pub name: String,
     pub address: SocketAddr,
+    /// Connections from elsewhere are closed at once; `None`: from everywhere. Since protocol 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Subnet>,
     /// Connections are encrypted; only for HTTP. Since protocol 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Secure>,

@@ -58,6 +58,7 @@ mod request_id;
 mod shared;
 mod socket;
 mod store;
+mod subnet;
 mod table;
 mod target;
 mod tcp;

@@ -59,7 +59,13 @@ pub(crate) async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let max = listener.table.load().limits.max_connections;
+                let table = listener.table.load();
+                if table.from.is_some_and(|from| !from.contains(peer.ip())) {
+                    // Dropped without a word: nobody from there is to know what is here.
+                    continue;
+                }
+                let max = table.limits.max_connections;
+                drop(table);
                 if shared.enter(max) {
                     hand_over(&listener, stream, peer, &workers, &shared);
                 } else {

@@ -1,6 +1,6 @@
 //! What one listener does with a request: routes by host, then by path.
 
-use crate::config::{Limits, Redirect};
+use crate::config::{Limits, Redirect, Subnet};
 use crate::metrics::Series;
 use crate::pool::Pool;
 use hyper::header::HeaderValue;
@@ -14,6 +14,7 @@ pub(crate) struct Table {
     /// The listener's name, for log lines and metrics.
     pub(crate) name: String,
     pub(crate) limits: Limits,
+    pub(crate) from: Option<Subnet>,
     pub(crate) serve: Serve,
     /// `None`: connections are not encrypted.
     pub(crate) secure: Option<Secure>,

@@ -4,7 +4,7 @@
 //! the same user, groups and limits. They are children of the control plane and end with it.
 
 use crate::group::Group;
-use crate::spec::InstanceSpec;
+use crate::spec::{InstanceSpec, ProcessRun};
 use crate::target::TargetError;
 use mainstay_model::Secret;
 use mainstay_wire::shim::Limits;
@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::Command;
 
 /// What a failed probe says of its output.
 const MAX_SAID: u64 = 200;
@@ -34,13 +35,13 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     pub(crate) fn new(
         shim: &[OsString],
-        spec: &InstanceSpec,
+        spec: &InstanceSpec<ProcessRun>,
         environment: BTreeMap<String, Secret<String>>,
     ) -> Self {
         Self {
             shim: shim.to_vec(),
             environment,
-            working_directory: spec.working_directory.clone(),
+            working_directory: spec.run.working_directory.clone(),
             user: spec.user.clone(),
             group: spec.group.clone(),
             limits: spec.limits.clone(),
@@ -117,12 +118,29 @@ async fn first_bytes(stream: Option<impl tokio::io::AsyncRead + Unpin>) -> Strin
 }
 
 /// A command that runs beside an instance.
-#[derive(Debug)]
 pub struct Exec {
-    group: Group,
-    pub stdin: Option<ChildStdin>,
-    pub stdout: Option<ChildStdout>,
-    pub stderr: Option<ChildStderr>,
+    pub stdin: Option<Box<dyn AsyncWrite + Send + Unpin>>,
+    pub stdout: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    pub stderr: Option<Box<dyn AsyncRead + Send + Unpin>>,
+    running: Running,
+}
+
+enum Running {
+    Process(Box<Group>),
+    Container(Box<dyn Remote>),
+}
+
+/// A command that somebody else is the parent of.
+pub(crate) trait Remote: Send + Sync {
+    fn wait(&mut self) -> Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send + '_>>;
+
+    fn kill(&mut self);
+}
+
+impl std::fmt::Debug for Exec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exec").finish_non_exhaustive()
+    }
 }
 
 impl Exec {
@@ -134,22 +152,43 @@ impl Exec {
             .spawn(command)
             .await
             .map_err(|error| TargetError::new(format!("cannot run the command: {error}")))?;
+        let (stdin, child) = (group.child.stdin.take(), &mut group.child);
         Ok(Self {
-            stdin: group.child.stdin.take(),
-            stdout: group.child.stdout.take(),
-            stderr: group.child.stderr.take(),
-            group,
+            stdin: stdin.map(|stream| Box::new(stream) as _),
+            stdout: child.stdout.take().map(|stream| Box::new(stream) as _),
+            stderr: child.stderr.take().map(|stream| Box::new(stream) as _),
+            running: Running::Process(Box::new(group)),
         })
+    }
+
+    pub(crate) fn remote(
+        stdin: Box<dyn AsyncWrite + Send + Unpin>,
+        stdout: Box<dyn AsyncRead + Send + Unpin>,
+        stderr: Box<dyn AsyncRead + Send + Unpin>,
+        running: Box<dyn Remote>,
+    ) -> Self {
+        Self {
+            stdin: Some(stdin),
+            stdout: Some(stdout),
+            stderr: Some(stderr),
+            running: Running::Container(running),
+        }
     }
 
     /// 125 to 127 are also what says that the command could not be started (see standard error).
     /// What the command leaves behind in its session is ended with it.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.group.wait().await
+        match &mut self.running {
+            Running::Process(group) => group.wait().await,
+            Running::Container(command) => command.wait().await,
+        }
     }
 
     /// Ends it and all in its session.
     pub fn kill(&mut self) {
-        self.group.kill();
+        match &mut self.running {
+            Running::Process(group) => group.kill(),
+            Running::Container(command) => command.kill(),
+        }
     }
 }

@@ -22,6 +22,7 @@ mod transfer;
 pub use build::{BuildOptions, Context};
 pub use credentials::Registries;
 pub use error::{FailedStep, ImageError};
+pub(crate) use look::record;
 pub use progress::Progress;
 pub use prune::Pruned;
 pub use record::{ImageRecord, OwnImage};

@@ -32,6 +32,7 @@
 
 pub mod artifacts;
 pub mod build;
+pub mod docker;
 pub mod exec;
 mod group;
 pub mod health;

@@ -11,21 +11,24 @@
 
 mod beside;
 mod client;
-mod directory;
+pub(crate) mod directory;
 mod memory;
 mod ports;
 mod remains;
 mod shared;
 mod shown;
-mod state;
-mod supervisor;
+pub(crate) mod state;
+pub(crate) mod supervisor;
 mod table;
 
-pub use beside::{Orphan, Resources};
+pub use beside::Orphan;
 pub use memory::memory_directory;
+pub(crate) use supervisor::implied_check;
 
-use crate::spec::InstanceSpec;
-use crate::status::{InstanceStatus, Phase};
+use crate::exec::Exec;
+use crate::logs::{LogLine, LogQuery};
+use crate::spec::{InstanceSpec, ProcessRun, Run};
+use crate::status::{InstanceStatus, Phase, Resources};
 use crate::target::{Target, TargetError};
 use mainstay_model::{InstanceId, Scope};
 use mainstay_wire::shim::Process;
@@ -148,7 +151,12 @@ impl ProcessTarget {
         self.shared.tasks.wait().await;
     }
 
-    fn supervise(&self, directory: PathBuf, state: State, spec: Option<InstanceSpec>) -> Entry {
+    fn supervise(
+        &self,
+        directory: PathBuf,
+        state: State,
+        spec: Option<InstanceSpec<ProcessRun>>,
+    ) -> Entry {
         if let Some(port) = state.port {
             lock(&self.ports).keep(port);
         }
@@ -172,10 +180,10 @@ impl ProcessTarget {
 
     /// Makes the directory and writes the intent. Where that was done before, by a start that was
     /// given up half way, it goes on from there.
-    async fn create(&self, spec: InstanceSpec) -> Result<Entry, TargetError> {
+    async fn create(&self, spec: InstanceSpec<ProcessRun>) -> Result<Entry, TargetError> {
         let options = &self.shared.options;
         let directory = directory::of(&options.directory, &spec.scope, &spec.id);
-        let port = spec.wants_port.then(|| lock(&self.ports).take());
+        let port = spec.run.wants_port.then(|| lock(&self.ports).take());
         let port = port
             .transpose()
             .map_err(|error| TargetError::new(format!("no port for {}: {error}", spec.id)))?;
@@ -235,6 +243,7 @@ impl Drop for ProcessTarget {
 impl Target for ProcessTarget {
     async fn start(&self, spec: InstanceSpec) -> Result<(), TargetError> {
         let key = (spec.scope.clone(), spec.id.clone());
+        let spec = for_processes(spec)?;
         let mut commands = self.commands(&key);
         if commands.is_none() {
             // Two starts of one instance at the same time must not both find it missing.
@@ -305,8 +314,42 @@ impl Target for ProcessTarget {
             .collect()
     }
 
+    fn read_logs(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        query: LogQuery,
+    ) -> Result<mpsc::Receiver<LogLine>, TargetError> {
+        self.lines(scope, id, query)
+    }
+
+    async fn exec(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        command: &[String],
+        tty: bool,
+    ) -> Result<Exec, TargetError> {
+        self.beside(scope, id, command, tty).await
+    }
+
+    async fn resources(&self) -> Vec<(Scope, InstanceId, Resources)> {
+        self.usage().await
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.shared.changes.subscribe()
+    }
+}
+
+fn for_processes(spec: InstanceSpec) -> Result<InstanceSpec<ProcessRun>, TargetError> {
+    let (spec, run) = spec.with_run(());
+    match run {
+        Run::Process(run) => Ok(spec.with_run(run).0),
+        Run::Container(_) => {
+            let error = format!("{} is a container, and this target runs processes", spec.id);
+            Err(TargetError::new(error))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a target sees of an instance.
 
-use mainstay_model::{InstanceId, Scope, Timestamp};
+use mainstay_model::{Bytes, InstanceId, Scope, Timestamp};
 use mainstay_wire::shim::Exit;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -53,4 +53,16 @@ pub enum Phase {
     NotStarted {
         reason: String,
     },
+}
+
+/// What an instance uses now, all its processes together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Resources {
+    /// User and kernel time since each of the processes started, with that of their ended and
+    /// reaped children; of a container since its start.
+    pub cpu_seconds: f64,
+    /// Resident memory; what processes share counts for each. Of a container, what it is charged
+    /// for without the page cache that can be taken back.
+    pub rss: Bytes,
+    pub processes: usize,
 }

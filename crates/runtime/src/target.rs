@@ -1,11 +1,13 @@
 //! The one contract that every engine keeps, and one conformance suite checks.
 
+use crate::exec::Exec;
+use crate::logs::{LogLine, LogQuery};
 use crate::spec::InstanceSpec;
-use crate::status::InstanceStatus;
+use crate::status::{InstanceStatus, Resources};
 use mainstay_model::{InstanceId, Scope};
 use std::future::Future;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Why a target could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +58,27 @@ pub trait Target: Send + Sync + 'static {
 
     /// Everything of ours that this target knows, running or ended and not yet removed.
     fn observe(&self) -> Vec<InstanceStatus>;
+
+    /// The log of an instance, running or ended: the receiver is bounded, and dropping it ends the
+    /// reading.
+    fn read_logs(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        query: LogQuery,
+    ) -> Result<mpsc::Receiver<LogLine>, TargetError>;
+
+    /// Runs a command beside an instance, in its environment, directory and user.
+    fn exec(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        command: &[String],
+        tty: bool,
+    ) -> impl Future<Output = Result<Exec, TargetError>> + Send;
+
+    /// What each running instance uses.
+    fn resources(&self) -> impl Future<Output = Vec<(Scope, InstanceId, Resources)>> + Send;
 
     /// Counts up at every change that [`Target::observe`] would show.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -9,15 +9,15 @@ use crate::proxy_link::ProxyLink;
 use crate::seal::{HostKey, SealError};
 use crate::specs::{Bundle, instance_spec};
 use crate::store::Store;
+use crate::targets::Targets;
 use crate::tokens::Tokens;
 use axum::body::Body;
 use futures_util::StreamExt;
 use mainstay_journal::NewEvent;
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, Timestamp};
 use mainstay_runtime::artifacts::ArtifactStore;
-use mainstay_runtime::process::ProcessTarget;
 use mainstay_runtime::status::InstanceStatus;
-use mainstay_runtime::target::{Target, TargetError};
+use mainstay_runtime::target::TargetError;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub struct Control {
     pub(crate) key: HostKey,
     data: DataDirectory,
     program: PathBuf,
-    target: Arc<ProcessTarget>,
+    targets: Arc<Targets>,
     artifacts: ArtifactStore,
     proxy: ProxyLink,
     tokens: Arc<Tokens>,
@@ -64,7 +64,7 @@ pub struct Parts {
     pub key: HostKey,
     pub data: DataDirectory,
     pub program: PathBuf,
-    pub target: ProcessTarget,
+    pub targets: Arc<Targets>,
     pub artifacts: ArtifactStore,
     pub proxy: ProxyLink,
     pub tokens: Tokens,
@@ -81,7 +81,7 @@ impl Control {
             key: parts.key,
             data: parts.data,
             program: parts.program,
-            target: Arc::new(parts.target),
+            targets: parts.targets,
             artifacts: parts.artifacts,
             proxy: parts.proxy,
             tokens: Arc::new(parts.tokens),
@@ -102,8 +102,8 @@ impl Control {
         &self.program
     }
 
-    pub fn target(&self) -> &Arc<ProcessTarget> {
-        &self.target
+    pub fn targets(&self) -> &Arc<Targets> {
+        &self.targets
     }
 
     pub fn proxy(&self) -> &ProxyLink {
@@ -203,9 +203,9 @@ impl Control {
         self.changed.notified().await;
     }
 
-    /// What the target knows in this scope.
+    /// What the targets know in this scope.
     pub fn observe(&self, scope: &Scope) -> Vec<InstanceStatus> {
-        let mut statuses = self.target.observe();
+        let mut statuses = self.targets.observe();
         statuses.retain(|status| status.scope == *scope);
         statuses
     }
@@ -223,10 +223,10 @@ impl Control {
         let bundle = self
             .bundle(environment, id.release)
             .map_err(|error| trouble(&error))?;
-        let ports = environment.inner().kept.ports.clone();
-        let spec = instance_spec(&bundle, id, &ports, |hash| self.artifacts.path(hash))
+        let ways = environment.inner().kept.ways();
+        let spec = instance_spec(&bundle, id, &ways, |hash| self.artifacts.path(hash))
             .map_err(|error| trouble(&error))?;
-        self.target.start(spec).await
+        self.targets.start(&bundle.stack, spec).await
     }
 
     /// The bundle of a release, from memory or from its sealed file.

@@ -10,6 +10,7 @@ use mainstay_model::{Bytes, InstanceId, Scope};
 use mainstay_runtime::logs::LogQuery;
 use mainstay_runtime::process::Orphan;
 use mainstay_runtime::status::{InstanceStatus, Phase};
+use mainstay_runtime::target::TargetError;
 use mainstay_stack::Stack;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -67,21 +68,22 @@ impl Control {
 
     /// What is wrong with the machine's side of it: reads all of `/proc`, so `status` does without.
     pub async fn diagnose_target(&self) -> Vec<Diagnosis> {
-        let target = Arc::clone(self.target());
+        let target = Arc::clone(self.targets().process());
         let orphans = tokio::task::spawn_blocking(move || target.orphans()).await;
         let orphans = orphans.unwrap_or_default().into_iter().map(orphan);
-        let damaged = self.target().damaged().iter().map(|path| Diagnosis {
-            code: "instance-damaged".to_owned(),
-            subject: Some(path.display().to_string()),
-            message: format!(
-                "the record of an instance in {} cannot be read",
-                path.display()
-            ),
-            evidence: Vec::new(),
-            hint: "the server's log says why; move the directory away once nothing of it runs"
-                .to_owned(),
-        });
-        orphans.chain(damaged).collect()
+        let mut found: Vec<Diagnosis> = orphans.collect();
+        found.extend(
+            self.targets()
+                .process()
+                .damaged()
+                .iter()
+                .map(|path| damaged(path)),
+        );
+        for engine in self.targets().engines() {
+            found.extend(engine.damaged().iter().map(|path| damaged(path)));
+            found.extend(engine.check().await.err().map(|error| unreachable(&error)));
+        }
+        found
     }
 
     /// Takes down why an instance failed, before it is removed with its log.
@@ -116,7 +118,7 @@ impl Control {
             tail: Some(EVIDENCE_LINES),
             ..LogQuery::default()
         };
-        let Ok(mut log) = self.target().read_logs(&environment.scope, id, query) else {
+        let Ok(mut log) = self.targets().read_logs(&environment.scope, id, query) else {
             return Vec::new();
         };
         let mut lines = Vec::new();
@@ -138,6 +140,28 @@ fn scrub(line: String, secrets: &BTreeSet<String>) -> String {
     secrets.iter().fold(line, |line, secret| {
         line.replace(secret.as_str(), mainstay_stack::HIDDEN)
     })
+}
+
+fn damaged(path: &Path) -> Diagnosis {
+    let path = path.display();
+    Diagnosis {
+        code: "instance-damaged".to_owned(),
+        subject: Some(path.to_string()),
+        message: format!("the record of an instance in {path} cannot be read"),
+        evidence: Vec::new(),
+        hint: "the server's log says why; move the directory away once nothing of it runs"
+            .to_owned(),
+    }
+}
+
+fn unreachable(error: &TargetError) -> Diagnosis {
+    Diagnosis {
+        code: "engine-unreachable".to_owned(),
+        subject: None,
+        message: error.message.clone(),
+        evidence: Vec::new(),
+        hint: error.hint.clone().unwrap_or_default(),
+    }
 }
 
 /// Without its command: an argument may be what should not be shown.
@@ -203,7 +227,22 @@ fn instance(
     })
 }
 
+/// What parts the reason of a target that knows what to do from what to do.
+const HINT: &str = "; hint: ";
+
 fn not_started(id: &InstanceId, reason: &str) -> (&'static str, String, String) {
+    if let Some((reason, hint)) = reason.split_once(HINT) {
+        let words = reason.to_lowercase();
+        let code = if words.contains("no such image") {
+            "image-missing"
+        } else if words.contains("the volume") && words.contains("in use") {
+            "volume-in-use"
+        } else {
+            "not-started"
+        };
+        let message = format!("{id} could not be started: {reason}");
+        return (code, message, hint.to_owned());
+    }
     let code = if reason.contains("not found") {
         "command-not-found"
     } else {
@@ -323,6 +362,8 @@ mod tests {
             code(Phase::NotStarted { reason }).unwrap(),
             "command-not-found"
         );
+        let reason = "No such image: app:v1; hint: pull or build it".to_owned();
+        assert_eq!(code(Phase::NotStarted { reason }).unwrap(), "image-missing");
         let asked = Phase::Exited {
             exit,
             requested: true,

@@ -10,7 +10,6 @@ use mainstay_model::InstanceId;
 use mainstay_rollout::plan::Plan;
 use mainstay_rollout::world::{Action, EndpointView, InstancePhase, InstanceView, World};
 use mainstay_runtime::status::{InstanceStatus, Phase};
-use mainstay_runtime::target::Target;
 use mainstay_stack::{Hooks, Stack};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -43,7 +42,7 @@ impl ScopeEngine {
         operation: Uuid,
         stack: &Stack,
     ) -> Self {
-        let changes = control.target().changes();
+        let changes = control.targets().changes();
         Self {
             control,
             environment,
@@ -76,7 +75,7 @@ impl Engine for ScopeEngine {
     /// Does one thing; asked again, it does it again and nothing more.
     async fn execute(&self, action: &Action) -> Result<(), String> {
         let scope = &self.environment.scope;
-        let target = self.control.target();
+        let target = self.control.targets();
         match action {
             Action::Start { instance } => {
                 let started = self.control.start_instance(&self.environment, instance);

@@ -5,8 +5,9 @@
 
 use crate::api::types::{Diagnosis, Operation};
 use crate::planning::Desired;
-use crate::specs::{Bundle, InternalPorts};
+use crate::specs::Bundle;
 use crate::traffic::Share;
+use crate::ways::{Gateways, InternalPorts, Ways};
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName};
 use mainstay_rollout::Summary;
 use mainstay_rollout::plan::Plan;
@@ -29,9 +30,22 @@ pub(crate) type Weights = BTreeMap<ServiceName, BTreeMap<InstanceId, u32>>;
 pub struct Kept {
     pub desired: Desired,
     pub ports: InternalPorts,
+    /// Of the networks that containers of this environment are in, by their key in the files: where
+    /// the proxy listens for them.
+    #[serde(default)]
+    pub gateways: Gateways,
     /// The last rollout whose outcome stands in `desired`: where the control plane died between
     /// the two, start-up sees it here.
     pub settled: Option<Uuid>,
+}
+
+impl Kept {
+    pub(crate) fn ways(&self) -> Ways {
+        Ways {
+            ports: self.ports.clone(),
+            gateways: self.gateways.clone(),
+        }
+    }
 }
 
 /// A rollout under way.
@@ -105,7 +119,7 @@ impl Environment {
             scope: self.scope.clone(),
             stack: stack.clone(),
             before,
-            ports: inner.kept.ports.clone(),
+            ways: inner.kept.ways().here(),
             weights: inner.weights.clone(),
             addresses,
         })

@@ -8,7 +8,6 @@ use crate::control::Control;
 use crate::environment::{Environment, FULL};
 use mainstay_model::{InstanceId, ServiceName};
 use mainstay_runtime::status::{InstanceStatus, Phase};
-use mainstay_runtime::target::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +19,7 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// Looks until the server stops.
 pub(crate) async fn run(control: Arc<Control>) {
-    let mut changes = control.target().changes();
+    let mut changes = control.targets().changes();
     let mut seen: BTreeMap<(String, InstanceId), &'static str> = BTreeMap::new();
     loop {
         for environment in control.environments() {
@@ -113,11 +112,11 @@ async fn drop_unwanted(
         let result = match status.phase {
             Phase::Stopping => Ok(()),
             Phase::Exited { .. } | Phase::CrashLoop { .. } | Phase::NotStarted { .. } => {
-                control.target().remove(scope, id).await
+                control.targets().remove(scope, id).await
             }
             _ => {
                 let grace = Duration::from_secs(30);
-                control.target().stop(scope, id, grace).await
+                control.targets().stop(scope, id, grace).await
             }
         };
         if let Err(error) = result {

@@ -14,6 +14,7 @@ pub mod driver;
 mod engine;
 mod environment;
 mod forwarding;
+mod ground;
 mod hooks;
 mod keeper;
 mod metrics;
@@ -32,11 +33,13 @@ mod secrets;
 mod serve;
 mod specs;
 mod store;
+mod targets;
 #[cfg(test)]
 mod testing;
 mod tokens;
 mod traffic;
 mod versioned;
+mod ways;
 
 pub use doctor::disk;
 pub use ports::{is_free, owner};

@@ -9,6 +9,7 @@
 //! ├── artifacts/<sha256>
 //! ├── bundles/<stack>/<environment>/r12.sealed
 //! ├── instances/<full name>/
+//! ├── containers/<engine>/    notes about containers, and where their engine is
 //! └── proxy/                  config.json, access.log
 //! <runtime directory>         0700
 //! ├── api.sock
@@ -119,6 +120,10 @@ impl DataDirectory {
 
     pub fn instances(&self) -> PathBuf {
         self.root.join("instances")
+    }
+
+    pub fn containers(&self) -> PathBuf {
+        self.root.join("containers")
     }
 
     pub fn proxy(&self) -> PathBuf {

@@ -8,7 +8,7 @@ mod owner;
 
 pub use owner::owner;
 
-use crate::specs::InternalPorts;
+use crate::ways::InternalPorts;
 use mainstay_model::ServiceName;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};

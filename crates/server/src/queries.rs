@@ -97,7 +97,7 @@ impl Control {
                 follow: parameters.follow,
             };
             let mut lines = self
-                .target()
+                .targets()
                 .read_logs(scope, &id, query)
                 .map_err(ApiError::from)?;
             let sender = sender.clone();
@@ -208,7 +208,7 @@ impl Control {
                 .hint("give it after `--`: `mainstay exec app -- env`"));
         }
         let exec = self
-            .target()
+            .targets()
             .exec(scope, &chosen.id, &request.command, false)
             .await
             .map_err(ApiError::from)?;

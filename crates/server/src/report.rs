@@ -13,12 +13,10 @@ use crate::traffic;
 use mainstay_model::{InstanceId, Scope, ServiceName};
 use mainstay_proxy::config::{EndpointStatus, Status};
 use mainstay_rollout::{Rollout, ServiceSummary, Summary};
-use mainstay_runtime::process::Resources;
-use mainstay_runtime::status::{InstanceStatus, Phase};
+use mainstay_runtime::status::{InstanceStatus, Phase, Resources};
 use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 impl Control {
     pub async fn server_status(&self) -> ServerStatus {
@@ -121,10 +119,8 @@ impl Control {
 
     /// What the instances of a scope use.
     async fn usage(&self, scope: &Scope) -> BTreeMap<InstanceId, Resources> {
-        let target = Arc::clone(self.target());
-        let all = tokio::task::spawn_blocking(move || target.resources()).await;
-        all.unwrap_or_default()
-            .into_iter()
+        let all = self.targets().resources().await;
+        all.into_iter()
             .filter(|(other, _, _)| other == scope)
             .map(|(_, id, resources)| (id, resources))
             .collect()

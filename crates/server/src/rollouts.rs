@@ -4,7 +4,7 @@
 //! ends first, the environment's row follows; where the control plane dies between the two,
 //! start-up settles it again from the rollout's own state.
 
-use crate::api::types::{ApiError, ErrorCode, Operation};
+use crate::api::types::{ApiError, ErrorCode, Operation, OperationKind};
 use crate::control::{Control, now};
 use crate::driver::{self, Begin, Driver, DriverError, Ended};
 use crate::engine::ScopeEngine;
@@ -50,6 +50,9 @@ impl Control {
         environment: &Arc<Environment>,
         start: Start,
     ) -> Result<Operation, ApiError> {
+        if start.kind != OperationKind::Down {
+            self.lay_ground(environment, &start.to.stack).await?;
+        }
         let now = now();
         let scope = environment.scope.clone();
         let kept = environment.inner().kept.clone();
@@ -155,6 +158,9 @@ impl Control {
                 () = self.stopping() => return,
             }
         };
+        if row.kind == RolloutKind::Down && row.outcome == Some(RolloutOutcome::Succeeded) {
+            self.clear_ground(&environment.scope).await;
+        }
         {
             let mut inner = environment.inner();
             inner.last = Some(shown_operation(&row));
@@ -303,6 +309,7 @@ impl Control {
             let current = self.current_bundle(environment, &kept)?;
             environment.inner().current = current;
         }
+        self.open_engine(environment);
         environment.inner().last = last.as_ref().map(shown_operation);
         let running = last.filter(|row| row.phase == RolloutPhase::Running);
         self.adopt_weights(environment).await;

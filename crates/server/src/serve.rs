@@ -14,6 +14,7 @@ use crate::proxy_link::ProxyLink;
 use crate::retention;
 use crate::seal::{HostKey, SealError};
 use crate::store::Store;
+use crate::targets::Targets;
 use crate::tokens::{TokenError, Tokens};
 use crate::versioned::{self, VersionedError};
 use mainstay_journal::{JournalError, JournalHandle};
@@ -31,6 +32,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const API_PORT: u16 = 9900;
 const PROXY_PORT: u16 = 8080;
@@ -85,6 +87,9 @@ pub enum ServeError {
 #[derive(Debug, Serialize, Deserialize)]
 struct Given {
     proxy: SocketAddr,
+    /// What engines know this server by: it stands in the labels of its containers.
+    #[serde(default = "Uuid::now_v7")]
+    id: Uuid,
 }
 
 /// Serves until a signal or a request ends it.
@@ -153,21 +158,22 @@ async fn build(
             path: data.artifacts(),
             source,
         })?;
-    let target = ProcessTarget::open(ProcessOptions {
+    let process = ProcessTarget::open(ProcessOptions {
         directory: data.instances(),
         socket_directory: data.shim_sockets(),
         memory_directory: memory_directory(&data.secret_files()),
         shim_command: vec![options.program.clone().into(), "shim".into()],
     })?;
     let client = mainstay_proxy::Client::new(data.proxy_socket());
-    let main = main_address(options.proxy, &data, &client).await?;
+    let given = give_out(options.proxy, &data, &client).await?;
+    let targets = Targets::open(process, &data, given.id.to_string())?;
     Ok(Control::new(Parts {
         store,
         key,
         program: options.program.clone(),
-        target,
+        targets,
         artifacts,
-        proxy: ProxyLink::new(client, main),
+        proxy: ProxyLink::new(client, given.proxy),
         tokens,
         background: options.background,
         stop,
@@ -210,13 +216,13 @@ async fn lock(data: &DataDirectory) -> Result<File, ServeError> {
     Ok(file)
 }
 
-/// Where the proxy serves: what was asked for; else what a running proxy has; else what it had;
+/// Who we are, and where the proxy serves: what was asked for; else what a running proxy has; else what it had;
 /// else the default or the next free port.
-async fn main_address(
+async fn give_out(
     wanted: Option<SocketAddr>,
     data: &DataDirectory,
     client: &mainstay_proxy::Client,
-) -> Result<SocketAddr, ServeError> {
+) -> Result<Given, ServeError> {
     let path = data.root().join("server.json");
     let given: Option<Given> = versioned::read(&path)?;
     let serving = client.status().await.ok().and_then(|status| {
@@ -227,13 +233,15 @@ async fn main_address(
         main.map(|listener| listener.address)
     });
     let free = |given: &Given| ports::is_free(given.proxy).then_some(given.proxy);
-    let address = match wanted.or(serving).or(given.as_ref().and_then(free)) {
+    let proxy = match wanted.or(serving).or(given.as_ref().and_then(free)) {
         Some(address) => address,
         None => ports::next_free(Ipv4Addr::LOCALHOST.into(), PROXY_PORT)
             .ok_or(ServeError::NoPort(PROXY_PORT))?,
     };
-    versioned::write(&path, &Given { proxy: address })?;
-    Ok(address)
+    let id = given.map_or_else(Uuid::now_v7, |given| given.id);
+    let given = Given { proxy, id };
+    versioned::write(&path, &given)?;
+    Ok(given)
 }
 
 /// We hold the directory's lock, so a socket that is there is nobody's.

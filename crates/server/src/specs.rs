@@ -1,12 +1,17 @@
-//! From a release's stack to what the target is asked to run. Pure.
+//! From a release's stack to what its target is asked to run. Pure.
+
+pub(crate) mod container;
 
 use crate::planning::has_port;
+use crate::ways::Ways;
 use mainstay_model::{InstanceId, Secret, ServiceName};
+use mainstay_runtime::images::ImageRecord;
 use mainstay_runtime::spec::{
-    HealthCheck, InstanceFile, InstanceSpec, Probe, RestartCondition, RestartPolicy,
+    HealthCheck, InstanceFile, InstanceSpec, Probe, ProcessRun, RestartCondition, RestartPolicy,
+    Run,
 };
 use mainstay_stack as stack;
-use mainstay_stack::{FileKind, Service, Stack};
+use mainstay_stack::{FileKind, Service, Stack, TargetKind};
 use mainstay_wire::shim::{Limits, LogPolicy, StopPolicy};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,18 +24,21 @@ pub struct Bundle {
     pub stack: Stack,
     /// Path as in `ProcessRun::artifacts` → SHA-256.
     pub artifacts: BTreeMap<PathBuf, String>,
+    /// What each service runs on a container target: settled before the release is made, so that
+    /// a tag that moves changes nothing that is there.
+    #[serde(default)]
+    pub images: BTreeMap<ServiceName, ImageRecord>,
 }
 
-/// Where services reach each other: a stable loopback port of the proxy for each.
-pub(crate) type InternalPorts = BTreeMap<ServiceName, u16>;
-
-/// Why an instance cannot be described to the process target.
+/// Why an instance cannot be described to its target.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SpecError {
     #[error("release has no service `{0}`")]
     UnknownService(ServiceName),
     #[error("service `{0}` has no `x-mainstay` command: the process target cannot run it")]
     MissingCommand(ServiceName),
+    #[error("service `{0}` has no image: a container target cannot run it")]
+    MissingImage(ServiceName),
     #[error("artifact `{0}` of the release is not kept any more")]
     LostArtifact(String),
 }
@@ -39,7 +47,7 @@ pub(crate) enum SpecError {
 pub(crate) fn instance_spec(
     bundle: &Bundle,
     id: &InstanceId,
-    ports: &InternalPorts,
+    ways: &Ways,
     artifact: impl Fn(&str) -> Option<PathBuf>,
 ) -> Result<InstanceSpec, SpecError> {
     let stack = &bundle.stack;
@@ -47,22 +55,15 @@ pub(crate) fn instance_spec(
         .services
         .get(&id.service)
         .ok_or_else(|| SpecError::UnknownService(id.service.clone()))?;
-    let run = service
-        .process
-        .as_ref()
-        .filter(|run| !run.command.is_empty())
-        .ok_or_else(|| SpecError::MissingCommand(id.service.clone()))?;
-    let mut command = run.command.clone();
-    if let Some(hash) = bundle.artifacts.get(Path::new(&command[0])) {
-        let kept = artifact(hash).ok_or_else(|| SpecError::LostArtifact(command[0].clone()))?;
-        command[0] = kept.to_string_lossy().into_owned();
-    }
+    let run = if stack.target == TargetKind::Process {
+        Run::Process(process(bundle, service, artifact)?)
+    } else {
+        Run::Container(Box::new(container::run(bundle, service)?))
+    };
     Ok(InstanceSpec {
         scope: stack.scope(),
         id: id.clone(),
-        command,
-        environment: environment(stack, service, id, ports),
-        working_directory: working_directory(stack, service),
+        environment: environment(stack, service, id, ways),
         user: service.user.clone(),
         group: service.group.clone(),
         limits: Limits {
@@ -71,7 +72,6 @@ pub(crate) fn instance_spec(
             processes: service.limits.processes,
             open_files: service.limits.open_files,
         },
-        wants_port: has_port(stack, service),
         health: service.health.as_ref().map(health),
         restart: restart(&service.restart),
         stop: StopPolicy {
@@ -84,7 +84,36 @@ pub(crate) fn instance_spec(
             max_age: service.log.max_age,
         },
         files: files(service),
+        run,
     })
+}
+
+fn process(
+    bundle: &Bundle,
+    service: &Service,
+    artifact: impl Fn(&str) -> Option<PathBuf>,
+) -> Result<ProcessRun, SpecError> {
+    let stack = &bundle.stack;
+    let run = service
+        .process
+        .as_ref()
+        .filter(|run| !run.command.is_empty())
+        .ok_or_else(|| SpecError::MissingCommand(service.name.clone()))?;
+    let mut command = run.command.clone();
+    if let Some(hash) = bundle.artifacts.get(Path::new(&command[0])) {
+        let kept = artifact(hash).ok_or_else(|| SpecError::LostArtifact(command[0].clone()))?;
+        command[0] = kept.to_string_lossy().into_owned();
+    }
+    Ok(ProcessRun {
+        command,
+        working_directory: working_directory(stack, service),
+        wants_port: has_port(stack, service),
+    })
+}
+
+/// Compose allows numbers only; without one it is root's.
+fn number(text: Option<&str>) -> u32 {
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 /// What was granted. A config that is called as a secret is gets another name beside it.
@@ -102,6 +131,9 @@ fn files(service: &Service) -> Vec<InstanceFile> {
             name: format!("{}{suffix}", file.name),
             target: file.target.clone(),
             content: file.content.clone()?,
+            mode: file.mode,
+            uid: number(file.uid.as_deref()),
+            gid: number(file.gid.as_deref()),
         })
     });
     granted.collect()
@@ -120,15 +152,21 @@ fn environment(
     stack: &Stack,
     service: &Service,
     id: &InstanceId,
-    ports: &InternalPorts,
+    ways: &Ways,
 ) -> BTreeMap<String, Secret<String>> {
     let mut environment: BTreeMap<String, String> = BTreeMap::new();
-    environment.insert("PATH".to_owned(), default_path());
-    for (name, port) in ports.iter().filter(|(name, _)| **name != id.service) {
+    if stack.target == TargetKind::Process {
+        // An image has its own.
+        environment.insert("PATH".to_owned(), default_path());
+    }
+    for name in ways.ports.keys().filter(|name| **name != id.service) {
+        let Some((host, port)) = ways.between(stack, &id.service, name) else {
+            continue;
+        };
         let prefix = variable_prefix(name);
-        environment.insert(format!("{prefix}_HOST"), "127.0.0.1".to_owned());
+        environment.insert(format!("{prefix}_URL"), format!("http://{host}:{port}"));
+        environment.insert(format!("{prefix}_HOST"), host);
         environment.insert(format!("{prefix}_PORT"), port.to_string());
-        environment.insert(format!("{prefix}_URL"), format!("http://127.0.0.1:{port}"));
     }
     for (key, value) in &service.environment {
         environment.insert(key.clone(), value.text.expose().clone());
@@ -206,11 +244,11 @@ fn restart(restart: &stack::Restart) -> RestartPolicy {
 mod tests {
     use super::*;
     use crate::testing;
-    use mainstay_stack::{ProcessRun, Value};
+    use mainstay_stack::Value;
 
     fn bundle() -> Bundle {
         let mut app = testing::service("app", 1);
-        app.process = Some(ProcessRun {
+        app.process = Some(stack::ProcessRun {
             build: None,
             artifacts: vec!["bin/app".into()],
             command: vec!["bin/app".into(), "--serve".into()],
@@ -225,34 +263,41 @@ mod tests {
         Bundle {
             stack: testing::stack([app, testing::service("my-cache", 1)]),
             artifacts: BTreeMap::from([("bin/app".into(), "abc".to_owned())]),
+            images: BTreeMap::new(),
         }
     }
 
     #[test]
     fn the_kept_artifact_runs_and_the_user_wins_over_injected_addresses() {
-        let ports = InternalPorts::from([
-            (ServiceName::new("my-cache").unwrap(), 21_000),
-            (ServiceName::new("app").unwrap(), 21_001),
-        ]);
+        let ways = Ways {
+            ports: BTreeMap::from([
+                (ServiceName::new("my-cache").unwrap(), 21_000),
+                (ServiceName::new("app").unwrap(), 21_001),
+            ]),
+            ..Ways::default()
+        };
         let id = "app-r3-1".parse().unwrap();
-        let spec = instance_spec(&bundle(), &id, &ports, |hash| {
+        let spec = instance_spec(&bundle(), &id, &ways, |hash| {
             Some(format!("/kept/{hash}").into())
         });
         let spec = spec.unwrap();
-        assert_eq!(spec.command, ["/kept/abc", "--serve"]);
+        let Run::Process(run) = &spec.run else {
+            panic!("a process");
+        };
+        assert_eq!(run.command, ["/kept/abc", "--serve"]);
         let value = |key: &str| spec.environment.get(key).map(|v| v.expose().as_str());
         assert_eq!(value("MY_CACHE_HOST"), Some("mine"));
         assert_eq!(value("MY_CACHE_URL"), Some("http://127.0.0.1:21000"));
         assert_eq!(value("APP_URL"), None);
         assert_eq!(value("MAINSTAY_RELEASE"), Some("r3"));
         assert_eq!(value("MAINSTAY_INSTANCE"), Some("shop-dev-app-r3-1"));
-        assert!(spec.wants_port);
+        assert!(run.wants_port);
     }
 
     #[test]
     fn a_service_without_a_command_is_refused_by_name() {
         let id = "my-cache-r1-1".parse().unwrap();
-        let error = instance_spec(&bundle(), &id, &InternalPorts::new(), |_| None);
+        let error = instance_spec(&bundle(), &id, &Ways::default(), |_| None);
         assert!(error.unwrap_err().to_string().contains("`my-cache`"));
     }
 }

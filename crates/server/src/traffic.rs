@@ -3,7 +3,7 @@
 //! **Invariant:** a request that had an endpoint before a rollout has one during it: where a
 //! route moves to another service, it moves once that service takes requests.
 
-use crate::specs::InternalPorts;
+use crate::ways::Ways;
 use mainstay_model::{Bytes, InstanceId, Scope, ServiceName};
 use mainstay_proxy::config::{
     Accept, Balance, Challenges, Config, Endpoint, HealthCheck, Limits, Listener, PROTOCOL, Pool,
@@ -23,7 +23,7 @@ pub struct Share {
     pub stack: Stack,
     /// During a rollout the one before.
     pub before: Option<Stack>,
-    pub ports: InternalPorts,
+    pub(crate) ways: Ways,
     /// Weight of each instance; those with no address yet are left out.
     pub weights: BTreeMap<ServiceName, BTreeMap<InstanceId, u32>>,
     pub addresses: BTreeMap<InstanceId, SocketAddr>,
@@ -53,6 +53,7 @@ pub(crate) fn config(revision: u64, main: SocketAddr, shares: &[Share]) -> Confi
         Listener {
             name: "main".to_owned(),
             address: main,
+            from: None,
             tls: None,
             redirect: None,
             accept: Accept::Http { routes },
@@ -177,13 +178,27 @@ fn share_listeners(share: &Share) -> Vec<Listener> {
             }
         }
     }
-    for (service, port) in &share.ports {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
-        let name = format!("{} internal", pool_name(&share.scope, service));
+    for service in share.ways.ports.keys() {
         let protocol = protocol(share, service);
-        listeners.push(listener(share, name, service, address, protocol));
+        for address in internal(share, service) {
+            let name = format!(
+                "{} internal {}",
+                pool_name(&share.scope, service),
+                address.ip()
+            );
+            listeners.push(listener(share, name, service, address, protocol));
+        }
     }
     listeners
+}
+
+/// Where the other services reach this one: as the new stack has it, and as the old one had it for
+/// those that still run.
+fn internal(share: &Share, service: &ServiceName) -> BTreeSet<SocketAddr> {
+    let stacks = std::iter::once(&share.stack).chain(&share.before);
+    stacks
+        .flat_map(|stack| share.ways.listeners(stack, service))
+        .collect()
 }
 
 fn protocol(share: &Share, service: &ServiceName) -> PortProtocol {
@@ -218,6 +233,7 @@ fn listener(
     Listener {
         name,
         address,
+        from: share.ways.subnet_of(address.ip()),
         tls: None,
         redirect: None,
         accept,
@@ -313,7 +329,7 @@ mod tests {
             scope: stack.scope(),
             stack,
             before: None,
-            ports: InternalPorts::new(),
+            ways: Ways::default(),
             weights: BTreeMap::new(),
             addresses: BTreeMap::new(),
         }

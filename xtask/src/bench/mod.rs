@@ -1,6 +1,7 @@
 //! `cargo xtask bench <name>`: figures beside those of a peer in the same run.
 
 mod cli;
+mod deploy;
 mod idle;
 mod proxy;
 mod site;
@@ -16,6 +17,8 @@ pub(crate) enum Bench {
     Idle(idle::Options),
     /// How long the everyday commands take
     Cli(cli::Options),
+    /// A changed deploy on containers, beside docker-compose (the engine at DOCKER_HOST)
+    Deploy(deploy::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
@@ -23,5 +26,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
         Bench::Proxy(options) => proxy::run(options),
         Bench::Idle(options) => idle::run(options),
         Bench::Cli(options) => cli::run(options),
+        Bench::Deploy(options) => deploy::run(options),
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct Programs {
 pub(crate) struct Site {
     folder: PathBuf,
     program: PathBuf,
+    service: PathBuf,
     addresses: [String; 2],
 }
 
@@ -59,11 +60,30 @@ impl Site {
         let site = Self {
             folder: folder.canonicalize()?,
             program,
+            service,
             addresses: [free_address()?, free_address()?],
         };
-        std::fs::write(site.folder.join("compose.yaml"), compose(&service))?;
-        std::fs::write(site.folder.join("mainstay.yaml"), OPERATION)?;
+        site.write("compose.yaml", &compose(&site.service))?;
+        site.write("mainstay.yaml", OPERATION)?;
         Ok(site)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The sample service's program.
+    pub(crate) fn service(&self) -> &Path {
+        &self.service
+    }
+
+    /// A file of the stack.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
     /// Starts everything and waits until it is healthy; gives how long that took.

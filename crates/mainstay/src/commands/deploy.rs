@@ -46,6 +46,7 @@ pub async fn release(
     let scope = stack.scope();
     progress.now(format!("deploying {scope}"));
     let request = DeployRequest {
+        images: std::collections::BTreeMap::new(),
         stack,
         artifacts,
         description: options.message.clone(),

@@ -58,6 +58,7 @@ pub(super) fn table(
     Table {
         name: listener.name.clone(),
         limits: config.limits.clone(),
+        from: listener.from,
         serve,
         secure,
         redirect: listener.redirect.clone(),

@@ -153,6 +153,7 @@ pub(crate) fn config(endpoints: Vec<Endpoint>) -> (Config, SocketAddr) {
         listeners: vec![Listener {
             name: "main".to_owned(),
             address,
+            from: None,
             tls: None,
             redirect: None,
             accept: Accept::Http {

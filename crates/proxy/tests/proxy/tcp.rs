@@ -78,3 +78,19 @@ async fn without_an_endpoint_the_connection_ends() {
     proxy.client.apply(&config).await.unwrap();
     assert!(Raw::connect(address).await.is_ended().await);
 }
+
+#[tokio::test]
+async fn who_comes_from_elsewhere_is_not_let_in() {
+    let proxy = Proxy::start().await;
+    let (mut config, address) = tcp(vec![endpoint("db-1", echo("db: ").await, 100)]);
+    config.listeners[0].from = Some("127.0.0.0/8".parse().unwrap());
+    proxy.client.apply(&config).await.unwrap();
+    assert_eq!(Raw::connect(address).await.bytes(4).await, b"db: ");
+    config.revision = 2;
+    config.listeners[0].from = Some("172.18.0.0/16".parse().unwrap());
+    proxy.client.apply(&config).await.unwrap();
+    let mut client = Raw::connect(address).await;
+    let mut heard = Vec::new();
+    let _ = client.stream.read_to_end(&mut heard).await;
+    assert_eq!(heard, b"");
+}

@@ -59,7 +59,7 @@ impl Images {
     }
 }
 
-fn record(found: ImageInspect, reference: &str) -> Option<ImageRecord> {
+pub(crate) fn record(found: ImageInspect, reference: &str) -> Option<ImageRecord> {
     let config = found.config.unwrap_or_default();
     let labels = config.labels.unwrap_or_default();
     let label = |name: &str| {

@@ -4,9 +4,9 @@ use super::table::Table;
 use super::{Entry, ProcessTarget, lock, remains, state};
 use crate::exec::Exec;
 use crate::logs::{self, LogLine, LogQuery};
+use crate::status::Resources;
 use crate::target::TargetError;
 use mainstay_model::{Bytes, InstanceId, Scope};
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -16,21 +16,8 @@ pub use super::remains::Orphan;
 /// Between two looks at what may be an orphan.
 const ORPHAN_LOOKS: Duration = Duration::from_millis(500);
 
-/// What an instance uses now, all its processes together.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Resources {
-    /// User and kernel time since each of the processes started, with that of their ended and
-    /// reaped children.
-    pub cpu_seconds: f64,
-    /// Resident memory; what processes share counts for each.
-    pub rss: Bytes,
-    pub processes: usize,
-}
-
 impl ProcessTarget {
-    /// The log of an instance, running or ended: the receiver is bounded, and dropping it ends the
-    /// reading.
-    pub fn read_logs(
+    pub(super) fn lines(
         &self,
         scope: &Scope,
         id: &InstanceId,
@@ -48,8 +35,7 @@ impl ProcessTarget {
         Ok(receiver)
     }
 
-    /// Runs a command beside an instance, in its environment, directory and user.
-    pub async fn exec(
+    pub(super) async fn beside(
         &self,
         scope: &Scope,
         id: &InstanceId,
@@ -72,9 +58,11 @@ impl ProcessTarget {
         Exec::start(&surroundings, command).await
     }
 
-    /// What each running instance uses. Blocking: reads all of `/proc` once.
-    pub fn resources(&self) -> Vec<(Scope, InstanceId, Resources)> {
-        let table = Table::read();
+    /// Reads all of `/proc` once.
+    pub(super) async fn usage(&self) -> Vec<(Scope, InstanceId, Resources)> {
+        let Ok(table) = tokio::task::spawn_blocking(Table::read).await else {
+            return Vec::new();
+        };
         let instances = lock(&self.instances);
         let measured = instances.iter().filter_map(|((scope, id), entry)| {
             let shim = entry.shim()?;

@@ -6,7 +6,7 @@
 //! started again nothing is there, and each instance is given its files anew as it starts.
 
 use super::directory;
-use crate::spec::InstanceSpec;
+use crate::spec::{InstanceSpec, ProcessRun};
 use mainstay_model::{InstanceId, Scope, Secret};
 use mainstay_wire::shim::Files;
 use rustix::fs::{Mode, OFlags};
@@ -102,7 +102,7 @@ pub(super) fn sweep(root: &Path, known: &[PathBuf]) {
 }
 
 /// What the shim is to write. `None` where there are no files.
-pub(super) fn files(spec: &InstanceSpec, own: PathBuf) -> Option<Files> {
+pub(super) fn files(spec: &InstanceSpec<ProcessRun>, own: PathBuf) -> Option<Files> {
     if spec.files.is_empty() {
         return None;
     }
@@ -118,7 +118,7 @@ pub(super) fn files(spec: &InstanceSpec, own: PathBuf) -> Option<Files> {
 /// Tells the instance where its files are. A variable with exactly the path that a file has in a
 /// container holds the path that it has here; `NAME_FILE` holds it where the user says nothing.
 pub(super) fn tell(
-    spec: &InstanceSpec,
+    spec: &InstanceSpec<ProcessRun>,
     own: &Path,
     environment: &mut BTreeMap<String, Secret<String>>,
 ) {

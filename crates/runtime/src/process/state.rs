@@ -3,7 +3,7 @@
 //! The layout of the directory is written down in `docs/formats/instance-directory.md`.
 
 use super::directory::make;
-use crate::spec::{InstanceSpec, RestartPolicy};
+use crate::spec::{InstanceSpec, ProcessRun, RestartPolicy};
 use mainstay_model::{InstanceId, Scope, Timestamp};
 use mainstay_wire::shim::{Exit, Record};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// major.minor; a newer major is refused.
-const FORMAT: &str = "1.0";
+pub(crate) const FORMAT: &str = "1.0";
 const MAJOR: u32 = 1;
 
 /// What is wanted of an instance.
@@ -60,7 +60,7 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(
-        spec: &InstanceSpec,
+        spec: &InstanceSpec<ProcessRun>,
         port: Option<u16>,
         socket: PathBuf,
         now: Timestamp,
@@ -88,17 +88,7 @@ impl State {
     pub(crate) fn read(directory: &Path) -> io::Result<Self> {
         let bytes = std::fs::read(directory.join("instance.json"))?;
         let state: Self = serde_json::from_slice(&bytes)?;
-        let major = state
-            .format
-            .split('.')
-            .next()
-            .and_then(|major| major.parse::<u32>().ok());
-        if major.is_none_or(|major| major > MAJOR) {
-            return Err(io::Error::other(format!(
-                "format {} is newer than this program reads ({FORMAT}); hint: use the newer mainstay",
-                state.format
-            )));
-        }
+        check_format(&state.format)?;
         Ok(state)
     }
 
@@ -113,23 +103,40 @@ impl State {
 
     /// On disk, whole, when this returns. The directory is made where it is missing.
     pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
-        make(directory)?;
-        let new = directory.join("instance.json.new");
-        let mut file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        std::fs::rename(&new, directory.join("instance.json"))?;
-        File::open(directory)?.sync_all()
+        write_whole(directory, &serde_json::to_vec_pretty(self)?)
     }
 
     pub(crate) fn restarts(&self) -> u32 {
         self.attempt.saturating_sub(1)
     }
+}
+
+/// `instance.json` in `directory`, whole and on disk when this returns.
+pub(crate) fn write_whole(directory: &Path, bytes: &[u8]) -> io::Result<()> {
+    make(directory)?;
+    let new = directory.join("instance.json.new");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&new, directory.join("instance.json"))?;
+    File::open(directory)?.sync_all()
+}
+
+/// Refuses what a newer program wrote.
+pub(crate) fn check_format(format: &str) -> io::Result<()> {
+    let major = format.split('.').next();
+    let major = major.and_then(|major| major.parse::<u32>().ok());
+    if major.is_none_or(|major| major > MAJOR) {
+        return Err(io::Error::other(format!(
+            "format {format} is newer than this program reads ({FORMAT}); hint: use the newer mainstay"
+        )));
+    }
+    Ok(())
 }
 
 /// What the shim wrote; `None` where no shim ever did.

@@ -6,6 +6,8 @@
 
 mod watch;
 
+pub(crate) use watch::implied_check;
+
 use super::client;
 use super::memory;
 use super::remains;
@@ -14,7 +16,7 @@ use super::shown::{self, Shown};
 use super::state::{self, Outcome, State, Wanted};
 use crate::exec::Surroundings;
 use crate::restart::{self, Decision};
-use crate::spec::InstanceSpec;
+use crate::spec::{InstanceSpec, ProcessRun};
 use crate::status::Phase;
 use mainstay_model::{Secret, Timestamp};
 use mainstay_wire::shim::{Exit, Files, Launch, PROTOCOL, Phase as RunPhase, Record, Response};
@@ -38,7 +40,7 @@ const LOOK: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) enum Command {
     /// The whole of what is to run, where it was not known yet.
-    Spec(Box<InstanceSpec>),
+    Spec(Box<InstanceSpec<ProcessRun>>),
     /// Answered when the wish is on disk.
     Stop {
         grace: Duration,
@@ -63,7 +65,7 @@ pub(crate) struct Supervisor {
     shown: Arc<Mutex<Shown>>,
     directory: PathBuf,
     state: State,
-    spec: Option<Box<InstanceSpec>>,
+    spec: Option<Box<InstanceSpec<ProcessRun>>>,
     commands: mpsc::Receiver<Command>,
 }
 
@@ -204,7 +206,7 @@ impl Supervisor {
     }
 
     /// What the shim is to write, and the way to it.
-    fn files_of(&self, spec: &InstanceSpec) -> Result<Option<Files>, String> {
+    fn files_of(&self, spec: &InstanceSpec<ProcessRun>) -> Result<Option<Files>, String> {
         if spec.files.is_empty() {
             return Ok(None);
         }
@@ -216,7 +218,7 @@ impl Supervisor {
         Ok(memory::files(spec, own))
     }
 
-    fn launch_of(&self, spec: &InstanceSpec) -> Result<Launch, String> {
+    fn launch_of(&self, spec: &InstanceSpec<ProcessRun>) -> Result<Launch, String> {
         Ok(Launch {
             protocol: PROTOCOL,
             scope: spec.scope.clone(),
@@ -224,9 +226,9 @@ impl Supervisor {
             attempt: self.state.attempt,
             directory: self.directory.clone(),
             socket: self.state.socket.clone(),
-            command: spec.command.clone(),
+            command: spec.run.command.clone(),
             environment: self.environment_of(spec),
-            working_directory: spec.working_directory.clone(),
+            working_directory: spec.run.working_directory.clone(),
             user: spec.user.clone(),
             group: spec.group.clone(),
             limits: spec.limits.clone(),
@@ -237,7 +239,7 @@ impl Supervisor {
     }
 
     /// The spec's, the port, and the marks by which a process of this instance is known.
-    fn environment_of(&self, spec: &InstanceSpec) -> BTreeMap<String, Secret<String>> {
+    fn environment_of(&self, spec: &InstanceSpec<ProcessRun>) -> BTreeMap<String, Secret<String>> {
         let mut environment = spec.environment.clone();
         if let Some((_, own)) = self.memory() {
             memory::tell(spec, &own, &mut environment);
@@ -253,7 +255,7 @@ impl Supervisor {
     }
 
     /// True where it was not known before.
-    pub(crate) fn take_spec(&mut self, spec: Box<InstanceSpec>) -> bool {
+    pub(crate) fn take_spec(&mut self, spec: Box<InstanceSpec<ProcessRun>>) -> bool {
         if self.spec.is_some() {
             return false;
         }
@@ -416,7 +418,7 @@ fn is_running(record: &Record) -> bool {
 
 /// Wall time as it was when it was first asked for, and from then on monotonic: for decisions
 /// that a clock set back must not hold up.
-fn steady_now() -> Timestamp {
+pub(crate) fn steady_now() -> Timestamp {
     static FIRST: OnceLock<(Timestamp, Instant)> = OnceLock::new();
     let (wall, instant) = FIRST.get_or_init(|| (now(), Instant::now()));
     *wall + instant.elapsed()

@@ -1,12 +1,17 @@
 //! What runs beside an instance, what it uses, as whom it runs and within which limits.
 
-use crate::fixture::{Engine, Place, down, ended, id, scope, seen, shell, trial, until, up};
+use crate::fixture::{
+    DEADLINE, Engine, Place, down, ended, id, listens, process, scope, seen, shell, status, trial,
+    until, up,
+};
 use libtest_mimic::Trial;
 use mainstay_model::{Bytes, Secret};
 use mainstay_runtime::logs::LogQuery;
 use mainstay_runtime::process::ProcessTarget;
-use mainstay_runtime::status::Phase;
+use mainstay_runtime::status::{Phase, Resources};
 use mainstay_runtime::target::Target;
+use std::collections::HashSet;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -18,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("secrets_stand_in_no_file_and_no_argument", secrets),
         trial("an_instance_runs_as_its_user", user),
         trial("limits_hold_or_are_warned_about", limits),
+        trial("ports_are_unique", ports),
         trial("an_unknown_stop_signal_is_warned_about", unknown_signal),
     ]
 }
@@ -41,7 +47,9 @@ fn words(text: &str) -> Vec<String> {
 async fn exec(place: &Place) {
     let target = place.open();
     let mut spec = shell(1, "exec sleep 600");
-    spec.working_directory = place.path().to_owned();
+    place
+        .path()
+        .clone_into(&mut process(&mut spec).working_directory);
     spec.environment
         .insert("WORD".into(), Secret::new("here".into()));
     up(&target, spec).await;
@@ -101,26 +109,30 @@ async fn resources(place: &Place) {
     let burn = "sleep 600 & sleep 600 & i=0; while test $i -lt 200000; do i=$((i+1)); done; wait";
     up(&target, shell(1, burn)).await;
     let mut last = None;
-    until("CPU time of three processes", || {
-        let found = target.resources();
-        last = found.first().map(|(_, _, resources)| *resources);
-        last.is_some_and(|used| used.processes == 3 && used.cpu_seconds >= 0.05)
-    })
-    .await;
+    let enough = |used: Resources| used.processes == 3 && used.cpu_seconds >= 0.05;
+    let look = async {
+        while !last.is_some_and(enough) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let found = target.resources().await;
+            last = found.first().map(|(_, _, resources)| *resources);
+        }
+    };
+    let seen = tokio::time::timeout(DEADLINE, look).await;
+    assert!(seen.is_ok(), "CPU time of three processes: {last:?}");
     let used = last.unwrap();
     assert!(
         used.rss > Bytes(100 << 10) && used.rss < Bytes(100 << 20),
         "{used:?}"
     );
     down(&target, 1).await;
-    assert_eq!(target.resources(), []);
+    assert_eq!(target.resources().await, []);
 }
 
 async fn environment(place: &Place) {
     let target = place.open();
     let mut spec = shell(1, "");
-    spec.command = words("env");
-    spec.wants_port = true;
+    process(&mut spec).command = words("env");
+    listens(&mut spec);
     spec.environment
         .insert("WITH".into(), Secret::new("a = b".into()));
     target.start(spec).await.unwrap();
@@ -213,6 +225,21 @@ fn groups() -> Vec<String> {
         .unwrap();
     let text = String::from_utf8_lossy(&found.stdout).into_owned();
     text.lines().map(str::to_owned).collect()
+}
+
+async fn ports(place: &Place) {
+    let target = place.open();
+    let mut ports = HashSet::new();
+    for slot in 1..=50 {
+        let mut spec = shell(slot, "exit 0");
+        listens(&mut spec);
+        target.start(spec).await.unwrap();
+        ports.insert(status(&target, slot).unwrap().address.unwrap().port());
+    }
+    assert_eq!(ports.len(), 50);
+    for slot in 1..=50 {
+        ended(&target, slot).await;
+    }
 }
 
 async fn unknown_signal(place: &Place) {

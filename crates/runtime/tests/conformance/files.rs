@@ -33,6 +33,9 @@ fn with_file(slot: u32, script: &str) -> InstanceSpec {
         name: "db-password".to_owned(),
         target: "/run/secrets/db".to_owned(),
         content: Secret::new(Content::new(VALUE)),
+        mode: 0o444,
+        uid: 0,
+        gid: 0,
     }];
     let path = Secret::new("/run/secrets/db".to_owned());
     spec.environment.insert("PASSWORD_AT".to_owned(), path);

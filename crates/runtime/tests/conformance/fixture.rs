@@ -3,10 +3,13 @@
 use libtest_mimic::Trial;
 use mainstay_model::{InstanceId, Scope, Secret};
 use mainstay_runtime::process::{Options, ProcessTarget};
-use mainstay_runtime::spec::{HealthCheck, InstanceSpec, Probe, RestartCondition, RestartPolicy};
+use mainstay_runtime::spec::{
+    HealthCheck, InstanceSpec, Probe, ProcessRun, RestartCondition, RestartPolicy, Run,
+};
 use mainstay_runtime::status::{InstanceStatus, Phase};
 use mainstay_runtime::target::Target;
 use mainstay_wire::shim::{Exit, Limits, LogPolicy, StopPolicy};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,8 +18,26 @@ use std::time::{Duration, Instant};
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the suite needs of the target under test.
-pub(crate) trait Engine: Sync {
+pub(crate) trait Engine: Sync + Sized + 'static {
     type Target: Target;
+
+    /// Before the name of each of its tests.
+    const PREFIX: &'static str;
+
+    /// How many instances are many.
+    const MANY: u32;
+
+    /// `None` where the engine is not on this machine, and that was said.
+    fn new(test: &str) -> Option<Self>;
+
+    /// The last thing of every test.
+    fn assert_nothing_left(&self);
+
+    /// A directory that instances see under the same path.
+    fn shared(&self) -> &Path;
+
+    /// What cannot start, and a word of the reason.
+    fn impossible(&self) -> Vec<(InstanceSpec, &'static str)>;
 
     /// Opens the target, again where it was open before.
     fn open(&self) -> Self::Target;
@@ -39,12 +60,6 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-        }
-    }
-
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -67,19 +82,6 @@ impl Place {
         };
         pids().into_iter().filter(|pid| marked(*pid)).collect()
     }
-
-    /// The last thing of every test.
-    fn assert_nothing_left(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while !self.processes().is_empty() {
-            assert!(
-                Instant::now() < deadline,
-                "left behind: {:?}",
-                self.processes()
-            );
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
 }
 
 impl Drop for Place {
@@ -94,6 +96,51 @@ impl Drop for Place {
 
 impl Engine for Place {
     type Target = ProcessTarget;
+
+    const PREFIX: &'static str = "";
+
+    const MANY: u32 = 50;
+
+    fn new(_test: &str) -> Option<Self> {
+        // The thread may have had another engine's test before.
+        set_stack("shop".to_owned());
+        Some(Self {
+            directory: tempfile::tempdir().unwrap(),
+        })
+    }
+
+    fn assert_nothing_left(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.processes().is_empty() {
+            assert!(
+                Instant::now() < deadline,
+                "left behind: {:?}",
+                self.processes()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn shared(&self) -> &Path {
+        self.path()
+    }
+
+    fn impossible(&self) -> Vec<(InstanceSpec, &'static str)> {
+        let mut program = shell(1, "");
+        process(&mut program).command = vec!["no-such-program".into()];
+        let mut directory = shell(2, "");
+        process(&mut directory).working_directory = "/no/such/directory".into();
+        let mut user = shell(3, "");
+        user.user = Some("no-such-user".into());
+        let mut nothing = shell(4, "");
+        process(&mut nothing).command = Vec::new();
+        vec![
+            (program, "no-such-program"),
+            (directory, "/no/such/directory"),
+            (user, "no-such-user"),
+            (nothing, "command"),
+        ]
+    }
 
     fn open(&self) -> ProcessTarget {
         ProcessTarget::open(options(self.path())).unwrap()
@@ -110,13 +157,13 @@ impl Engine for Place {
     fn server(&self, slot: u32, late: u64, status: &str) -> InstanceSpec {
         let mut spec = shell(slot, "");
         let program = std::env::current_exe().unwrap();
-        spec.command = vec![program.to_str().unwrap().to_owned(), "serve".to_owned()];
+        process(&mut spec).command = vec![program.to_str().unwrap().to_owned(), "serve".to_owned()];
         let mut set = |name: &str, value: String| {
             spec.environment.insert(name.to_owned(), Secret::new(value));
         };
         set("LATE", late.to_string());
         set("STATUS", status.to_owned());
-        spec.wants_port = true;
+        listens(&mut spec);
         spec
     }
 }
@@ -137,9 +184,19 @@ pub(crate) fn options(path: &Path) -> Options {
     }
 }
 
+thread_local! {
+    /// The stack of the test on this thread: an engine that all tests share tells them apart by it.
+    static STACK: RefCell<String> = RefCell::new("shop".to_owned());
+}
+
+/// Names the stack of the test that runs on this thread.
+pub(crate) fn set_stack(name: String) {
+    STACK.set(name);
+}
+
 pub(crate) fn scope() -> Scope {
     Scope {
-        stack: "shop".parse().unwrap(),
+        stack: STACK.with_borrow(|name| name.parse().unwrap()),
         environment: "test".parse().unwrap(),
     }
 }
@@ -153,13 +210,10 @@ pub(crate) fn shell(slot: u32, script: &str) -> InstanceSpec {
     InstanceSpec {
         scope: scope(),
         id: id(slot),
-        command: ["sh", "-c", script].map(str::to_owned).to_vec(),
         environment: BTreeMap::from([("PATH".into(), Secret::new("/usr/bin:/bin".into()))]),
-        working_directory: PathBuf::from("/"),
         user: None,
         group: None,
         limits: Limits::default(),
-        wants_port: false,
         health: None,
         restart: restart(RestartCondition::No, 0),
         stop: StopPolicy {
@@ -168,6 +222,27 @@ pub(crate) fn shell(slot: u32, script: &str) -> InstanceSpec {
         },
         log: LogPolicy::default(),
         files: Vec::new(),
+        run: Run::Process(ProcessRun {
+            command: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            working_directory: PathBuf::from("/"),
+            wants_port: false,
+        }),
+    }
+}
+
+/// What only the process target has of a spec.
+pub(crate) fn process(spec: &mut InstanceSpec) -> &mut ProcessRun {
+    match &mut spec.run {
+        Run::Process(run) => run,
+        Run::Container(_) => panic!("a container"),
+    }
+}
+
+/// Gives it a port.
+pub(crate) fn listens(spec: &mut InstanceSpec) {
+    match &mut spec.run {
+        Run::Process(run) => run.wants_port = true,
+        Run::Container(run) => run.port = Some(8000),
     }
 }
 
@@ -210,8 +285,19 @@ pub(crate) fn check(probe: Probe) -> HealthCheck {
 
 /// A test with a place and a runtime of its own, after which nothing may be left.
 pub(crate) fn trial(name: &str, body: impl AsyncFnOnce(&Place) + Send + 'static) -> Trial {
-    Trial::test(name, move || {
-        let place = Place::new();
+    trial_on::<Place>(name, body)
+}
+
+/// The same on any engine.
+pub(crate) fn trial_on<E: Engine>(
+    name: &str,
+    body: impl AsyncFnOnce(&E) + Send + 'static,
+) -> Trial {
+    let name = format!("{}{name}", E::PREFIX);
+    Trial::test(name.clone(), move || {
+        let Some(place) = E::new(&name) else {
+            return Ok(());
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

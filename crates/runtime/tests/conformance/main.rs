@@ -1,7 +1,8 @@
-//! What every target must keep, run against the process target with real shims and processes.
+//! What every target must keep, run against the process target with real shims and processes, and
+//! against the Docker target with a real engine.
 //!
-//! `suite` is written over any [`fixture::Engine`], so that the next target runs the same tests;
-//! the other modules are about what only the process target has.
+//! `suite` is written over any [`fixture::Engine`]; `docker` is about what only containers have, the
+//! other modules about what only processes have.
 //!
 //! This executable is several things, told apart by its first argument: `shim` is the shim that the
 //! targets under test start (the real one is `mainstay shim`), `serve` an instance that listens,
@@ -14,6 +15,7 @@
 mod adoption;
 mod beside;
 mod descendants;
+mod docker;
 mod files;
 mod fixture;
 mod logs;
@@ -21,6 +23,8 @@ mod programs;
 mod shims;
 mod suite;
 
+use docker::Yard;
+use fixture::Place;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
 
@@ -28,10 +32,14 @@ fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("shim") => mainstay_shim::run(),
         Some("serve") => programs::serve(),
+        Some("ask") => programs::ask(),
+        Some("hello") => docker::hello(),
         Some("control-plane") => programs::control_plane(),
         _ => {
             let trials: Vec<Trial> = [
-                suite::trials(),
+                suite::trials::<Place>(),
+                suite::trials::<Yard>(),
+                docker::trials(),
                 adoption::trials(),
                 beside::trials(),
                 descendants::trials(),

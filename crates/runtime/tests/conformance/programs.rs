@@ -16,8 +16,12 @@ pub(crate) fn serve() -> ExitCode {
     if let Ok(late) = variable("LATE").parse() {
         std::thread::sleep(Duration::from_millis(late));
     }
+    let mut address = variable("ADDRESS");
+    if address.is_empty() {
+        "127.0.0.1".clone_into(&mut address);
+    }
     let port: u16 = variable("PORT").parse().unwrap();
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let listener = TcpListener::bind((address.as_str(), port)).unwrap();
     let status = variable("STATUS");
     let mut held = Vec::new();
     for stream in listener.incoming() {
@@ -30,6 +34,26 @@ pub(crate) fn serve() -> ExitCode {
         let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
     }
     ExitCode::SUCCESS
+}
+
+/// Asks `HOST:PORT`, its second argument, for `/`, and prints the status line; fails where nobody is.
+pub(crate) fn ask() -> ExitCode {
+    let authority = std::env::args().nth(2).unwrap();
+    let mut answer = String::new();
+    let asked = std::net::TcpStream::connect(&authority).and_then(|mut stream| {
+        stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    match asked {
+        Ok(_) => {
+            println!("{}", answer.lines().next().unwrap_or_default());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Opens the target in the directory named by its second argument, starts as many instances as the

@@ -1,71 +1,70 @@
 //! The contract of [`Target`], for any engine.
 
 use crate::fixture::{
-    Engine, check, down, ended, healthy, id, restart, scope, seen, status, stopped, trial, up,
+    Engine, check, down, ended, healthy, id, listens, restart, scope, seen, status, stopped,
+    trial_on, up,
 };
 use libtest_mimic::Trial;
 use mainstay_runtime::spec::{HealthCheck, Probe, RestartCondition};
 use mainstay_runtime::status::Phase;
 use mainstay_runtime::target::Target;
 use mainstay_wire::shim::Exit;
-use std::collections::HashSet;
 use std::time::Duration;
 
-pub(crate) fn trials() -> Vec<Trial> {
+pub(crate) fn trials<E: Engine>() -> Vec<Trial> {
     vec![
-        trial("started_twice_is_started_once", async |place| {
+        trial_on::<E>("started_twice_is_started_once", async |place| {
             started_twice(place).await;
         }),
-        trial("stopped_twice_is_stopped_once", async |place| {
+        trial_on::<E>("stopped_twice_is_stopped_once", async |place| {
             stopped_twice(place).await;
         }),
-        trial(
+        trial_on::<E>(
             "what_is_unknown_can_be_stopped_and_removed",
-            async |place| {
-                unknown(place).await;
-            },
+            async |place| unknown(place).await,
         ),
-        trial("exit_codes_are_told", async |place| {
+        trial_on::<E>("exit_codes_are_told", async |place| {
             exit_codes(place).await;
         }),
-        trial("what_cannot_start_says_why", async |place| {
+        trial_on::<E>("what_cannot_start_says_why", async |place| {
             not_started(place).await;
         }),
-        trial("an_instance_is_removed_after_its_end", async |place| {
+        trial_on::<E>("an_instance_is_removed_after_its_end", async |place| {
             removed(place).await;
         }),
-        trial("health_passes", async |place| health_passes(place).await),
-        trial("health_fails", async |place| health_fails(place).await),
-        trial("health_times_out", async |place| {
+        trial_on::<E>("health_passes", async |place| {
+            health_passes(place).await;
+        }),
+        trial_on::<E>("health_fails", async |place| {
+            health_fails(place).await;
+        }),
+        trial_on::<E>("health_times_out", async |place| {
             health_times_out(place).await;
         }),
-        trial("a_late_one_becomes_healthy", async |place| {
+        trial_on::<E>("a_late_one_becomes_healthy", async |place| {
             late(place).await;
         }),
-        trial("a_port_is_enough_to_be_probed", async |place| {
+        trial_on::<E>("a_port_is_enough_to_be_probed", async |place| {
             implied_check(place).await;
         }),
-        trial("a_command_probes", async |place| {
+        trial_on::<E>("a_command_probes", async |place| {
             command_probe(place).await;
         }),
-        trial(
+        trial_on::<E>(
             "who_falls_ill_is_seen_and_who_recovers_too",
-            async |place| {
-                falls_ill(place).await;
-            },
+            async |place| falls_ill(place).await,
         ),
-        trial("who_fails_is_restarted", async |place| {
+        trial_on::<E>("who_fails_is_restarted", async |place| {
             restarted(place).await;
         }),
-        trial("who_fails_too_often_is_left_down", async |place| {
+        trial_on::<E>("who_fails_too_often_is_left_down", async |place| {
             crash_loop(place).await;
         }),
-        trial("a_stop_ends_a_back_off", async |place| {
+        trial_on::<E>("a_stop_ends_a_back_off", async |place| {
             stop_in_back_off(place).await;
         }),
-        trial("ports_are_unique", async |place| ports(place).await),
-        trial("fifty_starts_at_once", async |place| {
-            fifty(place).await;
+        trial_on::<E>("many_starts_at_once", async |place| {
+            many(place).await;
         }),
     ]
 }
@@ -146,21 +145,7 @@ async fn exit_codes<E: Engine>(engine: &E) {
 
 async fn not_started<E: Engine>(engine: &E) {
     let target = engine.open();
-    let mut program = engine.shell(1, "");
-    program.command = vec!["no-such-program".into()];
-    let mut directory = engine.shell(2, "");
-    directory.working_directory = "/no/such/directory".into();
-    let mut user = engine.shell(3, "");
-    user.user = Some("no-such-user".into());
-    let mut nothing = engine.shell(4, "");
-    nothing.command = Vec::new();
-    let expected = [
-        (program, "no-such-program"),
-        (directory, "/no/such/directory"),
-        (user, "no-such-user"),
-        (nothing, "command"),
-    ];
-    for (mut spec, word) in expected {
+    for (mut spec, word) in engine.impossible() {
         let slot = spec.id.slot;
         // There is no sense in trying again what cannot work.
         spec.restart = restart(RestartCondition::Always, 5);
@@ -247,7 +232,7 @@ async fn late<E: Engine>(engine: &E) {
 
 async fn implied_check<E: Engine>(engine: &E) {
     let target = engine.open();
-    target.start(engine.server(1, 300, "500")).await.unwrap();
+    target.start(engine.server(1, 1000, "500")).await.unwrap();
     let starting = seen(&target, 1, |status| status.pid.is_some()).await;
     assert_eq!(starting.phase, Phase::Starting);
     healthy(&target, 1).await;
@@ -283,7 +268,7 @@ async fn command_probe<E: Engine>(engine: &E) {
 
 async fn falls_ill<E: Engine>(engine: &E) {
     let target = engine.open();
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = tempfile::NamedTempFile::new_in(engine.shared()).unwrap();
     let mut spec = engine.shell(1, "exec sleep 600");
     let command = ["test", "-s", file.path().to_str().unwrap()];
     let command = command.map(str::to_owned).to_vec();
@@ -300,13 +285,13 @@ async fn falls_ill<E: Engine>(engine: &E) {
 
 async fn restarted<E: Engine>(engine: &E) {
     let target = engine.open();
-    let file = tempfile::NamedTempFile::new().unwrap();
+    let file = tempfile::NamedTempFile::new_in(engine.shared()).unwrap();
     // Fails twice, then stays.
     let path = file.path().display();
     let script =
         format!("echo x >> {path}; test $(wc -l < {path}) -ge 3 || exit 5; exec sleep 600");
     let mut spec = engine.shell(1, &script);
-    spec.wants_port = true;
+    listens(&mut spec);
     spec.health = Some(check(Probe::Command {
         command: vec!["true".into()],
     }));
@@ -361,35 +346,20 @@ async fn stop_in_back_off<E: Engine>(engine: &E) {
     );
 }
 
-async fn ports<E: Engine>(engine: &E) {
+async fn many<E: Engine>(engine: &E) {
     let target = engine.open();
-    let mut ports = HashSet::new();
-    for slot in 1..=50 {
-        let mut spec = engine.shell(slot, "exit 0");
-        spec.wants_port = true;
-        target.start(spec).await.unwrap();
-        ports.insert(status(&target, slot).unwrap().address.unwrap().port());
-    }
-    assert_eq!(ports.len(), 50);
-    for slot in 1..=50 {
-        ended(&target, slot).await;
-    }
-}
-
-async fn fifty<E: Engine>(engine: &E) {
-    let target = engine.open();
-    for slot in 1..=50 {
+    for slot in 1..=E::MANY {
         let spec = engine.shell(slot, "exec sleep 600");
         target.start(spec).await.unwrap();
     }
-    for slot in 1..=50 {
+    for slot in 1..=E::MANY {
         healthy(&target, slot).await;
     }
-    for slot in 1..=50 {
+    for slot in 1..=E::MANY {
         let grace = Duration::from_secs(5);
         target.stop(&scope(), &id(slot), grace).await.unwrap();
     }
-    for slot in 1..=50 {
+    for slot in 1..=E::MANY {
         assert_eq!(ended(&target, slot).await.phase, stopped());
     }
 }

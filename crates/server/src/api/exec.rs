@@ -11,7 +11,7 @@ use mainstay_model::Scope;
 use mainstay_runtime::exec::Exec;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 /// Until the first frame has to be there.
@@ -94,7 +94,7 @@ async fn pump(mut child: Exec, socket: &mut WebSocket) -> i32 {
 }
 
 /// Writes one input frame; `false` ends the input.
-async fn feed(stdin: &mut Option<tokio::process::ChildStdin>, data: &[u8]) -> bool {
+async fn feed(stdin: &mut Option<Box<dyn AsyncWrite + Send + Unpin>>, data: &[u8]) -> bool {
     match (data.split_first(), stdin) {
         (Some((&STDIN, bytes)), Some(stdin)) if !bytes.is_empty() => {
             stdin.write_all(bytes).await.is_ok() && stdin.flush().await.is_ok()

@@ -32,6 +32,7 @@
 //! | `POST /api/v1/shutdown` | → 202; the server ends, instances and proxy stay unless [`ShutdownRequest`] says otherwise |
 
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Timestamp, duration_ms};
+use mainstay_runtime::images::ImageRecord;
 use mainstay_stack::Stack;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,6 +165,10 @@ pub struct DeployRequest {
     pub stack: Stack,
     /// Path as in `ProcessRun::artifacts` → SHA-256, uploaded before.
     pub artifacts: BTreeMap<PathBuf, String>,
+    /// What each service runs on a container target; an image that is not named here is looked up
+    /// on the engine by the name that the stack gives it.
+    #[serde(default)]
+    pub images: BTreeMap<ServiceName, ImageRecord>,
     pub description: Option<String>,
     pub tag: Option<String>,
     pub commit: Option<String>,

@@ -10,7 +10,8 @@ use crate::ports;
 use crate::specs::Bundle;
 use mainstay_journal::{NewRelease, Release, ServiceGeneration};
 use mainstay_model::{ReleaseNumber, Scope, ServiceName};
-use mainstay_stack::{Stack, TargetKind};
+use mainstay_runtime::target::TargetError;
+use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -36,6 +37,8 @@ impl Control {
             Err(error) => return Err(error),
         };
         preflight::check(self, scope, &request.stack).await?;
+        let images = std::mem::take(&mut request.images);
+        request.images = preflight::engine(self, &request.stack, images).await?;
         self.complete_ports(&environment, &request.stack)?;
         let number = self.store.next_release(scope).await?;
         let fingerprints = self.fingerprints(&request);
@@ -63,6 +66,7 @@ impl Control {
         let bundle = Arc::new(Bundle {
             stack: request.stack,
             artifacts: request.artifacts,
+            images: request.images,
         });
         self.keep_bundle(scope, number, &bundle)?;
         let release = NewRelease {
@@ -97,14 +101,9 @@ impl Control {
                 request.stack.scope()
             )));
         }
-        if request.stack.target != TargetKind::Process {
-            let target = format!("{:?}", request.stack.target).to_lowercase();
-            return Err(ApiError::new(
-                ErrorCode::NotSupported,
-                format!("target `{target}` is not supported yet"),
-            )
-            .hint("use `target: process`"));
-        }
+        self.targets()
+            .engine_of(&request.stack)
+            .map_err(|error| refused(&error))?;
         let missing: Vec<_> = request
             .artifacts
             .iter()
@@ -153,7 +152,11 @@ impl Control {
             .services
             .values()
             .map(|service| {
-                let fingerprint = service.fingerprint(&request.artifacts, &key);
+                let mut fingerprint = service.fingerprint(&request.artifacts, &key);
+                if let Some(image) = request.images.get(&service.name) {
+                    // Another image under the same name is another service.
+                    fingerprint = format!("{fingerprint} {}", image.id);
+                }
                 (service.name.clone(), fingerprint)
             })
             .collect()
@@ -176,6 +179,14 @@ impl Control {
         inner.current.as_ref().is_some_and(|current| {
             current.stack.routes == stack.routes && current.stack.deploy == stack.deploy
         })
+    }
+}
+
+fn refused(error: &TargetError) -> ApiError {
+    let refused = ApiError::new(ErrorCode::NotSupported, error.message.clone());
+    match &error.hint {
+        Some(hint) => refused.hint(hint.clone()),
+        None => refused,
     }
 }
 

@@ -216,6 +216,8 @@ impl Control {
     ) -> Result<Operation, ApiError> {
         if planning::changes_instances(&start.plan) {
             preflight::proxy(self).await?;
+            let images = start.to.images.clone();
+            preflight::engine(self, &start.to.stack, images).await?;
             return self.begin(environment, start).await;
         }
         let words = "everything is as it was asked for already";
@@ -272,6 +274,7 @@ fn with_stack(current: &Bundle, stack: Stack) -> Arc<Bundle> {
     Arc::new(Bundle {
         stack,
         artifacts: current.artifacts.clone(),
+        images: current.images.clone(),
     })
 }
 

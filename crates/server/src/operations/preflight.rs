@@ -4,7 +4,9 @@ use crate::api::types::ApiError;
 use crate::control::Control;
 use crate::ports;
 use crate::traffic::{self, Share};
-use mainstay_model::Scope;
+use crate::ways::Ways;
+use mainstay_model::{Scope, ServiceName};
+use mainstay_runtime::images::ImageRecord;
 use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +32,48 @@ pub(super) async fn proxy(control: &Control) -> Result<(), ApiError> {
     })
 }
 
+/// Settles what each service runs on a container target: the engine answers, and has every image.
+/// An image that was named by its id already stays as it is.
+pub(super) async fn engine(
+    control: &Control,
+    stack: &Stack,
+    mut images: BTreeMap<ServiceName, ImageRecord>,
+) -> Result<BTreeMap<ServiceName, ImageRecord>, ApiError> {
+    let Some(engine) = control.targets().engine_of(stack)? else {
+        return Ok(BTreeMap::new());
+    };
+    engine.check().await?;
+    images.retain(|name, _| stack.services.contains_key(name));
+    let mut missing = Vec::new();
+    for service in stack.services.values() {
+        let settled = images.get(&service.name);
+        let Some(name) = settled
+            .map(|image| &image.reference)
+            .or(service.image.as_ref())
+        else {
+            missing.push(format!("`{}` has no image", service.name));
+            continue;
+        };
+        let wanted = settled.map_or(name, |image| &image.id);
+        match engine.image(wanted, name).await? {
+            Some(_) if settled.is_some() => {}
+            Some(record) => {
+                images.insert(service.name.clone(), record);
+            }
+            None => missing.push(format!("image `{name}` of `{}`", service.name)),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(images);
+    }
+    let address = engine.address();
+    Err(ApiError::conflict(format!(
+        "not on the engine at {address}: {}",
+        missing.join(", ")
+    ))
+    .hint("pull or build it there: `docker pull …`, `docker build …`"))
+}
+
 fn clashes(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
     let mut shares = control.shares();
     shares.retain(|share| share.scope != *scope);
@@ -37,7 +81,7 @@ fn clashes(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiErr
         scope: scope.clone(),
         stack: stack.clone(),
         before: None,
-        ports: BTreeMap::new(),
+        ways: Ways::default(),
         weights: BTreeMap::new(),
         addresses: BTreeMap::new(),
     });

@@ -36,6 +36,7 @@ impl Control {
             .bundle(&environment, number)
             .map_err(|error| ApiError::unavailable(error).hint("deploy it anew instead"))?;
         self.check_artifacts(number, &bundle)?;
+        preflight::engine(self, &bundle.stack, bundle.images.clone()).await?;
         let wish = Wish {
             to: number,
             generations: release

@@ -1,6 +1,7 @@
 //! While a run lasts: its end is awaited, its health probed, a stop passed on.
 
 use super::{Command, LOOK, Next, Supervisor, is_running, now, steady_now};
+use crate::exec;
 use crate::health::{Health, Verdict};
 use crate::probe;
 use crate::process::state::{self, Wanted};
@@ -150,7 +151,8 @@ impl Supervisor {
             tokio::time::sleep(due.since(steady_now())).await;
             let began = steady_now();
             let surroundings = surroundings.as_deref();
-            let result = probe::run(&check.probe, address, surroundings, check.timeout).await;
+            let command = exec::probe(check.probe.command(), surroundings);
+            let result = probe::run(&check.probe, address, command, check.timeout).await;
             (began, result)
         }
     }
@@ -245,7 +247,7 @@ async fn sleep_until(at: Option<Instant>) {
 
 /// Without a health check an instance with a port is healthy once it takes a connection, and is
 /// not probed further; how long that takes is not for us to judge.
-fn implied_check() -> HealthCheck {
+pub(crate) fn implied_check() -> HealthCheck {
     HealthCheck {
         probe: Probe::Tcp,
         interval: Duration::from_secs(2),

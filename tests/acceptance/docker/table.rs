@@ -1,0 +1,143 @@
+//! Through everything that moves instances: no failed request, no lost row.
+
+use super::Yard;
+use super::database::Writer;
+use crate::load::Load;
+use std::process::Stdio;
+use std::time::Duration;
+
+#[test]
+fn nothing_that_moves_containers_fails_a_request_or_loses_a_row() {
+    let Some(yard) = Yard::new("nothing_that_moves_containers_fails_a_request_or_loses_a_row")
+    else {
+        return;
+    };
+    let site = &yard.site;
+    site.up();
+    let health = site.get("/health");
+    assert_eq!(health.header("x-release"), Some("r1"), "{health:?}");
+    let beside = [yard.running_of("db"), yard.running_of("cache")];
+    let writer = Writer::start(yard.database);
+    let load = Load::start(site.proxy);
+
+    site.deploy("rolling", &["GREETING=two"]).with_code(0);
+    assert_eq!(site.get("/health").header("x-release"), Some("r2"));
+    site.deploy("blue-green", &["GREETING=three"]).with_code(0);
+    assert_eq!(site.get("/health").header("x-release"), Some("r3"));
+    site.ok(&["rollback", "--reason", "it was better before"]);
+    assert_eq!(site.get("/health").header("x-release"), Some("r2"));
+    site.ok(&["scale", "app=3"]);
+    assert_eq!(yard.running_of("app").len(), 3);
+    site.ok(&["scale", "app=1"]);
+    assert_eq!(yard.running_of("app").len(), 1);
+    site.ok(&["scale", "app=2"]);
+    site.ok(&["restart", "app"]);
+    // What did not change was left alone through all of it.
+    assert_eq!([yard.running_of("db"), yard.running_of("cache")], beside);
+
+    kills(&yard);
+    let seen = load.seen();
+    seen.no_failed_request();
+    assert!(seen.releases.len() >= 3, "{seen:?}");
+
+    // A database that changed is stopped before it is started again, on its own volume.
+    site.run(&["deploy", "--set", "db.environment.CHANGED=1"])
+        .with_code(0);
+    assert_ne!(yard.running_of("db"), beside[0]);
+    assert_eq!(yard.running_of("db").len(), 1);
+    yard.kill("db");
+    site.eventually("the database is back", || {
+        site.json(&["status"])["state"] == "up"
+    });
+    let (acknowledged, lost) = writer.lost();
+    assert!(lost.is_empty(), "of {acknowledged} rows: {lost:?}");
+    assert!(
+        acknowledged > 500,
+        "too few to mean anything: {acknowledged}"
+    );
+    assert!(site.ok(&["journal", "verify"]).contains("intact"));
+    yard.end();
+}
+
+/// `kill -9` of the control plane in the middle of rollouts: each ends in one release.
+fn kills(yard: &Yard) {
+    let site = &yard.site;
+    for kill in 0..6 {
+        let strategy = if kill % 2 == 0 {
+            "rolling"
+        } else {
+            "blue-green"
+        };
+        let setting = format!("app.environment.GREETING=kill{kill}");
+        let mut deploy = site
+            .command(&["deploy", "--strategy", strategy, "--set", &setting])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Spread over the rollout; where exactly does not matter, any point must do.
+        std::thread::sleep(Duration::from_millis(700 * kill));
+        site.kill_server();
+        site.start_server();
+        site.eventually("the rollout ends", || {
+            site.json(&["status"])["state"] == "up"
+        });
+        let _ = deploy.kill();
+        let _ = deploy.wait();
+        let release = format!("-r{}-", site.release());
+        let running = yard.running_of("app");
+        assert_eq!(
+            running.len(),
+            2,
+            "kill {kill}: {running:?}\n{}",
+            site.story()
+        );
+        let of_one = running.iter().all(|name| name.contains(&release));
+        assert!(of_one, "kill {kill}: {running:?} in {release}");
+    }
+}
+
+/// Every way in which a release can be bad: the old one stays, and has all requests.
+#[test]
+fn a_bad_release_of_containers_gets_no_request() {
+    let Some(yard) = Yard::new("a_bad_release_of_containers_gets_no_request") else {
+        return;
+    };
+    let site = &yard.site;
+    let quick = crate::site::QUICK.replace("healthy_deadline: 15s", "healthy_deadline: 8s");
+    site.write("mainstay.yaml", &format!("target: docker\n{quick}"));
+    site.up();
+    let before = yard.running();
+    let load = Load::start(site.proxy);
+    for (fault, reason) in [
+        ("FAULT_HEALTH=fail", "503"),
+        ("FAULT_START=crash", "exit code"),
+        ("FAULT_START=never-bind", "did not become healthy"),
+    ] {
+        site.deploy("blue-green", &[fault])
+            .with_code(1)
+            .says(reason);
+        assert_eq!(yard.running(), before, "{fault}");
+    }
+    // What runs beside the service is seen through the same commands.
+    let said = site.ok(&[
+        "exec",
+        "app",
+        "--",
+        "sh",
+        "-c",
+        "echo $MAINSTAY_SERVICE on $PORT",
+    ]);
+    assert_eq!(said.trim(), "app on 8000");
+    site.run(&["exec", "app", "--", "sh", "-c", "exit 7"])
+        .with_code(7);
+    assert!(
+        site.ok(&["logs", "db"])
+            .contains("ready to accept connections")
+    );
+    assert!(site.ok(&["ps"]).contains("db-r1-1"));
+    let seen = load.seen();
+    seen.no_failed_request();
+    assert_eq!(seen.releases.len(), 1, "a bad release answered: {seen:?}");
+    yard.end();
+}
