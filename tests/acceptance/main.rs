@@ -12,6 +12,7 @@
 mod crashes;
 mod deploys;
 mod docker;
+mod environments;
 mod first_run;
 mod load;
 mod looking;

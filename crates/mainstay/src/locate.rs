@@ -8,7 +8,7 @@ use crate::arguments::Global;
 use crate::client::{Address, Client};
 use crate::failure::{Failure, Outcome};
 use crate::project::{self, Identity};
-use mainstay_model::{Scope, Secret};
+use mainstay_model::{EnvironmentName, Scope, Secret};
 use mainstay_server::api::types::EnvironmentSummary;
 use std::cell::OnceCell;
 use std::fmt::Write as _;
@@ -51,6 +51,14 @@ impl Place {
             files,
             identity: OnceCell::new(),
         })
+    }
+
+    /// The same place, and another environment of it.
+    pub fn in_environment(&self, name: &EnvironmentName) -> Self {
+        let mut place = self.clone();
+        place.global.env = Some(name.clone());
+        place.identity = OnceCell::new();
+        place
     }
 
     /// The server, reached or not.
@@ -168,7 +176,7 @@ fn choose(global: &Global, all: &[EnvironmentSummary]) -> Result<Scope, Option<F
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_model::{EnvironmentName, StackName};
+    use mainstay_model::StackName;
     use mainstay_server::api::types::EnvironmentState;
 
     fn summary(stack: &str, environment: &str) -> EnvironmentSummary {

@@ -8,7 +8,9 @@ use crate::failure::{Failure, Outcome};
 use crate::locate::Place;
 use mainstay_model::{Place as Named, Problems, Scope, Severity};
 use mainstay_secrets::{Reach, Stores};
-use mainstay_stack::{LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack};
+use mainstay_stack::{
+    Environment, LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack,
+};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -112,9 +114,7 @@ pub fn resolution(
     arguments: &StackArguments,
     release: &ReleaseOptions,
 ) -> Outcome<Resolution> {
-    let directory = place.directory.canonicalize().map_err(|error| {
-        Failure::input(format!("cannot read `{}`", place.directory.display())).because(&error)
-    })?;
+    let directory = directory(place)?;
     let mut sets: Vec<String> = arguments.set.iter().map(ToString::to_string).collect();
     if let Some(strategy) = release.strategy {
         sets.push(format!("deploy.strategy={}", strategy.as_str()));
@@ -147,6 +147,46 @@ pub fn resolution(
             all
         });
     Ok(resolution)
+}
+
+/// The environments that mainstay.yaml knows.
+pub fn environments(place: &Place) -> Outcome<Vec<Environment>> {
+    let request = Request {
+        directory: directory(place)?,
+        variables: variables(),
+        ..Request::default()
+    };
+    let (all, problems) = mainstay_stack::environments(&Disk, &request);
+    if problems.has_errors() {
+        let mut told = Problems::default();
+        for mut problem in problems {
+            if let Some(named) = &mut problem.place {
+                as_typed(named, &place.directory);
+            }
+            told.push(problem);
+        }
+        return Err(broken(told));
+    }
+    Ok(all)
+}
+
+fn directory(place: &Place) -> Outcome<PathBuf> {
+    place.directory.canonicalize().map_err(|error| {
+        Failure::input(format!("cannot read `{}`", place.directory.display())).because(&error)
+    })
+}
+
+/// Writes a file of the user's: whole or not at all, with the mode that it had.
+pub fn replace(file: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write;
+    let beside = file.with_extension("yaml.new");
+    let mut new = File::create(&beside)?;
+    new.write_all(text.as_bytes())?;
+    new.sync_all()?;
+    if let Ok(old) = file.metadata() {
+        new.set_permissions(old.permissions())?;
+    }
+    std::fs::rename(&beside, file)
 }
 
 /// The resolver counts files from the stack's directory, the user from here.

@@ -194,6 +194,14 @@ impl Control {
         Arc::clone(entry.or_insert_with(|| Arc::new(environment)))
     }
 
+    pub(crate) fn remove(&self, scope: &Scope) {
+        let mut environments = self
+            .environments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        environments.remove(scope);
+    }
+
     /// Wakes the keeper: an environment's wishes changed.
     pub(crate) fn wake_keeper(&self) {
         self.changed.notify_one();

@@ -52,5 +52,5 @@ pub use request::{Environment, LoadError, Loader, MemoryLoader, Purpose, Request
 pub use resolve::{environments, resolve};
 pub use resolved::*;
 pub use schema::schema;
-pub use secrecy::masked_line;
+pub use secrecy::{masked_line, name as is_secret_name};
 pub use yaml::{LIMIT_DEPTH, LIMIT_FILE_BYTES, LIMIT_NODES};

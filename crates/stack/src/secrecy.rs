@@ -31,7 +31,7 @@ const WITHIN: &[&str] = &[
 
 /// Whether a variable of this name holds a secret. Whole words of the name count, so that
 /// `MONKEY` is none and `API_KEY` is one.
-pub(crate) fn name(name: &str) -> bool {
+pub fn name(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     if WITHIN.iter().any(|word| upper.contains(word)) {
         return true;

@@ -50,6 +50,15 @@ Examples:
   mainstay rollout resume
   mainstay rollout abort --reason \"wrong version\"";
 
+pub(super) const ENV: &str = "\
+Examples:
+  mainstay env list
+  mainstay env create staging
+  mainstay env create production --from staging
+  mainstay env show production               its policy, its next window
+  mainstay env diff staging production
+  mainstay env delete qa --yes";
+
 pub(super) const STATUS: &str = "\
 Examples:
   mainstay status

@@ -4,6 +4,7 @@
 //! depends on either.
 
 mod deploying;
+mod environment;
 mod examples;
 mod operating;
 mod stack;
@@ -12,6 +13,7 @@ pub use deploying::{
     DeployArguments, ReleaseOptions, ReleasesArguments, ReleasesCommand, RollbackArguments,
     RolloutArguments, RolloutCommand, UpArguments,
 };
+pub use environment::{EnvArguments, EnvCommand, PurposeName};
 pub use operating::{
     CompletionsArguments, DebugArguments, EventsArguments, ExecArguments, ForwardArguments,
     JournalArguments, LogsArguments, ProxyArguments, RestartArguments, RoleName, ScaleArguments,
@@ -99,6 +101,9 @@ pub enum Command {
     /// Look at the running rollout, pause it, resume it, or go back
     #[command(after_help = examples::ROLLOUT)]
     Rollout(RolloutArguments),
+    /// The environments: list, show, compare, create, delete
+    #[command(after_help = examples::ENV)]
+    Env(EnvArguments),
     /// How the stack is, and what to do when something is wrong
     #[command(after_help = examples::STATUS)]
     Status(DirectoryArgument),

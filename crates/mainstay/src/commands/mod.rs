@@ -3,6 +3,7 @@
 mod debug;
 mod deploy;
 mod doctor;
+mod environments;
 mod events;
 mod exec;
 mod files;
@@ -15,6 +16,7 @@ mod token;
 mod up;
 
 pub use debug::Found;
+pub use environments::Difference;
 
 use crate::arguments::{Cli, Command, Global, StackArguments};
 use crate::failure::{Failure, Outcome};
@@ -79,6 +81,7 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Restart(arguments) => operate::restart(&context, arguments).await,
         Command::Releases(arguments) => look::releases(&context, arguments.command).await,
         Command::Rollout(arguments) => look::rollout(&context, arguments.command).await,
+        Command::Env(arguments) => environments::env(&context, arguments.command).await,
         Command::Status(arguments) => look::status(&context, arguments.path.as_deref()).await,
         Command::Ps(arguments) => look::ps(&context, arguments.path.as_deref()).await,
         Command::Logs(arguments) => logs::logs(&context, &arguments).await,

@@ -2,6 +2,7 @@
 
 pub mod debug;
 pub mod environment;
+pub mod environments;
 pub mod failure;
 pub mod history;
 pub mod problems;

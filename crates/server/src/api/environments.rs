@@ -84,6 +84,15 @@ pub(super) async fn status(
     control.environment_status(&scope).await.map(Json)
 }
 
+pub(super) async fn forget(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+) -> Answer<()> {
+    actor.needs(Role::Admin)?;
+    control.forget(&scope, &actor).await.map(Json)
+}
+
 pub(super) async fn deploy(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,

@@ -29,7 +29,7 @@ const MAX_BODY: usize = 8 << 20;
 
 fn router(control: Arc<Control>) -> Router {
     let scoped = Router::new()
-        .route("/", get(environments::status))
+        .route("/", get(environments::status).delete(environments::forget))
         .route("/deploy", post(environments::deploy))
         .route("/rollback", post(environments::rollback))
         .route("/scale", post(environments::scale))

@@ -11,6 +11,7 @@
 //! | `GET /metrics` | → Prometheus text of Mainstay itself and of the proxy |
 //! | `GET /api/v1/environments` | → `[EnvironmentSummary]` |
 //! | `GET /api/v1/environments/{stack}/{environment}` | → [`EnvironmentStatus`] |
+//! | `DELETE /api/v1/environments/{stack}/{environment}` | → 200; refused while something runs there |
 //! | `HEAD, PUT /api/v1/artifacts/{sha256}` | bytes → 200, 404 or 201 |
 //! | `POST …/{stack}/{environment}/deploy` | [`DeployRequest`] → [`Operation`] |
 //! | `POST …/rollback` | [`RollbackRequest`] → [`Operation`] |

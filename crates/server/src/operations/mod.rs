@@ -4,6 +4,7 @@
 //! down, and leaves the rest to the rollout. The rollout it begins is the answer.
 
 mod deploy;
+mod forget;
 mod preflight;
 mod rollback;
 mod secrets;
