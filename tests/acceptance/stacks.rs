@@ -7,7 +7,7 @@
 use crate::first_run::recording;
 use crate::site::{Site, free_address, sample_service};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One example.
 struct Stack {
@@ -135,6 +135,61 @@ fn rag_admin_through_a_day() {
     });
 }
 
+/// Values that no list of passwords holds.
+const SECRETS: [(&str, &str); 4] = [
+    ("POSTGRES_PASSWORD", "vK7-quiet-otter-rows-91"),
+    ("ADMIN_PASSWORD", "plum-Tractor-6-evenings"),
+    ("ENCRYPTION_KEY", "Zr4tQm81LwYx7HcGp0sVb6NfUe3KdJ9a"),
+    ("DISCORD_BOT_TOKEN", "mh2.stand-in.Qw7Lx0vTt4"),
+];
+
+const NAMES: [&str; 5] = [
+    "whisperengine",
+    "whisper-transcriber",
+    "whispercache",
+    "deep-echo",
+    "rag-admin",
+];
+
+/// Everywhere but on a laptop it is containers, with secrets that have to be given.
+#[test]
+fn each_stack_is_sound_in_every_environment_once_its_secrets_are_given() {
+    let mut site = Site::empty();
+    for name in NAMES {
+        let path = examples().join(name);
+        let path = path.to_str().unwrap();
+        site.run(&["check", path, "--env", "production"])
+            .with_code(2)
+            .says("POSTGRES_PASSWORD");
+    }
+    for (name, value) in SECRETS {
+        site.set(name, value);
+    }
+    for name in NAMES {
+        let path = examples().join(name);
+        let path = path.to_str().unwrap();
+        for environment in ["dev", "staging", "production", "dr"] {
+            site.run(&["check", path, "--env", environment])
+                .with_code(0);
+        }
+        let shown = site.ok(&["config", path, "--env", "production"]);
+        for (_, value) in SECRETS {
+            assert!(!shown.contains(value), "{name}: shows a secret");
+        }
+    }
+    site.set("POSTGRES_PASSWORD", "postgres");
+    for name in NAMES {
+        let path = examples().join(name);
+        site.run(&["check", path.to_str().unwrap(), "--env", "production"])
+            .with_code(2)
+            .says("postgres_password");
+    }
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
+
 /// The story that every stack goes through.
 fn day(stack: &Stack) {
     let site = site(stack);
@@ -170,8 +225,7 @@ fn day(stack: &Stack) {
 /// The example's files in a place of their own, with free ports and short times.
 fn site(stack: &Stack) -> Site {
     let mut site = Site::empty();
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
-    let read = |file| std::fs::read_to_string(examples.join(stack.name).join(file)).unwrap();
+    let read = |file| std::fs::read_to_string(examples().join(stack.name).join(file)).unwrap();
     let compose = read("compose.yaml");
     let release = "../../target/release/sample-service";
     assert!(

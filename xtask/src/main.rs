@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod guides;
 mod sim;
 mod test;
 
@@ -27,6 +28,9 @@ enum Chore {
     /// Measure beside peers, in the same run
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// What the guides hold, for the pages about them
+    #[command(subcommand)]
+    Guides(guides::Guides),
     /// Simulate rollouts by seed, or replay one seed
     Sim(sim::Options),
 }
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().chore {
         Chore::Test(options) => test::run(&options),
         Chore::Bench(bench) => bench::run(&bench),
+        Chore::Guides(guides) => guides::run(&guides),
         Chore::Sim(options) => sim::run(&options),
     };
     outcome.unwrap_or_else(|error| {

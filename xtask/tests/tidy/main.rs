@@ -3,6 +3,7 @@
 //! Each check collects everything that is wrong and says how to mend it.
 
 mod documents;
+mod guides;
 mod sources;
 mod tiers;
 

@@ -178,6 +178,8 @@ pub struct DirectoryArgument {
 }
 
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
