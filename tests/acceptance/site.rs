@@ -157,16 +157,6 @@ impl Site {
         request(self.proxy, method, path, body)
     }
 
-    /// POST of JSON through the proxy, which has to succeed.
-    #[track_caller]
-    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Value {
-        let kind = "content-type: application/json\r\n";
-        let body = body.to_string();
-        let answer = exchange(self.proxy, "POST", path, kind, body.as_bytes()).unwrap();
-        assert!((200..300).contains(&answer.status), "{path}: {answer:?}");
-        answer.json()
-    }
-
     /// Another value for a variable of each command.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.insert(name.to_owned(), value.to_owned());
@@ -410,7 +400,7 @@ pub(crate) fn try_request(
 }
 
 /// `fields` are whole lines of the head.
-fn exchange(
+pub(crate) fn exchange(
     address: SocketAddr,
     method: &str,
     path: &str,

@@ -5,10 +5,10 @@
 
 mod database;
 #[path = "../../support/engine.rs"]
-mod engine;
+pub(crate) mod engine;
 mod failures;
 #[path = "../../support/image.rs"]
-mod image;
+pub(crate) mod image;
 mod table;
 
 use crate::site::Site;
@@ -187,7 +187,7 @@ volumes:
     }
 }
 
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => (byte as char).to_string(),
         other => format!("%{other:02X}"),
@@ -232,7 +232,7 @@ fn make_image(socket: &Path, test: &str) -> Option<()> {
 }
 
 /// Its version, and where its programs are.
-fn newest_postgres() -> Option<(String, PathBuf)> {
+pub(crate) fn newest_postgres() -> Option<(String, PathBuf)> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
     let mut found: Vec<String> = versions
         .filter(|version| version.path().join("bin/initdb").exists())
@@ -245,7 +245,7 @@ fn newest_postgres() -> Option<(String, PathBuf)> {
 }
 
 /// Past the harness's capture, since the test counts as passed.
-fn skip(peer: &str, test: &str) {
+pub(crate) fn skip(peer: &str, test: &str) {
     assert!(
         std::env::var_os("MAINSTAY_REQUIRE_PEERS").is_none(),
         "{peer} not found"

@@ -1,0 +1,185 @@
+//! The same day in production: containers, PostgreSQL, Redis, secrets as files, somebody logged in.
+//!
+//! The images keep the contracts of the published ones as far as the stacks use them, and are made
+//! of this machine's own files. What production's policy asks of people is left out: nobody is
+//! here to approve.
+
+use super::{SECRETS, Stack, day, read, site};
+use crate::docker::image::{BASE, Root, ask};
+use crate::docker::{encoded, engine, newest_postgres, skip};
+use mainstay_runtime::docker::EngineAddress;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Never asked for anywhere: nothing listens on this port.
+const SERVICE: &str = "127.0.0.1:1/mainstay-stacks-service:v1";
+const POSTGRES: &str = "127.0.0.1:1/mainstay-stacks-postgres:v1";
+const REDIS: &str = "127.0.0.1:1/mainstay-stacks-redis:v1";
+
+/// As the published image does it: user, database and password from variables, data in its place.
+const POSTGRES_ENTRY: &str = r#"
+set -e
+data=/var/lib/postgresql/data
+run="setpriv --reuid 999 --regid 999 --clear-groups"
+if ! test -e $data/PG_VERSION; then
+    chown 999:999 $data
+    cat "$POSTGRES_PASSWORD_FILE" > /tmp/password
+    chown 999:999 /tmp/password
+    $run initdb -D $data -A scram-sha-256 --pwfile /tmp/password -U "$POSTGRES_USER" -N --locale=C --encoding=UTF8
+    rm /tmp/password
+    echo "host all all all scram-sha-256" >> $data/pg_hba.conf
+    echo "create database $POSTGRES_DB" | $run postgres --single -D $data postgres
+fi
+exec $run postgres -D $data -c "listen_addresses=*" -c unix_socket_directories=/tmp
+"#;
+
+#[test]
+fn whisperengine_in_production() {
+    in_production(&super::WHISPERENGINE, "whisperengine_in_production");
+}
+
+#[test]
+fn whisper_transcriber_in_production() {
+    in_production(
+        &super::WHISPER_TRANSCRIBER,
+        "whisper_transcriber_in_production",
+    );
+}
+
+#[test]
+fn whispercache_in_production() {
+    in_production(&super::WHISPERCACHE, "whispercache_in_production");
+}
+
+#[test]
+fn deep_echo_in_production() {
+    in_production(&super::DEEP_ECHO, "deep_echo_in_production");
+}
+
+#[test]
+fn rag_admin_in_production() {
+    in_production(&super::RAG_ADMIN, "rag_admin_in_production");
+}
+
+/// Six containers with limits each: one stack at a time is enough for one machine.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn in_production(stack: &Stack, test: &str) {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(EngineAddress::Unix(socket)) = engine::shared(test) else {
+        return;
+    };
+    if make_images(&socket, test).is_none() {
+        return;
+    }
+    // A database that is laid first takes its time.
+    let mut site = site(stack, "  services: {postgres: {healthy_deadline: 2m}}\n");
+    // Another stack of the name may be on the engine.
+    let name = format!("{}-x{}", stack.name, std::process::id());
+    let compose = std::fs::read_to_string(site.path().join("compose.yaml")).unwrap();
+    let line = |name: &str| format!("\nname: {name}\n");
+    let compose = compose.replacen(&line(stack.name), &line(&name), 1);
+    site.write("compose.yaml", &compose);
+    site.write(
+        "compose.production.yaml",
+        &read(stack, "compose.production.yaml"),
+    );
+    let mainstay = std::fs::read_to_string(site.path().join("mainstay.yaml")).unwrap();
+    site.write("mainstay.yaml", &without_policy(&mainstay));
+    let address = format!("unix://{}", socket.display());
+    for (name, value) in [
+        ("DOCKER_HOST", address.as_str()),
+        ("MAINSTAY_ENV", "production"),
+        ("APP_IMAGE", SERVICE),
+        ("BACKEND_IMAGE", SERVICE),
+        ("FRONTEND_IMAGE", SERVICE),
+        ("POSTGRES_IMAGE", POSTGRES),
+        ("REDIS_IMAGE", REDIS),
+        ("REPLICAS", "2"),
+        ("COGNITIVE_REPLICAS", "2"),
+        ("CANARY_PAUSE", "1s"),
+    ] {
+        site.set(name, value);
+    }
+    for (name, value) in SECRETS {
+        site.set(name, value);
+    }
+    let [_, instances] = stack.instances;
+    let [_, (_, password), ..] = SECRETS;
+    day(stack, &site, instances, Some(password));
+    let containers = left(&socket, "/containers/json?all=true&", &name);
+    assert_eq!(containers, json!([]));
+    // Down keeps what is stored; it goes with the scenario.
+    let volumes = left(&socket, "/volumes?", &name)["Volumes"].clone();
+    let volumes = volumes.as_array().unwrap();
+    assert_eq!(volumes.len(), 2, "{volumes:?}");
+    for volume in volumes {
+        let path = format!("/volumes/{}", volume["Name"].as_str().unwrap());
+        assert_eq!(ask(&socket, "DELETE", &path, b"").0, 204, "{path}");
+    }
+}
+
+/// What is left of a stack, as the engine lists it.
+fn left(socket: &Path, list: &str, stack: &str) -> Value {
+    let filter = format!("{{\"label\":[\"io.mainstay.stack={stack}\"]}}");
+    let path = format!("{list}filters={}", encoded(&filter));
+    let (_, body) = ask(socket, "GET", &path, b"");
+    serde_json::from_str(&body).unwrap()
+}
+
+fn without_policy(mainstay: &str) -> String {
+    let mut inside = false;
+    let lines = mainstay.lines().filter(|line| {
+        let depth = line.len() - line.trim_start().len();
+        inside = line.trim_end() == "    policy:" || (inside && depth > 4);
+        !inside
+    });
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Once for each engine; a test that comes meanwhile waits.
+fn make_images(socket: &Path, test: &str) -> Option<()> {
+    static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if made.contains(&socket.to_owned()) {
+        return Some(());
+    }
+    let redis = Path::new("/usr/bin/redis-server");
+    let Some((version, binaries)) = newest_postgres().filter(|_| redis.exists()) else {
+        skip("PostgreSQL and Redis", test);
+        return None;
+    };
+    let service = crate::site::sample_service();
+    let command = |words: &str| format!("ENV PATH=/usr/bin:/bin%0ACMD [{words}]");
+    Root::new()
+        .program(&service, "usr/bin/sample-service")
+        .import(socket, SERVICE, &command("%22sample-service%22"));
+    Root::new().programs(&["redis-server", "redis-cli"]).import(
+        socket,
+        REDIS,
+        &command("%22redis-server%22"),
+    );
+    let mut root = Root::new()
+        .programs(&BASE)
+        .programs(&["setpriv"])
+        .tree(&format!("/usr/share/postgresql/{version}"))
+        .tree(&format!("/usr/lib/postgresql/{version}/lib"))
+        .file("entry.sh", POSTGRES_ENTRY);
+    for name in ["initdb", "postgres", "pg_isready"] {
+        let program = binaries.join(name);
+        let inside = program
+            .strip_prefix("/")
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        root = root.program(&program, &inside);
+    }
+    let path = format!(
+        "ENV PATH={}:/usr/bin:/bin%0ACMD [%22sh%22,%22/entry.sh%22]",
+        binaries.display()
+    );
+    root.import(socket, POSTGRES, &path);
+    made.push(socket.to_owned());
+    Some(())
+}
