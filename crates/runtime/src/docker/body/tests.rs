@@ -1,3 +1,5 @@
+//! What a container is asked to be, from its spec.
+
 use super::*;
 use crate::spec::{Mount, MountKind, Network, RestartCondition, RestartPolicy, Volume};
 use mainstay_model::{Bytes, Secret};
