@@ -20,6 +20,7 @@ pub mod policy;
 pub mod reference;
 pub mod resolved;
 pub mod secrets;
+pub mod server_file;
 
 mod check;
 mod decode;

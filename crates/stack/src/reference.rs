@@ -4,7 +4,7 @@
 //! test compares, so that a page cannot lag behind.
 
 use crate::grammar::{Ruling, Section, Shape};
-use crate::{keys, operation};
+use crate::{keys, operation, server_file};
 use std::fmt::Write as _;
 
 /// The annotated example of `mainstay.yaml`.
@@ -136,6 +136,27 @@ fn ruling(ruling: Ruling) -> String {
     format!("**{}**: {}", ruling.verdict.word(), cell(ruling.text))
 }
 
+/// `docs/reference/server.md`
+pub fn server() -> String {
+    let mut page = "# server.yaml\n\nWhat belongs to the server and to no stack: where it listens, its certificates, how long it keeps its\n\
+        journal. It lies in the data directory (`/var/lib/mainstay` for an installed service, `.mainstay` beside a\n\
+        stack that `mainstay up` started). Every section may be left out, and so may the file.\n\
+        Options and variables of `mainstay serve` win over it. `mainstay serve --check` reads it and prints every\n\
+        problem with its place; a server reads it once, at its start. Variables such as `${NAME}` are not put in.\n\n```yaml\n"
+        .to_owned();
+    page.push_str(server_file::EXAMPLE);
+    page.push_str("```\n");
+    for section in server_file::sections() {
+        let _ = writeln!(page, "\n## {}\n", section.name);
+        page.push_str("| field | value | |\n|---|---|---|\n");
+        for key in section.keys {
+            let kind = kind(&key.shape);
+            let _ = writeln!(page, "| `{}` | {kind} | {} |", key.name, cell(key.text()));
+        }
+    }
+    page
+}
+
 /// A `|` would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
@@ -182,14 +203,14 @@ mod tests {
     use mainstay_model::Problems;
     use std::sync::Arc;
 
-    fn example() -> Node {
+    fn example(text: &str) -> Node {
         let source = Arc::new(Source {
             display: "mainstay.yaml".into(),
             path: "/mainstay.yaml".into(),
             base: "/".into(),
         });
         let mut problems = Problems::default();
-        let documents = yaml::parse(EXAMPLE, &source, &mut problems);
+        let documents = yaml::parse(text, &source, &mut problems);
         assert!(problems.is_empty(), "{problems}");
         documents.into_iter().next().expect("a document")
     }
@@ -222,31 +243,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_field_stands_in_the_annotated_example() {
-        let example = example();
-        for section in operation::sections() {
+    fn check(text: &str, whole: &'static Section, sections: Vec<&'static Section>) {
+        let example = example(text);
+        for section in sections {
             let mut found = Vec::new();
-            places(
-                &example,
-                &Shape::Section(&operation::MAINSTAY),
-                section,
-                &mut found,
-            );
+            places(&example, &Shape::Section(whole), section, &mut found);
             for key in section.keys {
                 assert!(
                     found.iter().any(|node| node.get(key.name).is_some()),
-                    "`{}` of {} is missing in docs/reference/mainstay.yaml",
+                    "`{}` of {} is missing in the example of {}",
                     key.name,
-                    section.name
+                    section.name,
+                    whole.name
                 );
             }
         }
     }
 
     #[test]
+    fn every_field_stands_in_the_annotated_example() {
+        check(EXAMPLE, &operation::MAINSTAY, operation::sections());
+        let sections = server_file::sections();
+        check(server_file::EXAMPLE, &server_file::SERVER, sections);
+    }
+
+    #[test]
     fn no_key_stands_twice_and_each_says_something() {
-        for section in keys::sections().into_iter().chain(operation::sections()) {
+        let stack = keys::sections().into_iter().chain(operation::sections());
+        for section in stack.chain(server_file::sections()) {
             for (index, key) in section.keys.iter().enumerate() {
                 let again = section.keys[index + 1..].iter().any(|k| k.name == key.name);
                 assert!(!again, "{} of {}", key.name, section.name);

@@ -9,5 +9,6 @@ mod problems;
 mod reference;
 mod secrets;
 mod semantics;
+mod server_file;
 mod stacks;
 mod verdicts;

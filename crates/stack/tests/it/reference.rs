@@ -16,6 +16,7 @@ fn page(name: &str) -> Data {
 fn the_pages_are_written_from_the_tables() {
     assert_data_eq!(reference::compose(), page("compose.md"));
     assert_data_eq!(reference::mainstay(), page("mainstay.md"));
+    assert_data_eq!(reference::server(), page("server.md"));
 }
 
 #[test]

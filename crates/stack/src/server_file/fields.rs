@@ -1,0 +1,225 @@
+//! Every field of `server.yaml`: its shape and what it says.
+
+use crate::grammar::{Key, Section, Shape};
+
+/// The whole file.
+pub static SERVER: Section = Section {
+    name: "server.yaml",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "api",
+            Shape::Section(&API),
+            "The API and the console. Both ask for a token over TCP.",
+        ),
+        Key::honoured(
+            "proxy",
+            Shape::Section(&PROXY),
+            "Where the routes of all stacks are served.",
+        ),
+        Key::honoured(
+            "tls",
+            Shape::Section(&TLS),
+            "Certificates for `proxy.https`.",
+        ),
+        Key::honoured(
+            "journal",
+            Shape::Section(&JOURNAL),
+            "What happened, and who did it.",
+        ),
+        Key::honoured("log", Shape::Section(&LOG), "The server's own log."),
+    ],
+};
+
+/// `api`
+static API: Section = Section {
+    name: "api",
+    extensions: false,
+    keys: &[Key::honoured(
+        "listen",
+        Shape::Text,
+        "Address and port. Default `127.0.0.1:9900`, or the next port that is free; `serve --api` wins.",
+    )],
+};
+
+/// `proxy`
+static PROXY: Section = Section {
+    name: "proxy",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "http",
+            Shape::Text,
+            "Address and port for plain HTTP. Default `127.0.0.1:8080`, or the next port that is free; `serve --proxy` wins.",
+        ),
+        Key::honoured(
+            "https",
+            Shape::Text,
+            "Address and port for HTTP/1.1 and HTTP/2 under TLS. Left out: nothing is encrypted.",
+        ),
+        Key::honoured(
+            "redirect",
+            Shape::Section(&REDIRECT),
+            "Send plain requests to `https`, for hosts that have a certificate. So it is where `https` is there, unless told otherwise.",
+        ),
+        Key::honoured(
+            "hsts",
+            Shape::Section(&HSTS),
+            "Tell browsers to ask under `https` only (`Strict-Transport-Security`). Left out: they are not told.",
+        ),
+    ],
+};
+
+/// `proxy.redirect`
+static REDIRECT: Section = Section {
+    name: "redirect",
+    extensions: false,
+    keys: &[
+        Key::honoured("enabled", Shape::Bool, "Default `true`."),
+        Key::honoured(
+            "port",
+            Shape::Integer,
+            "The port under which clients reach `https`, where that is another than it listens on.",
+        ),
+        Key::honoured(
+            "except",
+            Shape::OneOrMore(&Shape::Text),
+            "Paths, and what is below them, that are served plainly, for probes that know no TLS.",
+        ),
+    ],
+};
+
+/// `proxy.hsts`
+static HSTS: Section = Section {
+    name: "hsts",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "max_age",
+            Shape::Duration,
+            "For how long they remember it. Default `365d`.",
+        ),
+        Key::honoured(
+            "include_subdomains",
+            Shape::Bool,
+            "Also for every name below the host. Default `false`.",
+        ),
+        Key::honoured(
+            "preload",
+            Shape::Bool,
+            "Agree to stand in the list that browsers are built with; asks for `include_subdomains` and a year. Default `false`.",
+        ),
+    ],
+};
+
+/// `tls`
+static TLS: Section = Section {
+    name: "tls",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "min_version",
+            Shape::Word(&["1.2", "1.3"]),
+            "The oldest version that is spoken. Default `1.2`.",
+        ),
+        Key::honoured(
+            "certificates",
+            Shape::List(&Shape::Section(&CERTIFICATE)),
+            "Certificates from files, chosen by the names that stand in them. The first answers for who asks for no name. They are taken up again when they change.",
+        ),
+        Key::honoured(
+            "acme",
+            Shape::Section(&ACME),
+            "Have certificates made and renewed for the hosts of all routes that no file is for.",
+        ),
+    ],
+};
+
+/// One entry of `tls.certificates`.
+static CERTIFICATE: Section = Section {
+    name: "certificate",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "certificate",
+            Shape::Text,
+            "PEM file with the server's own certificate and the intermediate ones.",
+        ),
+        Key::honoured(
+            "key",
+            Shape::Text,
+            "PEM file with its private key, without a passphrase.",
+        ),
+    ],
+};
+
+/// `tls.acme`
+static ACME: Section = Section {
+    name: "acme",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "directory",
+            Shape::Text,
+            "`letsencrypt`, `letsencrypt-staging` (for trying: its certificates are not trusted), or the URL of another authority's directory. Default `letsencrypt`.",
+        ),
+        Key::honoured(
+            "email",
+            Shape::Text,
+            "Where the authority writes to when something is wrong.",
+        ),
+        Key::honoured(
+            "terms_agreed",
+            Shape::Bool,
+            "That you agree to the authority's terms; must be `true`.",
+        ),
+        Key::honoured(
+            "challenge",
+            Shape::Word(&["http-01", "tls-alpn-01"]),
+            "How it sees that a host is yours: it asks on port 80, or on port 443. Default `http-01`.",
+        ),
+        Key::honoured(
+            "ca",
+            Shape::Text,
+            "PEM file of who signed a private authority's own certificate. Left out: as the system trusts.",
+        ),
+    ],
+};
+
+/// `journal`
+static JOURNAL: Section = Section {
+    name: "journal",
+    extensions: false,
+    keys: &[Key::honoured(
+        "retention",
+        Shape::Duration,
+        "How long events are kept; releases are kept as `deploy.keep_releases` says. Default `365d`.",
+    )],
+};
+
+/// `log`
+static LOG: Section = Section {
+    name: "log",
+    extensions: false,
+    keys: &[Key::honoured(
+        "level",
+        Shape::Word(&["error", "warn", "info", "debug", "trace"]),
+        "Default `info`; the variable `RUST_LOG` wins.",
+    )],
+};
+
+/// Every section in the order of the reference page.
+pub fn sections() -> Vec<&'static Section> {
+    vec![
+        &SERVER,
+        &API,
+        &PROXY,
+        &REDIRECT,
+        &HSTS,
+        &TLS,
+        &CERTIFICATE,
+        &ACME,
+        &JOURNAL,
+        &LOG,
+    ]
+}
