@@ -37,6 +37,11 @@ pub(crate) struct Seen {
 
 impl Load {
     pub(crate) fn start(address: SocketAddr) -> Self {
+        Self::of(async move |stop| generate(address, stop).await)
+    }
+
+    /// Any other load that ends when its flag says so.
+    pub(crate) fn of<F: AsyncFnOnce(Arc<AtomicBool>) -> Seen + Send + 'static>(load: F) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -44,7 +49,7 @@ impl Load {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(generate(address, flag))
+            runtime.block_on(load(flag))
         });
         Self {
             stop,
@@ -66,6 +71,20 @@ impl Drop for Load {
 }
 
 impl Seen {
+    pub(crate) async fn together(mut tasks: tokio::task::JoinSet<Self>) -> Self {
+        let mut all = Self::default();
+        while let Some(seen) = tasks.join_next().await {
+            let seen = seen.unwrap();
+            all.answers += seen.answers;
+            all.reconnects += seen.reconnects;
+            all.failures.extend(seen.failures);
+            for (release, count) in seen.releases {
+                *all.releases.entry(release).or_default() += count;
+            }
+        }
+        all
+    }
+
     /// Every request was answered with 2xx, and there were enough to mean something.
     #[track_caller]
     pub(crate) fn no_failed_request(&self) {
@@ -79,17 +98,7 @@ async fn generate(address: SocketAddr, stop: Arc<AtomicBool>) -> Seen {
     for _ in 0..CONNECTIONS {
         tasks.spawn(connection(address, Arc::clone(&stop)));
     }
-    let mut all = Seen::default();
-    while let Some(seen) = tasks.join_next().await {
-        let seen = seen.unwrap();
-        all.answers += seen.answers;
-        all.reconnects += seen.reconnects;
-        all.failures.extend(seen.failures);
-        for (release, count) in seen.releases {
-            *all.releases.entry(release).or_default() += count;
-        }
-    }
-    all
+    Seen::together(tasks).await
 }
 
 async fn connection(address: SocketAddr, stop: Arc<AtomicBool>) -> Seen {

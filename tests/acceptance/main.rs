@@ -9,13 +9,17 @@
     reason = "what does not hold here fails the scenario, also outside of #[test] functions"
 )]
 
+mod authority;
 mod crashes;
 mod deploys;
 mod docker;
+mod encrypted;
 mod environments;
 mod first_run;
+mod issued;
 mod load;
 mod looking;
+mod pebble;
 mod refusals;
 mod secrets;
 mod site;

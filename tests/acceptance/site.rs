@@ -389,6 +389,11 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str, body: &[u8]
     try_request(address, method, path, body).unwrap()
 }
 
+/// GET as if `host` led there.
+pub(crate) fn request_as(host: &str, address: SocketAddr, path: &str) -> Answer {
+    send(address, "GET", host, path, "", b"").unwrap()
+}
+
 /// The same where the proxy may be gone.
 pub(crate) fn try_request(
     address: SocketAddr,
@@ -407,10 +412,21 @@ pub(crate) fn exchange(
     fields: &str,
     body: &[u8],
 ) -> std::io::Result<Answer> {
+    send(address, method, "localhost", path, fields, body)
+}
+
+fn send(
+    address: SocketAddr,
+    method: &str,
+    host: &str,
+    path: &str,
+    fields: &str,
+    body: &[u8],
+) -> std::io::Result<Answer> {
     let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{fields}content-length: {}\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{fields}content-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes())?;

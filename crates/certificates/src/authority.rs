@@ -117,9 +117,16 @@ impl Authority {
         let order = account.new_order(&NewOrder::new(&names)).await;
         let mut order = order.map_err(|error| self.error(error))?;
         self.prove(host, &mut order, prover).await?;
-        let ready = order.poll_ready(&POLICY).await;
-        if ready.map_err(|error| self.error(error))? != OrderStatus::Ready {
-            return Err(self.unproven(host, &mut order).await);
+        match order.poll_ready(&POLICY).await {
+            Ok(OrderStatus::Ready) => {}
+            Ok(_) => {
+                let reason = seen_instead(&mut order).await;
+                return Err(self.unproven(host, reason));
+            }
+            Err(Error::Api(problem)) if is_about_the_proof(&problem) => {
+                return Err(self.unproven(host, words(&problem)));
+            }
+            Err(error) => return Err(self.error(error)),
         }
         let key = KeyPair::generate()?;
         let mut request = CertificateParams::new(vec![host.to_owned()])?;
@@ -202,8 +209,13 @@ impl Authority {
                 }
             };
             prover.show(proof).await.map_err(AuthorityError::Prover)?;
-            let told = challenge.set_ready().await;
-            told.map_err(|error| self.error(error))?;
+            match challenge.set_ready().await {
+                Ok(()) => {}
+                Err(Error::Api(problem)) if is_about_the_proof(&problem) => {
+                    return Err(self.unproven(host, words(&problem)));
+                }
+                Err(error) => return Err(self.error(error)),
+            }
         }
         Ok(())
     }
@@ -218,19 +230,7 @@ impl Authority {
         Ok(self.store.keep_proof(host, &text)?)
     }
 
-    /// What the authority says it saw instead of the proof.
-    async fn unproven(&self, host: &str, order: &mut Order) -> AuthorityError {
-        let mut reason = "it does not say why".to_owned();
-        let mut authorizations = order.authorizations();
-        while let Some(Ok(mut authorization)) = authorizations.next().await {
-            let Ok(state) = authorization.refresh().await else {
-                continue;
-            };
-            let mut errors = state.challenges.iter().filter_map(|one| one.error.as_ref());
-            if let Some(problem) = errors.next() {
-                reason = words(problem);
-            }
-        }
+    fn unproven(&self, host: &str, reason: String) -> AuthorityError {
         let port = if self.settings.by_tls { 443 } else { 80 };
         AuthorityError::Unproven {
             host: host.to_owned(),
@@ -257,15 +257,46 @@ impl Authority {
     }
 }
 
-/// RFC 8555, section 6.7.
-fn refusal(problem: &Problem) -> AuthorityError {
-    let kind = problem.r#type.as_deref().unwrap_or_default();
-    let kind = kind.rsplit(':').next().unwrap_or_default();
-    match kind {
-        "rateLimited" => AuthorityError::Limited(words(problem)),
-        "accountDoesNotExist" | "unauthorized" => AuthorityError::Account(words(problem)),
-        _ => AuthorityError::Refused(words(problem)),
+/// What the authority says it saw instead of the proof.
+async fn seen_instead(order: &mut Order) -> String {
+    let mut authorizations = order.authorizations();
+    while let Some(Ok(mut authorization)) = authorizations.next().await {
+        let Ok(state) = authorization.refresh().await else {
+            continue;
+        };
+        let mut errors = state.challenges.iter().filter_map(|one| one.error.as_ref());
+        if let Some(problem) = errors.next() {
+            return words(problem);
+        }
     }
+    "it does not say why".to_owned()
+}
+
+fn refusal(problem: &Problem) -> AuthorityError {
+    if is(problem, "rateLimited") {
+        AuthorityError::Limited(words(problem))
+    } else if is(problem, "accountDoesNotExist") || is(problem, "unauthorized") {
+        AuthorityError::Account(words(problem))
+    } else {
+        AuthorityError::Refused(words(problem))
+    }
+}
+
+/// An authority that looks while it is asked answers with what it saw.
+fn is_about_the_proof(problem: &Problem) -> bool {
+    let others = [
+        "rateLimited",
+        "accountDoesNotExist",
+        "badNonce",
+        "serverInternal",
+    ];
+    !others.iter().any(|kind| is(problem, kind))
+}
+
+/// Whether it is of this kind (RFC 8555, section 6.7).
+fn is(problem: &Problem, kind: &str) -> bool {
+    let kinds = problem.r#type.as_deref().unwrap_or_default();
+    kinds.rsplit(':').next() == Some(kind)
 }
 
 /// The authority's own words: its detail, that of each part, and the kind.

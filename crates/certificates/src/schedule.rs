@@ -102,9 +102,7 @@ impl Schedule {
                 self.wanted = hosts;
             }
             Event::Asked(host) => {
-                if self.wanted.contains(&host) {
-                    self.hosts.entry(host).or_default().asked = true;
-                }
+                self.ask(&host);
             }
             Event::Issued {
                 host,
@@ -125,6 +123,19 @@ impl Schedule {
             } => self.failed(host, reason, limited, now),
         }
         self.next(now).into_iter().collect()
+    }
+
+    /// A certificate that lies there from before. It ends no trouble: the one after it failed.
+    pub fn note_kept(&mut self, host: &str, not_before: Timestamp, not_after: Timestamp) {
+        let known = self.hosts.entry(host.to_owned()).or_default();
+        known.validity = Some((not_before, not_after));
+    }
+
+    /// As [`Event::Asked`], for who waits for no answer.
+    pub fn ask(&mut self, host: &str) {
+        if self.wanted.contains(host) {
+            self.hosts.entry(host.to_owned()).or_default().asked = true;
+        }
     }
 
     fn end(&mut self, host: &str) {

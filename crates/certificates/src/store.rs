@@ -84,6 +84,18 @@ impl Store {
         self.root.join(format!("{host}.pem"))
     }
 
+    /// Those that something is kept for.
+    pub fn hosts(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.root).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut hosts: Vec<String> = names
+            .filter(|name| !name.ends_with(".proof.pem"))
+            .filter_map(|name| name.strip_suffix(".pem").map(str::to_owned))
+            .collect();
+        hosts.sort();
+        hosts
+    }
+
     /// Where the certificate that proves a host is, while it is proven.
     pub(crate) fn proof_path(&self, host: &str) -> PathBuf {
         self.root.join(format!("{host}.proof.pem"))

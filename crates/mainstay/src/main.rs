@@ -30,6 +30,7 @@ mod progress;
 mod project;
 mod render;
 mod repository;
+mod unit;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -44,7 +44,9 @@ impl Config {
     /// The oldest protocol that can say this; a proxy that was started from an older binary may
     /// still run.
     pub fn least_protocol(&self) -> u32 {
-        let plain = |listener: &Listener| listener.tls.is_none() && listener.redirect.is_none();
+        let plain = |listener: &Listener| {
+            listener.from.is_none() && listener.tls.is_none() && listener.redirect.is_none()
+        };
         let says_nothing_new = self.tls.is_default() && self.challenges.is_empty();
         if says_nothing_new && self.listeners.iter().all(plain) {
             PROTOCOL_BEFORE

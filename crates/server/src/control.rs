@@ -2,6 +2,7 @@
 
 use crate::api::types::ApiError;
 use crate::api::{Actor, types};
+use crate::certificates::Certificates;
 use crate::environment::Environment;
 use crate::keeper::phase_word;
 use crate::paths::DataDirectory;
@@ -43,6 +44,10 @@ pub struct Control {
     pub(crate) background: bool,
     pub(crate) store: Store,
     pub(crate) key: HostKey,
+    /// How long events are kept.
+    pub(crate) retention: Duration,
+    /// Those of an authority; `None`: none is asked.
+    pub(crate) certificates: Option<Certificates>,
     data: DataDirectory,
     program: PathBuf,
     targets: Arc<Targets>,
@@ -68,6 +73,8 @@ pub struct Parts {
     pub artifacts: ArtifactStore,
     pub proxy: ProxyLink,
     pub tokens: Tokens,
+    pub retention: Duration,
+    pub certificates: Option<Certificates>,
     pub background: bool,
     pub stop: CancellationToken,
 }
@@ -79,6 +86,8 @@ impl Control {
             background: parts.background,
             store: parts.store,
             key: parts.key,
+            retention: parts.retention,
+            certificates: parts.certificates,
             data: parts.data,
             program: parts.program,
             targets: parts.targets,

@@ -28,6 +28,7 @@ impl Control {
         let mut found = Vec::new();
         found.extend(disk(self.data().root()));
         found.extend(self.proxy().problem().map(|problem| proxy(&problem)));
+        found.extend(self.diagnose_certificates(scope));
         let stack = {
             let inner = environment.inner();
             let running = inner.running.as_ref().map(|running| &running.to);
@@ -284,18 +285,28 @@ fn waits_for(
 }
 
 fn proxy(problem: &str) -> Diagnosis {
-    let taken = problem.contains("in use");
+    let (code, hint) = if problem.contains("in use") {
+        (
+            "port-taken",
+            "end the process that has the port, or choose another one; it is tried again by itself",
+        )
+    } else if problem.contains("ermission denied") && problem.contains("cannot listen") {
+        (
+            "port-forbidden",
+            "ports below 1024 need a right: `mainstay install` writes a unit that has it; for a server without one, `sudo setcap cap_net_bind_service=+ep` on the program, and end the proxy so that it starts with it",
+        )
+    } else {
+        (
+            "proxy",
+            "`proxy/proxy.log` in the data directory says more; it is tried again by itself",
+        )
+    };
     Diagnosis {
-        code: if taken { "port-taken" } else { "proxy" }.to_owned(),
+        code: code.to_owned(),
         subject: Some("proxy".to_owned()),
         message: format!("the proxy does not have what it should: {problem}"),
         evidence: Vec::new(),
-        hint: if taken {
-            "end the process that has the port, or choose another one; it is tried again by itself"
-        } else {
-            "`proxy/proxy.log` in the data directory says more; it is tried again by itself"
-        }
-        .to_owned(),
+        hint: hint.to_owned(),
     }
 }
 

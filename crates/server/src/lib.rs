@@ -8,16 +8,19 @@
 //! recovery.
 
 pub mod api;
+mod certificates;
 mod control;
 mod doctor;
 pub mod driver;
 mod engine;
 mod environment;
 mod forwarding;
+mod front;
 mod ground;
 mod hooks;
 mod keeper;
 mod metrics;
+mod notify;
 mod operations;
 pub mod paths;
 mod planning;

@@ -3,10 +3,13 @@
 //! ```text
 //! <data directory>            0700, with a .gitignore of its own
 //! ├── lock                    held by the running server
+//! ├── runtime                 where the runtime directory is
 //! ├── host.key                0600, seals what is secret here
 //! ├── journal.db
 //! ├── server.json             what this server gave out: ports
 //! ├── artifacts/<sha256>
+//! ├── certificates/           of an authority, and our account there
+//! ├── server.yaml             written by its operator
 //! ├── bundles/<stack>/<environment>/r12.sealed
 //! ├── instances/<full name>/
 //! ├── containers/<engine>/    notes about containers, and where their engine is
@@ -25,6 +28,7 @@
 use crate::tokens::hex;
 use ring::digest;
 use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -40,7 +44,7 @@ impl DataDirectory {
     /// part that exists is canonicalised, so that two spellings of one place are one server.
     pub fn new(root: &Path) -> io::Result<Self> {
         let root = canonical(root)?;
-        let runtime = runtime_directory(&root);
+        let runtime = recorded(&root).unwrap_or_else(|| runtime_directory(&root));
         Ok(Self { root, runtime })
     }
 
@@ -66,6 +70,12 @@ impl DataDirectory {
         for private in [&self.root, &self.runtime] {
             std::fs::set_permissions(private, std::fs::Permissions::from_mode(0o700))?;
         }
+        // Whoever may look into the data directory finds its sockets, whatever environment the
+        // server was started with.
+        std::fs::write(
+            self.root.join("runtime"),
+            self.runtime.as_os_str().as_bytes(),
+        )?;
         let ignore = self.root.join(".gitignore");
         if !ignore.exists() {
             std::fs::write(ignore, "*\n")?;
@@ -130,6 +140,15 @@ impl DataDirectory {
         self.root.join("proxy")
     }
 
+    /// What belongs to the server; written by whoever operates it.
+    pub fn server_file(&self) -> PathBuf {
+        self.root.join("server.yaml")
+    }
+
+    pub fn certificates(&self) -> PathBuf {
+        self.root.join("certificates")
+    }
+
     /// Where a server that was started in the background writes its own log.
     pub fn server_log(&self) -> PathBuf {
         self.root.join("server.log")
@@ -170,9 +189,22 @@ fn canonical(path: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn runtime_directory(root: &Path) -> PathBuf {
+/// The runtime directory that was used last, as long as it is there. One that belongs to another
+/// root was copied along with the data directory, and is not ours.
+fn recorded(root: &Path) -> Option<PathBuf> {
+    let path = std::fs::read(root.join("runtime")).ok()?;
+    let path = PathBuf::from(std::ffi::OsString::from_vec(path));
+    let name = path.file_name()?.to_str()?;
+    (name.ends_with(&hash(root)) && path.is_dir()).then_some(path)
+}
+
+fn hash(root: &Path) -> String {
     let hash = digest::digest(&digest::SHA256, root.as_os_str().as_encoded_bytes());
-    let name = hex(&hash.as_ref()[..8]);
+    hex(&hash.as_ref()[..8])
+}
+
+fn runtime_directory(root: &Path) -> PathBuf {
+    let name = hash(root);
     let user = rustix::process::geteuid();
     if let Some(base) = std::env::var_os("XDG_RUNTIME_DIR").filter(|base| !base.is_empty()) {
         PathBuf::from(base).join(format!("mainstay-{name}"))
@@ -194,6 +226,15 @@ mod tests {
         std::fs::create_dir(temporary.path().join("x")).unwrap();
         let dotted = DataDirectory::of_stack(&temporary.path().join("x/..")).unwrap();
         assert_eq!(plain, dotted);
+        assert_eq!(recorded(plain.root()), None);
+        plain.create().unwrap();
+        assert_eq!(recorded(plain.root()).as_deref(), Some(plain.runtime()));
+        let copy = temporary.path().join("copy");
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::copy(plain.root().join("runtime"), copy.join("runtime")).unwrap();
+        assert_eq!(recorded(&copy), None, "it came along with a copy");
+        plain.leave_runtime();
+        assert_eq!(recorded(plain.root()), None, "it is gone");
         assert!(plain.api_socket().as_os_str().len() < 100);
     }
 }

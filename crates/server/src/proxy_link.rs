@@ -2,12 +2,13 @@
 
 use crate::control::{Control, now};
 use crate::environment::{Environment, Weights};
+use crate::front::{Front, Issued};
 use crate::paths::DataDirectory;
 use crate::proxy_process;
 use crate::traffic::{self, Share};
 use mainstay_model::{InstanceId, Scope, Timestamp};
 use mainstay_proxy::Client;
-use mainstay_proxy::config::{Config, Status};
+use mainstay_proxy::config::{CertificateStatus, Config, Status};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,17 +23,22 @@ pub(crate) struct ProxyProblem(pub(crate) String);
 #[derive(Debug)]
 pub struct ProxyLink {
     client: Client,
-    main: SocketAddr,
+    front: Front,
+    issued: Mutex<Issued>,
+    /// As the proxy said when it was looked at last.
+    certificates: Mutex<Vec<CertificateStatus>>,
     /// Serialises applying; holds the last configuration that was accepted.
     applied: tokio::sync::Mutex<Option<Config>>,
     problem: Mutex<Option<(String, Timestamp)>>,
 }
 
 impl ProxyLink {
-    pub fn new(client: Client, main: SocketAddr) -> Self {
+    pub fn new(client: Client, front: Front) -> Self {
         Self {
             client,
-            main,
+            front,
+            issued: Mutex::default(),
+            certificates: Mutex::default(),
             applied: tokio::sync::Mutex::new(None),
             problem: Mutex::new(None),
         }
@@ -44,7 +50,30 @@ impl ProxyLink {
 
     /// Where routes without a port of their own are served.
     pub fn main(&self) -> SocketAddr {
-        self.main
+        self.front.http
+    }
+
+    pub fn front(&self) -> &Front {
+        &self.front
+    }
+
+    /// Changes what is had from an authority; the next application puts it in force.
+    pub(crate) fn change_issued(&self, change: impl FnOnce(&mut Issued)) {
+        change(&mut self.issued.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The certificates as the proxy has them.
+    pub fn certificates(&self) -> Vec<CertificateStatus> {
+        let certificates = self.certificates.lock();
+        certificates.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn look_at_certificates(&self, seen: &Status) {
+        let mut certificates = self
+            .certificates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        certificates.clone_from(&seen.certificates);
     }
 
     /// What is wrong with the proxy, in words; `None`: nothing.
@@ -79,7 +108,13 @@ impl ProxyLink {
         let seen = proxy_process::ensure(data, program, &self.client)
             .await
             .map_err(|error| ProxyProblem(error.to_string()))?;
-        let config = traffic::config(seen.revision, self.main, &shares());
+        self.look_at_certificates(&seen);
+        let issued = self
+            .issued
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let config = traffic::config(seen.revision, &self.front, &issued, &shares());
         // A proxy that was restarted has its last revision from its disk; an address that was
         // taken then it has left out, and takes with the next revision.
         if applied.as_ref() == Some(&config) && listens_everywhere(&seen, &config) {

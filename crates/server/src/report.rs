@@ -6,6 +6,7 @@ use crate::api::types::{
 };
 use crate::control::{Control, detail, now};
 use crate::environment::Environment;
+use crate::front::Front;
 use crate::keeper::phase_word;
 use crate::proxy_link::instance_of;
 use crate::store::{shown_operation, shown_release};
@@ -16,7 +17,6 @@ use mainstay_rollout::{Rollout, ServiceSummary, Summary};
 use mainstay_runtime::status::{InstanceStatus, Phase, Resources};
 use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 impl Control {
     pub async fn server_status(&self) -> ServerStatus {
@@ -112,7 +112,12 @@ impl Control {
         let inner = environment.inner();
         let running = inner.running.as_ref().map(|running| &running.to);
         match running.or(inner.current.as_ref()) {
-            Some(bundle) => urls(&bundle.stack, self.proxy().main()),
+            Some(bundle) => {
+                let certificates = self.proxy().certificates();
+                let names = certificates.iter().flat_map(|one| &one.names);
+                let names: Vec<&str> = names.map(String::as_str).collect();
+                urls(&bundle.stack, self.proxy().front(), &names)
+            }
             None => Vec::new(),
         }
     }
@@ -244,16 +249,13 @@ fn endpoints<'a>(
         .collect()
 }
 
-/// Where people reach the stack.
-pub(crate) fn urls(stack: &Stack, main: SocketAddr) -> Vec<RouteUrl> {
+/// Where people reach the stack: under `https` where one of `names`, those that certificates are
+/// served for, covers the route's host.
+pub(crate) fn urls(stack: &Stack, front: &Front, names: &[&str]) -> Vec<RouteUrl> {
     let routed = stack.routes.iter().map(|route| {
         let host = route.hosts.first().filter(|host| !host.starts_with('*'));
-        let authority = host.map_or_else(
-            || main.to_string(),
-            |host| format!("{host}:{}", main.port()),
-        );
         RouteUrl {
-            url: format!("http://{authority}{}", route.path),
+            url: format!("{}{}", origin(host, front, names), route.path),
             service: route.service.clone(),
         }
     });
@@ -270,6 +272,21 @@ pub(crate) fn urls(stack: &Stack, main: SocketAddr) -> Vec<RouteUrl> {
             }
         });
     routed.chain(published).collect()
+}
+
+fn origin(host: Option<&String>, front: &Front, names: &[&str]) -> String {
+    let Some(host) = host else {
+        return format!("http://{}", front.http);
+    };
+    let covered = names.iter().any(|name| mainstay_x509::covers(name, host));
+    let (scheme, port) = match front.https_port() {
+        Some(port) if covered => ("https", port),
+        _ => ("http", front.http.port()),
+    };
+    match (scheme, port) {
+        ("https", 443) | ("http", 80) => format!("{scheme}://{host}"),
+        _ => format!("{scheme}://{host}:{port}"),
+    }
 }
 
 fn rollout_status(

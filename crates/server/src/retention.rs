@@ -1,4 +1,5 @@
-//! What is not kept for ever: old events of the journal.
+//! What is not kept for ever: old events of the journal, after the time that `server.yaml` says.
+//! The chain goes on from an anchor that the journal keeps.
 
 use crate::control::{Control, now};
 use mainstay_journal::{Journal, JournalError};
@@ -6,15 +7,13 @@ use mainstay_model::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long events are kept. The chain goes on from an anchor that the journal keeps.
-const EVENTS: Duration = Duration::from_secs(365 * 86_400);
 const BETWEEN: Duration = Duration::from_secs(86_400);
 
 /// Removes what is too old, at the start and once a day, until the server stops.
 pub(crate) async fn run(control: Arc<Control>) {
     loop {
         let now = now();
-        let before = Timestamp::from_millis(now.as_millis() - EVENTS.as_millis() as i64);
+        let before = Timestamp::from_millis(now.as_millis() - control.retention.as_millis() as i64);
         let prune =
             move |journal: &mut Journal| journal.write(|writer| writer.prune_events(before, now));
         let journal = control.store.journal();

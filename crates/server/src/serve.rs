@@ -6,8 +6,11 @@
 
 use crate::api;
 use crate::api::types::ApiError;
+use crate::certificates::{self, Certificates};
 use crate::control::{Control, Parts};
+use crate::front::{Front, MAIN};
 use crate::keeper;
+use crate::notify;
 use crate::paths::DataDirectory;
 use crate::ports;
 use crate::proxy_link::ProxyLink;
@@ -21,6 +24,7 @@ use mainstay_journal::{JournalError, JournalHandle};
 use mainstay_runtime::artifacts::ArtifactStore;
 use mainstay_runtime::process::{Options as ProcessOptions, ProcessTarget, memory_directory};
 use mainstay_runtime::target::TargetError;
+use mainstay_stack::server_file::ServerFile;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -52,6 +56,8 @@ pub struct ServeOptions {
     pub api: Option<SocketAddr>,
     /// Where the proxy listens; none: the port it had, 127.0.0.1:8080, or the next free port.
     pub proxy: Option<SocketAddr>,
+    /// What stands in `server.yaml`; the addresses above win.
+    pub file: ServerFile,
     /// Started by `up` for its stack, and not by a person or a service manager.
     pub background: bool,
 }
@@ -75,6 +81,8 @@ pub enum ServeError {
     Versioned(#[from] VersionedError),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Certificates(#[from] mainstay_certificates::StoreError),
     #[error("no free port at or above {0}")]
     NoPort(u16),
     #[error("cannot listen on {place}: {source}")]
@@ -115,7 +123,7 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let control = build(&options, data, stop.clone()).await?;
     control.recover().await?;
     let unix = listen_unix(control.data())?;
-    let tcp = listen_tcp(options.api).await?;
+    let tcp = listen_tcp(options.api.or(options.file.api)).await?;
     if let Ok(address) = tcp.local_addr() {
         control.set_api_address(address);
     }
@@ -125,13 +133,16 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
         proxy = %control.proxy().main(),
         "server is ready"
     );
+    notify::tell(notify::READY);
     let tracker = tokio_util::task::TaskTracker::new();
     tracker.spawn(keeper::run(Arc::clone(&control)));
     tracker.spawn(retention::run(Arc::clone(&control)));
+    tracker.spawn(certificates::run(Arc::clone(&control)));
     tracker.spawn(api::serve_unix(Arc::clone(&control), unix, stop.clone()));
     tracker.spawn(api::serve_tcp(Arc::clone(&control), tcp, stop.clone()));
     tracker.close();
     wait_for_end(&stop).await;
+    notify::tell(notify::STOPPING);
     control.park().await;
     if tokio::time::timeout(END_DEADLINE, tracker.wait())
         .await
@@ -164,17 +175,27 @@ async fn build(
         memory_directory: memory_directory(&data.secret_files()),
         shim_command: vec![options.program.clone().into(), "shim".into()],
     })?;
+    let certificates = options.file.tls.acme.as_ref();
+    let certificates = certificates
+        .map(|acme| Certificates::open(&data.certificates(), acme))
+        .transpose()?;
     let client = mainstay_proxy::Client::new(data.proxy_socket());
-    let given = give_out(options.proxy, &data, &client).await?;
+    let given = give_out(options.proxy.or(options.file.http), &data, &client).await?;
     let targets = Targets::open(process, &data, given.id.to_string())?;
+    let proxy = ProxyLink::new(client, Front::new(given.proxy, &options.file));
+    if let Some(certificates) = &certificates {
+        proxy.change_issued(|issued| issued.certificates = certificates.kept());
+    }
     Ok(Control::new(Parts {
         store,
         key,
         program: options.program.clone(),
         targets,
         artifacts,
-        proxy: ProxyLink::new(client, given.proxy),
+        proxy,
         tokens,
+        retention: options.file.retention,
+        certificates,
         background: options.background,
         stop,
         data,
@@ -229,7 +250,7 @@ async fn give_out(
         let main = status
             .listeners
             .into_iter()
-            .find(|listener| listener.name == "main");
+            .find(|listener| listener.name == MAIN);
         main.map(|listener| listener.address)
     });
     let free = |given: &Given| ports::is_free(given.proxy).then_some(given.proxy);

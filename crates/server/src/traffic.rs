@@ -3,11 +3,11 @@
 //! **Invariant:** a request that had an endpoint before a rollout has one during it: where a
 //! route moves to another service, it moves once that service takes requests.
 
+use crate::front::{Front, Issued};
 use crate::ways::Ways;
 use mainstay_model::{Bytes, InstanceId, Scope, ServiceName};
 use mainstay_proxy::config::{
-    Accept, Balance, Challenges, Config, Endpoint, HealthCheck, Limits, Listener, PROTOCOL, Pool,
-    Route, Tls,
+    Accept, Balance, Config, Endpoint, HealthCheck, Limits, Listener, PROTOCOL, Pool, Route,
 };
 use mainstay_stack as stack;
 use mainstay_stack::{PortProtocol, Probe, Stack};
@@ -38,43 +38,33 @@ pub(crate) struct Clash {
     pub second: Scope,
 }
 
-/// The whole configuration. `main` is where routes without a port of their own are served.
-pub(crate) fn config(revision: u64, main: SocketAddr, shares: &[Share]) -> Config {
+/// The whole configuration. `front` is where routes without a port of their own are served.
+pub(crate) fn config(revision: u64, front: &Front, issued: &Issued, shares: &[Share]) -> Config {
     let mut routes = Vec::new();
-    let mut listeners = Vec::new();
     let mut pools = BTreeMap::new();
     for share in shares {
         routes.extend(share_routes(share));
-        listeners.extend(share_listeners(share));
         pools.extend(share_pools(share));
     }
-    listeners.insert(
-        0,
-        Listener {
-            name: "main".to_owned(),
-            address: main,
-            from: None,
-            tls: None,
-            redirect: None,
-            accept: Accept::Http { routes },
-        },
-    );
+    let mut listeners = front.listeners(routes);
+    listeners.extend(shares.iter().flat_map(share_listeners));
     Config {
         protocol: PROTOCOL,
         revision,
         listeners,
         pools,
         limits: Limits::default(),
-        tls: Tls::default(),
-        challenges: Challenges::default(),
+        tls: front.tls(issued),
+        challenges: issued.challenges.clone(),
     }
 }
 
 /// What would be served twice, before it is asked for.
-pub(crate) fn clashes(main: SocketAddr, shares: &[Share]) -> Vec<Clash> {
+pub(crate) fn clashes(front: &Front, shares: &[Share]) -> Vec<Clash> {
     let mut routes: BTreeMap<(Vec<String>, String), &Scope> = BTreeMap::new();
     let mut addresses: BTreeMap<SocketAddr, &Scope> = BTreeMap::new();
     let mut clashes = Vec::new();
+    let is_front = |address| front.addresses().any(|own| own == address);
     for share in shares {
         for route in &share.stack.routes {
             let key = (route.hosts.clone(), route.path.clone());
@@ -93,7 +83,7 @@ pub(crate) fn clashes(main: SocketAddr, shares: &[Share]) -> Vec<Clash> {
         }
         for (_, address, _) in published(&share.stack) {
             let other = addresses.insert(address, &share.scope);
-            if let Some(first) = other.or((address == main).then_some(&share.scope)) {
+            if let Some(first) = other.or(is_front(address).then_some(&share.scope)) {
                 clashes.push(Clash {
                     what: format!("address {address}"),
                     first: first.clone(),
@@ -309,6 +299,7 @@ mod tests {
     use super::*;
     use crate::testing;
     use mainstay_model::{EnvironmentName, StackName};
+    use mainstay_stack::server_file::ServerFile;
 
     fn route(path: &str, service: &str) -> stack::Route {
         stack::Route {
@@ -335,8 +326,12 @@ mod tests {
         }
     }
 
-    fn main_address() -> SocketAddr {
-        "127.0.0.1:8080".parse().unwrap()
+    fn front() -> Front {
+        Front::new("127.0.0.1:8080".parse().unwrap(), &ServerFile::default())
+    }
+
+    fn config(revision: u64, shares: &[Share]) -> Config {
+        super::config(revision, &front(), &Issued::default(), shares)
     }
 
     fn pool_of_root(config: &Config) -> String {
@@ -354,7 +349,7 @@ mod tests {
             ..share.stack.clone()
         });
         assert_eq!(
-            pool_of_root(&config(1, main_address(), std::slice::from_ref(&share))),
+            pool_of_root(&config(1, std::slice::from_ref(&share))),
             "shop/dev/a"
         );
         let id: InstanceId = "b-r2-1".parse().unwrap();
@@ -362,10 +357,7 @@ mod tests {
         share
             .weights
             .insert(ServiceName::new("b").unwrap(), weights);
-        assert_eq!(
-            pool_of_root(&config(2, main_address(), &[share])),
-            "shop/dev/b"
-        );
+        assert_eq!(pool_of_root(&config(2, &[share])), "shop/dev/b");
     }
 
     #[test]
@@ -379,7 +371,7 @@ mod tests {
         share
             .addresses
             .insert(ids[1].clone(), "127.0.0.1:20001".parse().unwrap());
-        let config = config(1, main_address(), &[share]);
+        let config = config(1, &[share]);
         let endpoints = &config.pools["shop/dev/a"].endpoints;
         assert_eq!(endpoints.len(), 1);
         assert_eq!(endpoints[0].instance, "shop-dev-a-r1-2");
@@ -394,7 +386,7 @@ mod tests {
             stack: StackName::new("shop").unwrap(),
             environment: EnvironmentName::new("staging").unwrap(),
         };
-        let clashes = clashes(main_address(), &[first, second]);
+        let clashes = clashes(&front(), &[first, second]);
         assert_eq!(
             clashes[0].to_string(),
             "route / on every host is wanted by shop/dev and by shop/staging"

@@ -10,4 +10,4 @@ mod facts;
 mod pair;
 
 pub use facts::{Facts, covers};
-pub use pair::{Pair, PairError};
+pub use pair::{Pair, PairError, challenge};

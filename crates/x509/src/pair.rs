@@ -62,6 +62,18 @@ impl Pair {
     }
 }
 
+/// The certificate of a TLS-ALPN-01 challenge and its key. It holds a critical extension that only
+/// an authority knows (RFC 8737, section 3), so that it can be shown and not be looked into.
+pub fn challenge(certificate: &[u8], key: &[u8]) -> Result<Arc<CertifiedKey>, PairError> {
+    let chain = chain(certificate)?;
+    if chain.is_empty() {
+        return Err(PairError::NoCertificate);
+    }
+    let key = ring::sign::any_supported_type(&private_key(key)?)
+        .map_err(|error| PairError::Key(error.to_string()))?;
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
+}
+
 fn chain(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, PairError> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     chain.map_err(|error| PairError::Certificate(error.to_string()))

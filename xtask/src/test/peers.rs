@@ -12,7 +12,7 @@ pub(crate) struct Peer {
     program: &'static str,
 }
 
-const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 9] = [
     Peer {
         name: "PostgreSQL",
         package: "postgresql",
@@ -42,6 +42,30 @@ const PEERS: [Peer; 5] = [
         package: "docker-compose",
         wanted_by: "the comparison of how Compose files are read",
         program: "docker-compose",
+    },
+    Peer {
+        name: "Pebble",
+        package: "pebble",
+        wanted_by: "the scenarios with a certificate authority",
+        program: "pebble",
+    },
+    Peer {
+        name: "curl",
+        package: "curl",
+        wanted_by: "the proxy's tests with other clients, and Pebble's",
+        program: "curl",
+    },
+    Peer {
+        name: "openssl",
+        package: "openssl",
+        wanted_by: "the proxy's tests with other clients",
+        program: "openssl",
+    },
+    Peer {
+        name: "systemd-analyze",
+        package: "systemd",
+        wanted_by: "the test of the unit that is installed",
+        program: "systemd-analyze",
     },
 ];
 

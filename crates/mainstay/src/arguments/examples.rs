@@ -159,12 +159,35 @@ pub(super) const SERVE: &str = "\
 Examples:
   mainstay serve --directory /var/lib/mainstay   a data directory
   mainstay serve examples/whisper-transcriber    that of a stack: its .mainstay
+  mainstay serve --directory /var/lib/mainstay --check   what is wrong with its server.yaml
 
+What belongs to the server stands in server.yaml in the data directory: docs/reference/server.md.
 It never deploys by itself; it goes on with what ran before.";
 
 pub(super) const PROXY: &str = "\
 Examples:
   mainstay proxy --directory /var/lib/mainstay";
+
+pub(super) const CERTIFICATES: &str = "\
+Examples:
+  mainstay certificates                       names, issuer, expiry, next renewal
+  mainstay certificates renew www.example.org
+  mainstay certificates --server /var/lib/mainstay
+
+Where they come from stands under `tls` in server.yaml: docs/tls.md.";
+
+pub(super) const INSTALL: &str = "\
+Examples:
+  mainstay install --dry-run          the unit, and what would be run
+  sudo mainstay install --now         for /var/lib/mainstay, as the user mainstay
+  sudo mainstay install --user deploy --directory /srv/mainstay
+
+Instances and proxy live on when the service is stopped or restarted; `mainstay down` ends them.";
+
+pub(super) const UNINSTALL: &str = "\
+Examples:
+  mainstay uninstall --dry-run
+  sudo mainstay uninstall";
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:

@@ -6,6 +6,7 @@
 mod deploying;
 mod environment;
 mod examples;
+mod hosting;
 mod operating;
 mod stack;
 
@@ -14,6 +15,9 @@ pub use deploying::{
     RolloutArguments, RolloutCommand, UpArguments,
 };
 pub use environment::{EnvArguments, EnvCommand, PurposeName};
+pub use hosting::{
+    CertificatesArguments, CertificatesCommand, InstallArguments, InstallPlace, UninstallArguments,
+};
 pub use operating::{
     CompletionsArguments, DebugArguments, EventsArguments, ExecArguments, ForwardArguments,
     JournalArguments, LogsArguments, ProxyArguments, RestartArguments, RoleName, ScaleArguments,
@@ -152,12 +156,21 @@ pub enum Command {
     /// Who may speak to the server over TCP
     #[command(after_help = examples::TOKEN)]
     Token(TokenArguments),
+    /// The certificates that are served under https, and asking for new ones
+    #[command(after_help = examples::CERTIFICATES)]
+    Certificates(CertificatesArguments),
     /// Run the control plane in the foreground
     #[command(after_help = examples::SERVE)]
     Serve(ServeArguments),
     /// Run the data plane in the foreground; the control plane starts it by itself
     #[command(after_help = examples::PROXY)]
     Proxy(ProxyArguments),
+    /// Make the server a service of this machine: a systemd unit and its user
+    #[command(after_help = examples::INSTALL)]
+    Install(InstallArguments),
+    /// Take the service away again; its data stays
+    #[command(after_help = examples::UNINSTALL)]
+    Uninstall(UninstallArguments),
     /// Print completions for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArguments),

@@ -206,6 +206,9 @@ pub struct ServeArguments {
     /// Where the proxy listens (default: the port it had, 127.0.0.1:8080, or the next free one)
     #[arg(long, value_name = "ADDRESS", env = "MAINSTAY_PROXY_ADDRESS")]
     pub proxy: Option<SocketAddr>,
+    /// Read server.yaml, print every problem with its place, and end
+    #[arg(long)]
+    pub check: bool,
     /// Leave the terminal, and end with the last environment that is taken down
     #[arg(long, hide = true)]
     pub background: bool,

@@ -1,5 +1,6 @@
 //! One verb each: ask, then render. What is shared by several stands above this folder.
 
+mod certificates;
 mod debug;
 mod deploy;
 mod doctor;
@@ -8,10 +9,12 @@ mod events;
 mod exec;
 mod files;
 mod forward;
+mod install;
 mod logs;
 mod look;
 mod operate;
 mod processes;
+mod serving;
 mod token;
 mod up;
 
@@ -65,6 +68,7 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
         Command::Config(arguments) => files::config(&context, &arguments),
         Command::Init(arguments) => files::init(&context, &arguments),
         Command::Schema => files::schema(&context),
+        Command::Install(arguments) => install::install(&context, &arguments),
         Command::Completions(arguments) => completions(&context, arguments.shell),
         other => block_on(ask(context, other)),
     }
@@ -91,6 +95,10 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Events(arguments) => events::events(&context, &arguments).await,
         Command::Journal(_verify) => events::verify(&context).await,
         Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,
+        Command::Certificates(arguments) => {
+            certificates::certificates(&context, arguments.command).await
+        }
+        Command::Uninstall(arguments) => install::uninstall(&context, &arguments).await,
         Command::Token(arguments) => token::token(&context, arguments.command).await,
         _ => Err(Failure::bug(
             "a command that needs no server was asked of one",

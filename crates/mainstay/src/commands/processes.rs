@@ -1,6 +1,6 @@
 //! `serve` and `proxy`: the two planes, in the foreground of this process.
 
-use super::Context;
+use super::{Context, serving};
 use crate::arguments::{ProxyArguments, ServeArguments};
 use crate::failure::{Failure, Outcome};
 use mainstay_server::paths::DataDirectory;
@@ -9,19 +9,24 @@ use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
 pub fn serve(context: &Context, arguments: &ServeArguments) -> Outcome {
+    let data = data_directory(context, arguments.path.as_deref())?;
+    if arguments.check {
+        return serving::check(context, &data);
+    }
     if arguments.background {
         // Fails only where we lead a group already, and then a terminal's end does not reach us.
         let _ = rustix::process::setsid();
     }
-    let data = data_directory(context, arguments.path.as_deref())?;
+    let file = serving::file(context, &data)?;
     let program = std::env::current_exe()
         .map_err(|error| Failure::environment("cannot find this program").because(&error))?;
-    log();
+    log(file.log.as_deref());
     let options = ServeOptions {
         directory: data.root().to_owned(),
         program,
         api: arguments.api,
         proxy: arguments.proxy,
+        file,
         background: arguments.background,
     };
     mainstay_server::serve(options).map_err(|error| {
@@ -37,7 +42,7 @@ pub fn serve(context: &Context, arguments: &ServeArguments) -> Outcome {
 
 pub fn proxy(context: &Context, arguments: &ProxyArguments) -> Outcome {
     let data = data_directory(context, None)?;
-    log();
+    log(None);
     let socket = arguments.socket.clone();
     let options = mainstay_proxy::Options {
         directory: data.root().to_owned(),
@@ -58,8 +63,9 @@ fn data_directory(context: &Context, stack: Option<&Path>) -> Outcome<DataDirect
 }
 
 /// JSON lines on standard error; `MAINSTAY_LOG` filters them (`debug`, `mainstay_server=trace`).
-fn log() {
-    let filter = EnvFilter::try_from_env("MAINSTAY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+fn log(level: Option<&str>) {
+    let filter = EnvFilter::try_from_env("MAINSTAY_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(level.unwrap_or("info")));
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

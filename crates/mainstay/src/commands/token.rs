@@ -56,7 +56,7 @@ fn role_of(role: RoleName) -> Role {
 }
 
 /// Percent-encoded for a path (RFC 3986, unreserved characters stay).
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {

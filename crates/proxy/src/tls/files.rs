@@ -115,8 +115,13 @@ impl Stamp {
 
 /// The certificate of a challenge; it is read once, by those who asked for it.
 pub(super) fn challenge(challenge: &TlsAlpn) -> Option<Arc<CertifiedKey>> {
-    match read(&challenge.certificate, &challenge.key) {
-        Ok(pair) => Some(pair.key),
+    let read = || {
+        let (certificate, key) = (contents(&challenge.certificate)?, contents(&challenge.key)?);
+        mainstay_x509::challenge(&certificate, &key)
+            .map_err(|source| of(&challenge.certificate, &challenge.key, source))
+    };
+    match read() {
+        Ok(key) => Some(key),
         Err(problem) => {
             tracing::warn!(host = challenge.host, %problem, "a challenge cannot be answered");
             None
@@ -126,13 +131,19 @@ pub(super) fn challenge(challenge: &TlsAlpn) -> Option<Arc<CertifiedKey>> {
 
 fn read(certificate: &Path, key: &Path) -> Result<Pair, FileError> {
     let pair = Pair::read(&contents(certificate)?, &contents(key)?);
-    pair.map_err(|source| FileError::Pair {
-        path: match source {
-            PairError::NoKey | PairError::Key(_) => key.to_owned(),
-            _ => certificate.to_owned(),
-        },
+    pair.map_err(|source| of(certificate, key, source))
+}
+
+/// With the path that it is about.
+fn of(certificate: &Path, key: &Path, source: PairError) -> FileError {
+    let path = match source {
+        PairError::NoKey | PairError::Key(_) => key,
+        _ => certificate,
+    };
+    FileError::Pair {
+        path: path.to_owned(),
         source,
-    })
+    }
 }
 
 fn contents(path: &Path) -> Result<Vec<u8>, FileError> {

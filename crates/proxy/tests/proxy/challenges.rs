@@ -1,6 +1,6 @@
 //! What certificate authorities are answered.
 
-use crate::secure::{Authority, connect, handshakes, secured};
+use crate::secure::{Authority, blind, connect, handshakes, secured};
 use crate::support::{Proxy, Raw, Upstream, config, eventually};
 use mainstay_proxy::config::{Redirect, TlsAlpn};
 use std::sync::Arc;
@@ -47,7 +47,10 @@ async fn the_challenge_certificate_is_shown_to_who_asks_for_it_alone() {
     let app = Upstream::named("app").await;
     let authority = Authority::new();
     let served = authority.write("served", &["app.test"]);
-    let proof = authority.write("proof", &["new.test"]);
+    let proof = authority.write_with("proof", &["new.test"], |parameters| {
+        let identifier = rcgen::CustomExtension::new_acme_identifier(&[7; 32]);
+        parameters.custom_extensions = vec![identifier];
+    });
     let (mut config, address) = secured(vec![app.endpoint("app-1")], vec![served]);
     config.challenges.tls_alpn = vec![TlsAlpn {
         host: "new.test".to_owned(),
@@ -56,7 +59,7 @@ async fn the_challenge_certificate_is_shown_to_who_asks_for_it_alone() {
     }];
     let proxy = Proxy::start().await;
     proxy.client.apply(&config).await.unwrap();
-    let asking = Arc::new(authority.client(&["acme-tls/1"]));
+    let asking = Arc::new(blind(&["acme-tls/1"]));
     let mut stream = connect(&asking, address, "new.test").await.unwrap();
     assert_eq!(crate::secure::names_of(&stream), ["new.test"]);
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"acme-tls/1"[..]));

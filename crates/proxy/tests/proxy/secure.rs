@@ -8,9 +8,11 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use mainstay_proxy::config::{CertificateFile, Config, Endpoint, Secure};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::ServerName;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -68,8 +70,17 @@ impl Authority {
 
     /// Writes a certificate for `hosts`, as most tools do: in place, one file after the other.
     pub(crate) fn write(&self, name: &str, hosts: &[&str]) -> CertificateFile {
+        self.write_with(name, hosts, |_| {})
+    }
+
+    pub(crate) fn write_with(
+        &self,
+        name: &str,
+        hosts: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> CertificateFile {
         let file = self.file(name);
-        let (certificate, key) = self.sign(hosts);
+        let (certificate, key) = self.sign_with(hosts, change);
         std::fs::write(&file.certificate, certificate).unwrap();
         std::fs::write(&file.key, key).unwrap();
         file
@@ -94,8 +105,7 @@ impl Authority {
         versions: &[&'static rustls::SupportedProtocolVersion],
     ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
-        let certificate =
-            rustls::pki_types::CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
         roots.add(certificate.unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut client = ClientConfig::builder_with_provider(provider)
@@ -130,6 +140,63 @@ impl Authority {
             sender,
             ended: tokio::spawn(async move { drop(connection.await) }),
         }
+    }
+}
+
+/// A client that believes everybody: an authority looks at the certificate itself.
+pub(crate) fn blind(protocols: &[&str]) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Believer(provider)))
+        .with_no_client_auth();
+    client.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    client
+}
+
+#[derive(Debug)]
+struct Believer(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Believer {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    // webpki does not read a certificate with an extension that it does not know, not even for the
+    // signature of the handshake.
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        algorithms.supported_schemes()
     }
 }
 

@@ -3,8 +3,8 @@
 use super::auth::Actor;
 use super::sent::Sent;
 use super::types::{
-    ApiError, ErrorCode, JournalVerdict, Role, ServerStatus, ShutdownRequest, Token, TokenCreated,
-    TokenRequest,
+    ApiError, Certificate, ErrorCode, JournalVerdict, Role, ServerStatus, ShutdownRequest, Token,
+    TokenCreated, TokenRequest,
 };
 use crate::control::{Control, now};
 use crate::tokens::TokenError;
@@ -114,6 +114,28 @@ pub(super) async fn revoke_token(
         .record_machine_event("token.revoked", &name, message, &actor)
         .await?;
     Ok(Json(token))
+}
+
+pub(super) async fn certificates(
+    State(control): State<Arc<Control>>,
+    actor: Actor,
+) -> Result<Json<Vec<Certificate>>, ApiError> {
+    actor.needs(Role::Viewer)?;
+    Ok(Json(control.list_certificates()))
+}
+
+pub(super) async fn renew_certificate(
+    State(control): State<Arc<Control>>,
+    Path(host): Path<String>,
+    actor: Actor,
+) -> Result<StatusCode, ApiError> {
+    actor.needs(Role::Operator)?;
+    control.renew_certificate(&host)?;
+    let message = format!("a new certificate for {host} is asked for");
+    control
+        .record_machine_event("certificate.asked", &host, message, &actor)
+        .await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 pub(super) async fn shutdown(

@@ -58,6 +58,11 @@ fn router(control: Arc<Control>) -> Router {
             get(machine::tokens).post(machine::create_token),
         )
         .route("/api/v1/tokens/{name}", delete(machine::revoke_token))
+        .route("/api/v1/certificates", get(machine::certificates))
+        .route(
+            "/api/v1/certificates/{host}/renew",
+            post(machine::renew_certificate),
+        )
         .route("/api/v1/shutdown", post(machine::shutdown))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Artifacts are streamed to disk and have a limit of their own.

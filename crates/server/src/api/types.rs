@@ -377,6 +377,30 @@ pub struct Diagnosis {
     pub hint: String,
 }
 
+/// One certificate that is served or wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    pub source: CertificateSource,
+    /// That it is for; empty where nothing could be read yet.
+    pub names: Vec<String>,
+    pub issuer: Option<String>,
+    pub not_after: Option<Timestamp>,
+    /// When the authority is asked for the next one.
+    pub next_renewal: Option<Timestamp>,
+    pub path: Option<PathBuf>,
+    /// Why there is none, or why it is not replaced.
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateSource {
+    /// Named in `server.yaml`.
+    File,
+    /// Had from an authority.
+    Acme,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalVerdict {
     pub intact: bool,

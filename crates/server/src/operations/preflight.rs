@@ -85,7 +85,7 @@ fn clashes(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiErr
         weights: BTreeMap::new(),
         addresses: BTreeMap::new(),
     });
-    let clashes = traffic::clashes(control.proxy().main(), &shares);
+    let clashes = traffic::clashes(control.proxy().front(), &shares);
     if clashes.is_empty() {
         return Ok(());
     }

@@ -204,7 +204,7 @@ static LOG: Section = Section {
     keys: &[Key::honoured(
         "level",
         Shape::Word(&["error", "warn", "info", "debug", "trace"]),
-        "Default `info`; the variable `RUST_LOG` wins.",
+        "Default `info`; the variable `MAINSTAY_LOG` wins.",
     )],
 };
 

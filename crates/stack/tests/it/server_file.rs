@@ -97,7 +97,9 @@ second: document
 
 #[test]
 fn all_problems_are_told_at_once() {
-    assert_data_eq!(problems(WRONG), str![[r#"
+    assert_data_eq!(
+        problems(WRONG),
+        str![[r#"
 [server/address] error: server.yaml:2:15: `localhost` is not an address and a port
   hint: write `0.0.0.0:443` for every IPv4 address of the machine, `[::]:443` for every address, `127.0.0.1:8443` for this machine alone
 [server/acme-port] warning: server.yaml:4:9: an authority asks on port 80, and `proxy.http` is another
@@ -123,8 +125,11 @@ fn all_problems_are_told_at_once() {
 [server/retention] error: server.yaml:16:22: events are kept for a day at least
   hint: write `365d` for a year
 
-"#]]);
-    assert_data_eq!(problems(MORE), str![[r#"
+"#]]
+    );
+    assert_data_eq!(
+        problems(MORE),
+        str![[r#"
 [server/type] error: server.yaml:2:19: `redirect` must be a mapping, found a single value
 [server/no-https] error: server.yaml:2:32: browsers are told to ask under https without `proxy.https`
   hint: give the address: `https: 0.0.0.0:443` under `proxy`
@@ -136,12 +141,16 @@ fn all_problems_are_told_at_once() {
   hint: give the address: `https: 0.0.0.0:443` under `proxy`
 [server/documents] error: server.yaml:7:1: server.yaml is one document
 
-"#]]);
-    assert_data_eq!(problems("proxy: {https: '[::]:443'}"), str![[r#"
+"#]]
+    );
+    assert_data_eq!(
+        problems("proxy: {https: '[::]:443'}"),
+        str![[r#"
 [server/no-certificate] warning: server.yaml:1:16: `proxy.https` has no certificate to answer with
   hint: name files under `tls.certificates`, or have them made with `tls.acme`
 
-"#]]);
+"#]]
+    );
 }
 
 /// A code that no case shows is a message that nobody has read.
