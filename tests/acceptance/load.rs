@@ -36,8 +36,13 @@ pub(crate) struct Seen {
 }
 
 impl Load {
+    /// On `/health`, which asks the service's database too.
     pub(crate) fn start(address: SocketAddr) -> Self {
-        Self::of(async move |stop| generate(address, stop).await)
+        Self::start_at(address, "/health")
+    }
+
+    pub(crate) fn start_at(address: SocketAddr, path: &'static str) -> Self {
+        Self::of(async move |stop| generate(address, path, stop).await)
     }
 
     /// Any other load that ends when its flag says so.
@@ -93,19 +98,19 @@ impl Seen {
     }
 }
 
-async fn generate(address: SocketAddr, stop: Arc<AtomicBool>) -> Seen {
+async fn generate(address: SocketAddr, path: &'static str, stop: Arc<AtomicBool>) -> Seen {
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..CONNECTIONS {
-        tasks.spawn(connection(address, Arc::clone(&stop)));
+        tasks.spawn(connection(address, path, Arc::clone(&stop)));
     }
     Seen::together(tasks).await
 }
 
-async fn connection(address: SocketAddr, stop: Arc<AtomicBool>) -> Seen {
+async fn connection(address: SocketAddr, path: &'static str, stop: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
     let end = tokio::time::Instant::now() + MOST_TIME;
     while !stop.load(Ordering::SeqCst) && tokio::time::Instant::now() < end {
-        if let Err(failure) = requests(address, &stop, &mut seen).await {
+        if let Err(failure) = requests(address, path, &stop, &mut seen).await {
             seen.failures.push(failure);
             break;
         }
@@ -115,7 +120,12 @@ async fn connection(address: SocketAddr, stop: Arc<AtomicBool>) -> Seen {
 }
 
 /// Requests on one connection, until it was closed properly or something failed.
-async fn requests(address: SocketAddr, stop: &AtomicBool, seen: &mut Seen) -> Result<(), String> {
+async fn requests(
+    address: SocketAddr,
+    path: &str,
+    stop: &AtomicBool,
+    seen: &mut Seen,
+) -> Result<(), String> {
     let words =
         |what: &'static str| move |error: &dyn std::fmt::Display| format!("{what}: {error}");
     let stream = TcpStream::connect(address)
@@ -130,7 +140,7 @@ async fn requests(address: SocketAddr, stop: &AtomicBool, seen: &mut Seen) -> Re
         if sender.ready().await.is_err() {
             break;
         }
-        let request = Request::get("/health")
+        let request = Request::get(path)
             .header("host", "localhost")
             .body(Empty::<Bytes>::new())
             .unwrap();

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const GIVEN: &str = "MAINSTAY_TEST_ENGINE";
@@ -26,17 +27,73 @@ pub(crate) struct OwnEngine {
     child: Child,
     directory: PathBuf,
     pools: String,
+    bridge: Bridge,
+}
+
+/// A bridge of an engine's own. Without one an engine takes `docker0`, or takes it away from
+/// whoever has it.
+#[derive(Debug)]
+struct Bridge {
+    name: String,
+    pools: String,
+}
+
+impl Bridge {
+    /// At the end of `pools`: `10.1.0.0/16` gives 10.1.255.1.
+    fn make(pools: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("mst{}x{number}", std::process::id());
+        let net: Vec<&str> = pools.split('.').take(2).collect();
+        let address = format!("{}.{}.1/26", net.join("."), 255 - number);
+        for words in [
+            vec!["link", "add", &name, "type", "bridge"],
+            vec!["addr", "add", &address, "dev", &name],
+            vec!["link", "set", &name, "up"],
+        ] {
+            let done = Command::new("ip").args(&words).status().unwrap();
+            assert!(done.success(), "ip {}", words.join(" "));
+        }
+        // Where another engine's firewall forwards nothing, ours would be cut off. Where there is
+        // no firewall there is nothing to allow.
+        let _ = firewall("-I", pools);
+        Self {
+            name,
+            pools: pools.to_owned(),
+        }
+    }
+}
+
+/// Lets containers within these addresses talk to each other, or no longer.
+fn firewall(verb: &str, pools: &str) -> std::io::Result<std::process::ExitStatus> {
+    Command::new("iptables")
+        .args([
+            "-w", verb, "FORWARD", "-s", pools, "-d", pools, "-j", "ACCEPT",
+        ])
+        .stderr(Stdio::null())
+        .status()
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        let _ = firewall("-D", &self.pools);
+        let _ = Command::new("ip")
+            .args(["link", "del", &self.name])
+            .status();
+    }
 }
 
 impl OwnEngine {
     /// In `directory`, which is there; `pools` is where its networks take their addresses from.
     pub(crate) fn start(directory: &Path, pools: &str) -> Self {
-        let mut child = spawn(directory, pools);
+        let bridge = Bridge::make(pools);
+        let mut child = spawn(directory, pools, &bridge);
         wait(directory, &mut child);
         Self {
             child,
             directory: directory.to_owned(),
             pools: pools.to_owned(),
+            bridge,
         }
     }
 
@@ -55,7 +112,7 @@ impl OwnEngine {
         for stale in ["pid", "exec/containerd/containerd.pid", "docker.sock"] {
             let _ = std::fs::remove_file(self.directory.join(stale));
         }
-        self.child = spawn(&self.directory, &self.pools);
+        self.child = spawn(&self.directory, &self.pools, &self.bridge);
         wait(&self.directory, &mut self.child);
     }
 
@@ -79,13 +136,13 @@ impl Drop for OwnEngine {
     }
 }
 
-fn spawn(directory: &Path, pools: &str) -> Child {
+fn spawn(directory: &Path, pools: &str, bridge: &Bridge) -> Child {
     let log = std::fs::File::options()
         .create(true)
         .append(true)
         .open(directory.join("log"))
         .unwrap();
-    command_of(directory, pools)
+    command_of(directory, pools, bridge)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
@@ -93,14 +150,19 @@ fn spawn(directory: &Path, pools: &str) -> Child {
         .unwrap()
 }
 
-fn command_of(directory: &Path, pools: &str) -> Command {
+fn command_of(directory: &Path, pools: &str, bridge: &Bridge) -> Command {
     let path = |name: &str| directory.join(name).display().to_string();
     let mut command = Command::new("dockerd");
     command
         .args(["--data-root", &path("data"), "--exec-root", &path("exec")])
         .args(["--pidfile", &path("pid")])
         .args(["-H", &format!("unix://{}", path("docker.sock"))])
-        .args(["--bridge", "none", "--iptables=false", "--ip6tables=false"])
+        .args([
+            "--bridge",
+            &bridge.name,
+            "--iptables=false",
+            "--ip6tables=false",
+        ])
         .args(["--ip-forward=false", "--ip-masq=false"])
         .args(["--default-address-pool", &format!("base={pools},size=26")]);
     command
@@ -123,12 +185,14 @@ fn wait(directory: &Path, child: &mut Child) {
 /// Runs the engine in its first argument until our end of its standard input closes, however we
 /// end; then ends it and takes its directory away.
 const KEEPER: &str = r#"
-    directory=$1; shift
+    directory=$1; bridge=$2; pools=$3; shift 3
     "$@" </dev/null >/dev/null 2>"$directory/log" &
     engine=$!
     cat >/dev/null
     kill -TERM "$engine"
     wait "$engine"
+    ip link del "$bridge"
+    iptables -w -D FORWARD -s "$pools" -d "$pools" -j ACCEPT
     rm -rf "$directory"
 "#;
 
@@ -173,7 +237,11 @@ fn keep() -> (Child, EngineAddress) {
     let directory = tempfile::tempdir().unwrap().keep();
     let mut command = Command::new("sh");
     command.args(["-c", KEEPER, "keeper"]).arg(&directory);
-    let engine = command_of(&directory, &own_pools());
+    let bridge = Bridge::make(&own_pools());
+    command.args([&bridge.name, &bridge.pools]);
+    let engine = command_of(&directory, &own_pools(), &bridge);
+    // Its keeper takes that away too.
+    std::mem::forget(bridge);
     command.arg(engine.get_program()).args(engine.get_args());
     let mut keeper = command
         .stdin(Stdio::piped())
@@ -201,8 +269,8 @@ pub(crate) fn can_start_own(test: &str) -> bool {
 
 fn is_here() -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| folder.join("dockerd").is_file());
-    found && rustix::process::geteuid().is_root()
+    let here = |name| std::env::split_paths(&path).any(|folder| folder.join(name).is_file());
+    here("dockerd") && here("ip") && rustix::process::geteuid().is_root()
 }
 
 /// Past the harness's capture, since the test counts as passed.

@@ -367,6 +367,11 @@ pub(crate) fn detail(status: &InstanceStatus) -> Option<String> {
             Some(exit.to_string())
         }
         Phase::NotStarted { reason } => Some(reason.clone()),
+        // That it starts again says less than how it ended before.
+        Phase::Starting if status.restarts > 0 => {
+            let exit = status.last_exit.as_ref().map(ToString::to_string);
+            exit.or_else(|| status.last_probe.clone())
+        }
         Phase::Unhealthy | Phase::Starting => status.last_probe.clone(),
         Phase::Healthy | Phase::Stopping => None,
     }

@@ -18,10 +18,29 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Never asked for anywhere: nothing listens on this port.
 const IMAGE: &str = "127.0.0.1:1/mainstay-acceptance:v1";
+
+/// The head of every scenario's `mainstay.yaml`.
+const TARGET: &str = "environments:\n  dev:\n    target: docker\n";
+
+/// How the stack is operated. A database takes its time to be made on a busy machine; the page says
+/// nothing about the database, which the load would keep busy.
+const OPERATION: &str = "\
+routes:
+  - path: /
+    service: app
+health:
+  app:
+    http: /
+deploy:
+  minimum_healthy_time: 300ms
+  healthy_deadline: 60s
+  watch: 1s
+  drain: 10s
+";
 
 /// Starts PostgreSQL on the volume in `/data`, as a user of its own.
 const POSTGRES: &str = r#"
@@ -38,12 +57,17 @@ exec $run postgres -D /data/pg -c "listen_addresses=*" -c unix_socket_directorie
 "#;
 
 /// A scenario's place, and its stack's own name on the engine.
+///
+/// One at a time: each has a database, and a machine has few cores.
 pub(super) struct Yard {
     pub(super) site: Site,
     socket: PathBuf,
     stack: String,
     pub(super) database: SocketAddr,
+    _turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 static COUNT: AtomicU32 = AtomicU32::new(1);
 
@@ -58,6 +82,7 @@ impl Yard {
             return None;
         };
         make_image(socket, test)?;
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let number = COUNT.fetch_add(1, Ordering::SeqCst);
         let mut site = Site::empty();
         site.set("DOCKER_HOST", &address.to_string());
@@ -66,9 +91,10 @@ impl Yard {
             database: crate::site::free_address(),
             socket: socket.clone(),
             site,
+            _turn: turn,
         };
         yard.site.write("compose.yaml", &yard.compose());
-        let settings = format!("target: docker\n{}", crate::site::QUICK);
+        let settings = format!("{TARGET}{OPERATION}");
         yard.site.write("mainstay.yaml", &settings);
         Some(yard)
     }
@@ -142,11 +168,19 @@ volumes:
         assert_eq!(status, 200, "{body}");
         let found: serde_json::Value = serde_json::from_str(&body).unwrap();
         let prefix = format!("{}-dev-", self.stack);
-        let names = found.as_array().unwrap().iter();
+        // Containers and networks are a list; volumes are a list within.
+        let list = found.as_array().or(found["Volumes"].as_array());
+        let names = list.into_iter().flatten();
         let names = names.filter_map(|one| {
             let name = one["Names"][0].as_str().or(one["Name"].as_str())?;
             let name = name.trim_start_matches('/');
-            Some(name.strip_prefix(&prefix).unwrap_or(name).to_owned())
+            let short = name.strip_prefix(&prefix);
+            Some(
+                short
+                    .filter(|_| path.starts_with("/containers"))
+                    .unwrap_or(name)
+                    .to_owned(),
+            )
         });
         names.collect()
     }
@@ -176,13 +210,9 @@ volumes:
         self.site.ok(&["down"]);
         assert_eq!(self.list("/containers/json", true), [""; 0]);
         assert_eq!(self.list("/networks", true), [""; 0]);
-        let volume = format!("{}-dev_data", self.stack);
-        let path = format!("/volumes/{volume}");
-        assert_eq!(
-            ask(&self.socket, "GET", &path, b"").0,
-            200,
-            "the volume is gone"
-        );
+        let volumes = self.list("/volumes", true);
+        assert_eq!(volumes.len(), 1, "{volumes:?}");
+        let path = format!("/volumes/{}", volumes[0]);
         assert_eq!(ask(&self.socket, "DELETE", &path, b"").0, 204);
     }
 }

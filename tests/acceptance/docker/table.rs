@@ -18,7 +18,8 @@ fn nothing_that_moves_containers_fails_a_request_or_loses_a_row() {
     assert_eq!(health.header("x-release"), Some("r1"), "{health:?}");
     let beside = [yard.running_of("db"), yard.running_of("cache")];
     let writer = Writer::start(yard.database);
-    let load = Load::start(site.proxy);
+    // A page: what is measured is the way to it, and not how many the database can answer at once.
+    let load = Load::start_at(site.proxy, "/");
 
     site.deploy("rolling", &["GREETING=two"]).with_code(0);
     assert_eq!(site.get("/health").header("x-release"), Some("r2"));
@@ -104,11 +105,14 @@ fn a_bad_release_of_containers_gets_no_request() {
         return;
     };
     let site = &yard.site;
-    let quick = crate::site::QUICK.replace("healthy_deadline: 15s", "healthy_deadline: 8s");
-    site.write("mainstay.yaml", &format!("target: docker\n{quick}"));
+    let soon = "  services:\n    app:\n      healthy_deadline: 8s\n";
+    let operation = super::OPERATION.replace("http: /", "http: /health");
+    let settings = format!("{}{operation}{soon}", super::TARGET);
+    site.write("mainstay.yaml", &settings);
     site.up();
     let before = yard.running();
-    let load = Load::start(site.proxy);
+    // A page: what is measured is the way to it, and not how many the database can answer at once.
+    let load = Load::start_at(site.proxy, "/");
     for (fault, reason) in [
         ("FAULT_HEALTH=fail", "503"),
         ("FAULT_START=crash", "exit code"),

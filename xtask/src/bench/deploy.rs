@@ -168,7 +168,9 @@ services:
 }
 
 const OPERATION: &str = "\
-target: docker
+environments:
+  dev:
+    target: docker
 routes:
   - path: /
     service: app

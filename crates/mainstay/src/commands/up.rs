@@ -295,8 +295,8 @@ impl<'a> Started<'a> {
             return failure;
         }
         let up = self.place.command("up");
-        failure.hint(format!(
-            "nothing was left running; mend the cause, then: {up}"
-        ))
+        let cause = failure.hint.clone();
+        let cause = cause.unwrap_or_else(|| "mend the cause".to_owned());
+        failure.hint(format!("nothing was left running; {cause}; then: {up}"))
     }
 }
