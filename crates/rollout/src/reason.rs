@@ -174,9 +174,10 @@ impl fmt::Display for Hook {
     }
 }
 
-/// Milliseconds in words: `1m30s`.
+/// Milliseconds in words: `1m30s`; from ten seconds on nobody asks for their parts.
 fn time(ms: u64) -> String {
-    format_duration(Duration::from_millis(ms))
+    let parts = if ms < 10_000 { 0 } else { ms % 1000 };
+    format_duration(Duration::from_millis(ms - parts))
 }
 
 /// ` (GET /health: 503)`, or nothing.

@@ -158,7 +158,9 @@ impl Control {
                 () = self.stopping() => return,
             }
         };
-        if row.kind == RolloutKind::Down && row.outcome == Some(RolloutOutcome::Succeeded) {
+        // Down, or a first deploy that failed: nothing is to run here.
+        let nothing = environment.inner().kept.desired.release.is_none();
+        if nothing {
             self.clear_ground(&environment.scope).await;
         }
         {
