@@ -72,14 +72,22 @@ pub async fn deployable(
 
 /// With the values of the secrets that services get, as far as `reach` goes.
 pub async fn supplied(resolution: Resolution, reach: Reach) -> Resolution {
-    let stores = Stores {
-        variables: resolution.store_variables.clone(),
-    };
+    let stores = stores(&resolution);
     let fetched = mainstay_secrets::fetch(&resolution.needed_secrets(), &stores, reach).await;
     let mut resolution = resolution.supply(&fetched.answers);
     resolution.problems.extend(fetched.warnings);
     resolution.problems.sort();
     resolution
+}
+
+/// How the stores of secrets are reached from here.
+pub fn stores(resolution: &Resolution) -> Stores {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let home = || PathBuf::from(set("HOME").unwrap_or_default()).join(".config");
+    Stores {
+        variables: resolution.store_variables.clone(),
+        configuration: set("XDG_CONFIG_HOME").map_or_else(home, PathBuf::from),
+    }
 }
 
 /// Resolves the stack without its secrets; problems of class error end here.

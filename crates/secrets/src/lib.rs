@@ -8,6 +8,11 @@
 //! **Invariant:** a value stands in a `Secret` and in no error, log line or argument list; every
 //! wait has a deadline, and every answer a size that is not exceeded.
 
+pub mod age;
+pub mod encrypted;
+pub mod generate;
+pub mod identities;
+
 mod fetch;
 mod file;
 

@@ -12,7 +12,7 @@ pub(crate) struct Peer {
     program: &'static str,
 }
 
-const PEERS: [Peer; 9] = [
+const PEERS: &[Peer] = &[
     Peer {
         name: "PostgreSQL",
         package: "postgresql",
@@ -66,6 +66,12 @@ const PEERS: [Peer; 9] = [
         package: "systemd",
         wanted_by: "the test of the unit that is installed",
         program: "systemd-analyze",
+    },
+    Peer {
+        name: "age",
+        package: "age",
+        wanted_by: "the tests of encrypted secrets",
+        program: "age",
     },
 ];
 
