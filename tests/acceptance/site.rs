@@ -60,6 +60,11 @@ impl Site {
         self.directory.path()
     }
 
+    /// Where the API listens for those with a token.
+    pub(crate) fn api(&self) -> SocketAddr {
+        self.api
+    }
+
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -328,6 +333,11 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// Of a command that a scenario ran by itself.
+    pub(crate) fn new(words: String, output: Output) -> Self {
+        Self { words, output }
+    }
+
     pub(crate) fn out(&self) -> String {
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }

@@ -10,6 +10,7 @@ use mainstay_server::api::types::{
     EnvironmentState, EnvironmentSummary, ServerStatus, ShutdownRequest,
 };
 use mainstay_server::paths::DataDirectory;
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
@@ -86,10 +87,27 @@ fn spawn(data: &DataDirectory, log: &Path) -> io::Result<Child> {
         .arg("--background")
         .arg("--directory")
         .arg(data.root())
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| is_for_a_server(name)))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()
+}
+
+/// What a server may have of this shell: what it would have as a service of the system, too. The
+/// rest may hold secrets, which would stand in its environment for as long as it runs.
+fn is_for_a_server(name: &OsStr) -> bool {
+    const NAMES: [&str; 9] = [
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "NO_COLOR",
+    ];
+    const PREFIXES: [&str; 6] = ["MAINSTAY_", "XDG_", "LC_", "DOCKER_", "RUST_", "SSL_CERT_"];
+    const SECRET: [&str; 2] = ["MAINSTAY_TOKEN", "MAINSTAY_AGE_KEY"];
+    let Some(name) = name.to_str() else {
+        return false;
+    };
+    let wanted = NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+    wanted && !SECRET.contains(&name)
 }
 
 /// While we live it is our child; without this it would stay a zombie once it ends.

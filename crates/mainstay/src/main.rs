@@ -28,6 +28,7 @@ mod operation;
 mod output;
 mod progress;
 mod project;
+mod prompt;
 mod render;
 mod repository;
 mod unit;

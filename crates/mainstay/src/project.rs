@@ -6,8 +6,8 @@
 use crate::arguments::{ReleaseOptions, StackArguments};
 use crate::failure::{Failure, Outcome};
 use crate::locate::Place;
-use mainstay_model::{Place as Named, Problems, Scope, Severity};
-use mainstay_secrets::{Reach, Stores};
+use mainstay_model::{Place as Named, Problems, Scope, Secret, Severity};
+use mainstay_secrets::{Reach, Stores, identities};
 use mainstay_stack::{
     Environment, LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack,
 };
@@ -82,12 +82,31 @@ pub async fn supplied(resolution: Resolution, reach: Reach) -> Resolution {
 
 /// How the stores of secrets are reached from here.
 pub fn stores(resolution: &Resolution) -> Stores {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let home = || PathBuf::from(set("HOME").unwrap_or_default()).join(".config");
     Stores {
         variables: resolution.store_variables.clone(),
-        configuration: set("XDG_CONFIG_HOME").map_or_else(home, PathBuf::from),
+        configuration: configuration(),
+        home: home(),
     }
+}
+
+/// What says where the identity of this user is, without a stack.
+pub fn key_variables() -> BTreeMap<String, Secret<String>> {
+    let name = identities::KEY_FILE;
+    let value = std::env::var(name).ok().map(Secret::new);
+    value
+        .map(|value| (name.to_owned(), value))
+        .into_iter()
+        .collect()
+}
+
+/// `~/.config`, or where the user has it (XDG base directory specification).
+pub fn configuration() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    set("XDG_CONFIG_HOME").map_or_else(|| home().join(".config"), PathBuf::from)
+}
+
+fn home() -> PathBuf {
+    PathBuf::from(std::env::var_os("HOME").unwrap_or_default())
 }
 
 /// Resolves the stack without its secrets; problems of class error end here.

@@ -3,6 +3,7 @@
 use crate::age::Identity;
 use crate::encrypted::{EncryptedError, EncryptedFile, Values};
 use crate::identities::{self, IdentityError};
+use crate::remote::Remote;
 use crate::{age, file};
 use mainstay_model::{Content, Problem, Problems, Secret, did_you_mean};
 use mainstay_stack::secrets::{Answers, SecretRequest, Source, Unavailable};
@@ -20,6 +21,8 @@ pub struct Stores {
     pub variables: BTreeMap<String, Secret<String>>,
     /// `~/.config`, or where the user has it.
     pub configuration: PathBuf,
+    /// Where other tools leave their files: `.aws`, `.vault-token`.
+    pub home: PathBuf,
 }
 
 impl Stores {
@@ -55,6 +58,7 @@ pub async fn fetch(requests: &[&SecretRequest], stores: &Stores, reach: Reach) -
         reach,
         identities: None,
         files: BTreeMap::new(),
+        remote: Remote::default(),
         warnings: Problems::default(),
     };
     let mut answers = Answers::new();
@@ -89,6 +93,7 @@ struct Fetching<'a> {
     reach: Reach,
     identities: Option<Result<Vec<Identity>, IdentityError>>,
     files: BTreeMap<PathBuf, Result<Values, EncryptedError>>,
+    remote: Remote,
     warnings: Problems,
 }
 
@@ -100,10 +105,8 @@ impl Fetching<'_> {
             Source::File { path, .. } => Some(file::read(request, path, &mut self.warnings).await),
             Source::Age { file, key } => self.encrypted(request, file, key),
             Source::Aws { .. } | Source::Vault { .. } => {
-                let kind = request.source.kind();
-                let name = &request.name;
-                let message = format!("secret `{name}`: `from: {kind}` is not supported yet");
-                Some(Err(Unavailable::unreachable(message)))
+                let warnings = &mut self.warnings;
+                Some(self.remote.value(request, self.stores, warnings).await)
             }
         }
     }

@@ -70,7 +70,7 @@ fn uuid() -> Result<String, GenerateError> {
     fill(&mut bytes)?;
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
     Ok(parts.map(|part| hex[part].to_owned()).join("-"))
 }

@@ -13,7 +13,11 @@ pub mod encrypted;
 pub mod generate;
 pub mod identities;
 
+mod aws;
 mod fetch;
 mod file;
+mod http;
+mod remote;
+mod vault;
 
 pub use fetch::{Fetched, Reach, Stores, fetch};

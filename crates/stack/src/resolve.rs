@@ -84,9 +84,10 @@ struct Read {
 }
 
 impl Read {
-    fn of(environment: &Environment) -> Self {
+    fn of(environment: &Environment, variables: &Variables) -> Self {
         Self {
             environment: Some(environment.clone()),
+            store_variables: secrets::store_variables(variables),
             ..Self::default()
         }
     }
@@ -105,7 +106,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     } = chosen;
     let files = project::compose_files(reading, request, &variables, overlays);
     let Some(tree) = compose_tree(reading, &files, &sets, &variables) else {
-        return Some(Read::of(&environment));
+        return Some(Read::of(&environment, &variables));
     };
     let active = Active::of(&tree, request, &variables);
     let given = environment.target;
@@ -113,17 +114,16 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     environment.target = Some(target);
     judge(reading, &tree, target, &active, (&engine, engine_at));
     let name = stack_name(reading, request, &tree, &variables);
-    let mut read = Read::of(&environment);
+    let mut read = Read::of(&environment, &variables);
     let own = [operation.get("secrets"), over.as_ref()];
     let definitions = secrets::definitions(reading, own, &environment.name, &tree, &variables);
-    let secret_variables = definitions.variables();
     let mut context = Context {
         reading,
         variables: &variables,
         purpose: environment.purpose,
         target,
         definitions: &definitions,
-        secret_variables: &secret_variables,
+        secret_variables: definitions.variables(),
         one_shot: &active.one_shot,
     };
     let (mut services, mut policies, routes) = operated(&mut context, &tree, &operation, &active);
@@ -141,7 +141,6 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     };
     rules::check(&mut facts, &mut policies, &mut reading.problems);
     read.secrets = definitions.requests(&services, &mut reading.problems);
-    read.store_variables = secrets::store_variables(&variables);
     let Some(name) = name else {
         return Some(read);
     };

@@ -68,10 +68,11 @@ fn print_plan(options: &Options, missing: &[&peers::Peer]) {
     }
     for peer in missing {
         if options.install {
-            println!(
-                "  apt-get install {} (for {})",
-                peer.package, peer.wanted_by
-            );
+            let with = match peer.kind {
+                peers::Kind::Debian => "apt-get install",
+                peers::Kind::Python => "pip install",
+            };
+            println!("  {with} {} (for {})", peer.package, peer.wanted_by);
         } else {
             println!(
                 "  skip {}: {} not found (`cargo xtask test --install` gets it)",

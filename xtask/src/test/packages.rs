@@ -1,10 +1,10 @@
-//! Debian packages, installed without starting the services in them.
+//! Peers installed: Debian packages, without starting the services in them, and Python packages.
 //!
 //! Debian starts a service when its package is installed, unless `/usr/sbin/policy-rc.d` forbids
 //! it. Where there is no such file we write one for the time of the installation, and take it
 //! away whatever happens; one that is there is somebody's will and stays as it is.
 
-use super::peers::Peer;
+use super::peers::{Kind, Peer, python_root};
 use anyhow::{Context, Result, bail};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -18,6 +18,40 @@ const FORBID: &str = "#!/bin/sh\nexit 101\n";
 
 /// Installs the peers' packages.
 pub(crate) fn install(peers: &[&Peer]) -> Result<()> {
+    let (debian, python): (Vec<&Peer>, Vec<&Peer>) =
+        peers.iter().partition(|peer| peer.kind == Kind::Debian);
+    for peer in python {
+        install_python(peer)?;
+    }
+    if debian.is_empty() {
+        return Ok(());
+    }
+    install_debian(&debian)
+}
+
+/// Into an environment of its own, so that nothing of the machine's Python changes.
+fn install_python(peer: &Peer) -> Result<()> {
+    println!("installing: {}", peer.package);
+    let environment = python_root().join(peer.name);
+    let made = Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(&environment)
+        .status()
+        .context("cannot start python3\n  hint: apt-get install python3-venv")?;
+    if !made.success() {
+        bail!("`python3 -m venv` ended with {made}\n  hint: apt-get install python3-venv");
+    }
+    let installed = Command::new(environment.join("bin/pip"))
+        .args(["install", "--quiet", peer.package])
+        .status()
+        .context("cannot start pip")?;
+    if !installed.success() {
+        bail!("`pip install {}` ended with {installed}", peer.package);
+    }
+    Ok(())
+}
+
+fn install_debian(peers: &[&Peer]) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!(
             "installing packages needs root\n  hint: sudo apt-get install --no-install-recommends {}",

@@ -2,76 +2,102 @@
 
 use std::path::{Path, PathBuf};
 
-/// A program from a Debian package.
+/// A program that somebody else wrote.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) package: &'static str,
+    pub(crate) kind: Kind,
     /// Which tests go without it.
     pub(crate) wanted_by: &'static str,
     program: &'static str,
+}
+
+/// Where its package is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Debian,
+    /// From PyPI, into an environment of its own below `target`.
+    Python,
 }
 
 const PEERS: &[Peer] = &[
     Peer {
         name: "PostgreSQL",
         package: "postgresql",
+        kind: Kind::Debian,
         wanted_by: "the sample service's tests on PostgreSQL",
         program: "postgres",
     },
     Peer {
         name: "Redis",
         package: "redis-server",
+        kind: Kind::Debian,
         wanted_by: "the sample service's tests with Redis",
         program: "redis-server",
     },
     Peer {
         name: "Docker Engine",
         package: "docker.io",
+        kind: Kind::Debian,
         wanted_by: "the tests of the Docker target",
         program: "dockerd",
     },
     Peer {
         name: "a registry",
         package: "docker-registry",
+        kind: Kind::Debian,
         wanted_by: "the tests of images",
         program: "docker-registry",
     },
     Peer {
         name: "docker-compose",
         package: "docker-compose",
+        kind: Kind::Debian,
         wanted_by: "the comparison of how Compose files are read",
         program: "docker-compose",
     },
     Peer {
         name: "Pebble",
         package: "pebble",
+        kind: Kind::Debian,
         wanted_by: "the scenarios with a certificate authority",
         program: "pebble",
     },
     Peer {
         name: "curl",
         package: "curl",
+        kind: Kind::Debian,
         wanted_by: "the proxy's tests with other clients, and Pebble's",
         program: "curl",
     },
     Peer {
         name: "openssl",
         package: "openssl",
+        kind: Kind::Debian,
         wanted_by: "the proxy's tests with other clients",
         program: "openssl",
     },
     Peer {
         name: "systemd-analyze",
         package: "systemd",
+        kind: Kind::Debian,
         wanted_by: "the test of the unit that is installed",
         program: "systemd-analyze",
     },
     Peer {
         name: "age",
         package: "age",
+        kind: Kind::Debian,
         wanted_by: "the tests of encrypted secrets",
         program: "age",
+    },
+    Peer {
+        name: "moto",
+        package: "moto[server]",
+        kind: Kind::Python,
+        wanted_by: "the tests of AWS Secrets Manager",
+        program: "moto_server",
     },
 ];
 
@@ -89,8 +115,22 @@ fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/bin".into()])
         .chain(postgresql_folders())
+        .chain(python_folders())
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())
+}
+
+/// Where Python peers are installed: one environment each.
+pub(crate) fn python_root() -> PathBuf {
+    super::root().join("target/peers")
+}
+
+fn python_folders() -> impl Iterator<Item = PathBuf> {
+    std::fs::read_dir(python_root())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|environment| environment.path().join("bin"))
 }
 
 fn postgresql_folders() -> impl Iterator<Item = PathBuf> {

@@ -149,6 +149,17 @@ Examples:
 Then, in the first line of mainstay.yaml:
   # yaml-language-server: $schema=mainstay.schema.json";
 
+pub(super) const SECRET: &str = "\
+Examples:
+  mainstay secret keys create                      an identity of your own, once
+  mainstay secret set session_key --env production asks for the value
+  pass show shop/db | mainstay secret set database_password
+  mainstay secret rotate session_key --format hex --length 64 --deploy
+  mainstay secret list
+  mainstay secret check --env production
+
+A value is never an argument, and is printed by `secret get NAME --reveal` alone.";
+
 pub(super) const TOKEN: &str = "\
 Examples:
   mainstay token create ci --role operator

@@ -8,6 +8,7 @@ mod environment;
 mod examples;
 mod hosting;
 mod operating;
+mod secrets;
 mod stack;
 
 pub use deploying::{
@@ -23,6 +24,7 @@ pub use operating::{
     JournalArguments, LogsArguments, ProxyArguments, RestartArguments, RoleName, ScaleArguments,
     ServeArguments, TokenArguments, TokenCommand,
 };
+pub use secrets::{KeysCommand, RotateArguments, SecretArguments, SecretCommand};
 pub use stack::{InitArguments, StackArguments};
 
 use clap::{Args, Parser, Subcommand};
@@ -153,6 +155,9 @@ pub enum Command {
     /// Print the JSON Schema of mainstay.yaml, for editors
     #[command(after_help = examples::SCHEMA)]
     Schema,
+    /// Where secrets come from, and the encrypted file that they are kept in
+    #[command(after_help = examples::SECRET)]
+    Secret(SecretArguments),
     /// Who may speak to the server over TCP
     #[command(after_help = examples::TOKEN)]
     Token(TokenArguments),

@@ -15,6 +15,7 @@ mod look;
 mod operate;
 mod processes;
 mod serving;
+mod secret;
 mod token;
 mod up;
 
@@ -99,6 +100,7 @@ async fn ask(context: Context, command: Command) -> Outcome {
             certificates::certificates(&context, arguments.command).await
         }
         Command::Uninstall(arguments) => install::uninstall(&context, &arguments).await,
+        Command::Secret(arguments) => secret::secret(&context, arguments.command).await,
         Command::Token(arguments) => token::token(&context, arguments.command).await,
         _ => Err(Failure::bug(
             "a command that needs no server was asked of one",

@@ -9,6 +9,7 @@ pub mod history;
 pub mod problems;
 pub mod quantity;
 pub mod rollout;
+pub mod secrets;
 pub mod stack;
 pub mod summary;
 pub mod table;

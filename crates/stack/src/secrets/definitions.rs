@@ -24,6 +24,8 @@ const DIRECTORY: &str = "/run/secrets";
 #[derive(Debug, Default)]
 pub(crate) struct Definitions {
     secrets: BTreeMap<String, Definition>,
+    /// Their values are secret wherever they stand.
+    variables: BTreeSet<String>,
     /// Defined in a way that was told to be wrong.
     broken: BTreeSet<String>,
     /// `None`: it was told why it cannot be had.
@@ -47,6 +49,7 @@ impl Definitions {
     ) -> Self {
         let mut all = Self {
             secrets: own,
+            variables: BTreeSet::new(),
             broken: BTreeSet::new(),
             configs: BTreeMap::new(),
         };
@@ -57,6 +60,12 @@ impl Definitions {
             let config = config(entry, variables, problems);
             all.configs.insert(entry.key.clone(), config);
         }
+        let sources = all.secrets.values().map(|definition| &definition.source);
+        let variables = sources.filter_map(|source| match source {
+            Source::Environment { variable, .. } => Some(variable.clone()),
+            _ => None,
+        });
+        all.variables = variables.collect();
         all
     }
 
@@ -102,13 +111,8 @@ impl Definitions {
     }
 
     /// Variables whose values are secret wherever they stand.
-    pub(crate) fn variables(&self) -> BTreeSet<String> {
-        let sources = self.secrets.values().map(|definition| &definition.source);
-        let variables = sources.filter_map(|source| match source {
-            Source::Environment { variable, .. } => Some(variable.clone()),
-            _ => None,
-        });
-        variables.collect()
+    pub(crate) fn variables(&self) -> &BTreeSet<String> {
+        &self.variables
     }
 
     /// Everything that somebody has to fetch, with who gets it. What only a template is made of

@@ -19,6 +19,7 @@ mod template;
 mod weak;
 
 pub use rules::{Format, Rules};
+pub use section::is_name;
 pub use source::{Part, SecretRequest, Source};
 pub use supply::{Answers, LIMIT_CONTENT_BYTES, Unavailable};
 pub use template::{Template, TemplateError};

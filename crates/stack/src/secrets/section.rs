@@ -75,7 +75,7 @@ pub(crate) fn section(
 }
 
 /// A name that can be a file's and a key's.
-pub(crate) fn is_name(name: &str) -> bool {
+pub fn is_name(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name

@@ -101,6 +101,60 @@ impl Resolution {
     }
 }
 
+impl SecretRequest {
+    /// What a deploy would say of this value.
+    pub fn judge(&self, value: &str, purpose: Purpose) -> Problems {
+        let mut problems = Problems::default();
+        for broken in self.rules.broken(value) {
+            let message = format!("secret `{}` {broken}", self.name);
+            problems.push(Problem::error("secret/value", message).at(self.place.clone()));
+        }
+        weak::judge_secret(self, value, purpose, &mut problems);
+        problems
+    }
+
+    /// The value that this secret has by these answers, its rules aside. `all` are those that a
+    /// template may be made of.
+    pub fn value(&self, answers: &Answers, all: &[Self]) -> Result<Secret<Content>, Unavailable> {
+        if let Source::Template(template) = &self.source {
+            let part = |name: &str| {
+                let request = all.iter().find(|request| request.name == name)?;
+                let value = answer(request, answers)?.ok()?;
+                Some(value.expose().line()?.to_owned())
+            };
+            let text = template.compose(part).map_err(|error| {
+                Unavailable::missing(format!("secret `{}`: {error}", self.name))
+            })?;
+            return Ok(Secret::new(Content::new(text)));
+        }
+        answer(self, answers).unwrap_or_else(|| {
+            Err(Unavailable::missing(format!(
+                "secret `{}` was not asked for",
+                self.name
+            )))
+        })
+    }
+}
+
+/// The part that is meant of what was fetched, or of a variable. `None`: nobody asked.
+fn answer(
+    request: &SecretRequest,
+    answers: &Answers,
+) -> Option<Result<Secret<Content>, Unavailable>> {
+    let whole = match (&request.source, answers.get(&request.name)) {
+        (_, Some(answer)) => answer.clone(),
+        (
+            Source::Environment {
+                value: Some(value), ..
+            },
+            None,
+        ) => Ok(Secret::new(Content::new(value.expose().as_bytes()))),
+        (Source::Environment { variable, .. }, None) => Err(unset(&request.name, variable)),
+        (_, None) => return None,
+    };
+    Some(whole.and_then(|value| part(request, value)))
+}
+
 struct Supply<'a> {
     purpose: Purpose,
     whole: BTreeMap<String, Secret<Content>>,
@@ -109,30 +163,19 @@ struct Supply<'a> {
 
 impl Supply<'_> {
     fn take(&mut self, request: &SecretRequest, answers: &Answers) {
-        let answer = match (&request.source, answers.get(&request.name)) {
-            (_, Some(answer)) => answer.clone(),
-            (
-                Source::Environment {
-                    value: Some(value), ..
-                },
-                None,
-            ) => Ok(Secret::new(Content::new(value.expose().as_bytes()))),
-            // Without users it is asked for by name only.
-            (Source::Environment { variable, .. }, None) if !request.users.is_empty() => {
-                Err(unset(&request.name, variable))
-            }
-            _ => return,
+        // Without users it is asked for by name only.
+        let unasked = request.users.is_empty() && !answers.contains_key(&request.name);
+        let error = match answer(request, answers) {
+            None => return,
+            Some(Ok(value)) => return self.accept(request, value),
+            Some(Err(error)) if unasked && error.code == "secret/missing" => return,
+            Some(Err(error)) => error,
         };
-        match answer.and_then(|value| part(request, value)) {
-            Ok(value) => self.accept(request, value),
-            Err(error) => {
-                let problem = Problem::error(error.code, error.message).at(request.place.clone());
-                self.problems.push(match error.hint {
-                    Some(hint) => problem.hint(hint),
-                    None => problem,
-                });
-            }
-        }
+        let problem = Problem::error(error.code, error.message).at(request.place.clone());
+        self.problems.push(match error.hint {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        });
     }
 
     /// A template's value, where all that it is made of is there.
@@ -168,10 +211,8 @@ impl Supply<'_> {
         }
         match value.expose().line() {
             Some(line) => {
-                for broken in request.rules.broken(line) {
-                    error(format!("secret `{name}` {broken}"));
-                }
-                weak::judge_secret(request, line, self.purpose, self.problems);
+                let found = request.judge(line, self.purpose);
+                self.problems.extend(found);
             }
             None if has_text_rules(request) => error(format!(
                 "secret `{name}` is no text, and its rules are for text"
