@@ -16,6 +16,7 @@
 //! assert!(findings.iter().any(|finding| finding.rule == "dockerfile/base-not-pinned"));
 //! ```
 
+pub mod compose;
 pub mod container;
 pub mod context;
 pub mod dockerfile;

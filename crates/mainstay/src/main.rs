@@ -16,6 +16,7 @@
 mod arguments;
 mod artifacts;
 mod background;
+mod build_context;
 mod building;
 mod client;
 mod commands;
@@ -24,6 +25,7 @@ mod failure;
 mod interrupt;
 mod locate;
 mod look;
+mod making;
 mod operation;
 mod output;
 mod progress;
@@ -32,6 +34,7 @@ mod prompt;
 mod render;
 mod repository;
 mod unit;
+mod settings;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -18,6 +18,7 @@ mod forwarding;
 mod front;
 mod ground;
 mod hooks;
+mod images;
 mod keeper;
 mod metrics;
 mod notify;

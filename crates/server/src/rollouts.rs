@@ -388,12 +388,21 @@ impl Control {
             needed.insert(release.number);
             needed.extend(release.services.values().map(|service| service.generation));
         }
+        let mut forgotten = BTreeSet::new();
         for release in releases.iter().filter(|r| !needed.contains(&r.number)) {
             let (path, _) = self.bundle_place(&environment.scope, release.number);
+            if path.exists()
+                && let Ok(bundle) = self.bundle(environment, release.number)
+            {
+                forgotten.extend(bundle.images.values().map(|image| image.id.clone()));
+            }
             let _ = std::fs::remove_file(path);
             environment.inner().bundles.remove(&release.number);
         }
-        self.forget_artifacts().await
+        self.forget_artifacts().await?;
+        let engine = current.stack.engine.as_ref();
+        self.forget_images(&environment.scope, engine, &forgotten)
+            .await
     }
 
     async fn forget_artifacts(&self) -> Result<(), ApiError> {

@@ -5,6 +5,7 @@ use crate::api::types::{
     OperationResult, Release, ReleaseDetail, ReleaseStatus,
 };
 use crate::environment::Kept;
+use crate::specs::Bundle;
 use crate::tokens::hex;
 use mainstay_journal as journal;
 use mainstay_journal::{
@@ -250,10 +251,31 @@ pub(crate) fn shown_release(release: &journal::Release) -> Release {
     }
 }
 
+/// Beside the stack in a release's definition: what exactly its services run.
+const IMAGES: &str = "images";
+
+/// What the journal keeps of a release: the redacted stack, and its images where it has some.
+pub(crate) fn definition(bundle: &Bundle) -> serde_json::Result<serde_json::Value> {
+    let mut definition = serde_json::to_value(bundle.stack.redacted())?;
+    if !bundle.images.is_empty()
+        && let Some(fields) = definition.as_object_mut()
+    {
+        fields.insert(IMAGES.to_owned(), serde_json::to_value(&bundle.images)?);
+    }
+    Ok(definition)
+}
+
 /// The same with all that is kept of it.
-pub(crate) fn shown_detail(release: journal::Release) -> ReleaseDetail {
+pub(crate) fn shown_detail(mut release: journal::Release) -> ReleaseDetail {
+    let images = release
+        .definition
+        .as_object_mut()
+        .and_then(|definition| definition.remove(IMAGES))
+        .and_then(|images| serde_json::from_value(images).ok())
+        .unwrap_or_default();
     ReleaseDetail {
         release: shown_release(&release),
+        images,
         stack: release.definition,
         artifacts: release
             .artifacts

@@ -16,7 +16,7 @@ use mainstay_runtime::process::ProcessTarget;
 use mainstay_runtime::spec::{InstanceSpec, Run};
 use mainstay_runtime::status::{InstanceStatus, Resources};
 use mainstay_runtime::target::{Target, TargetError};
-use mainstay_stack::{Stack, TargetKind};
+use mainstay_stack::{Engine, Stack, TargetKind};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -85,13 +85,18 @@ impl Targets {
     pub fn engine_of(&self, stack: &Stack) -> Result<Option<Arc<DockerTarget>>, TargetError> {
         match stack.target {
             TargetKind::Process => Ok(None),
-            TargetKind::Docker => self.engine(&address_of(stack)?).map(Some),
+            TargetKind::Docker => self.engine_at(stack.engine.as_ref()).map(Some),
             other => {
                 let name = format!("{other:?}").to_lowercase();
                 let error = TargetError::new(format!("target `{name}` is not supported yet"));
                 Err(error.hint("use `target: process` or `target: docker`"))
             }
         }
+    }
+
+    /// The engine at this place; `None`: the one that `DOCKER_HOST` names, or the usual one.
+    pub fn engine_at(&self, engine: Option<&Engine>) -> Result<Arc<DockerTarget>, TargetError> {
+        self.engine(&address_of(engine)?)
     }
 
     /// Every engine that is open.
@@ -216,8 +221,8 @@ impl Targets {
 }
 
 /// As the stack says, or as `DOCKER_HOST` does.
-fn address_of(stack: &Stack) -> Result<EngineAddress, TargetError> {
-    let Some(engine) = &stack.engine else {
+fn address_of(engine: Option<&Engine>) -> Result<EngineAddress, TargetError> {
+    let Some(engine) = engine else {
         return EngineAddress::from_environment();
     };
     let address: EngineAddress = engine.address.parse()?;

@@ -9,6 +9,9 @@ pub(crate) mod engine;
 mod failures;
 #[path = "../../support/image.rs"]
 pub(crate) mod image;
+mod images;
+#[path = "../../support/registry.rs"]
+mod registry;
 mod table;
 
 use crate::site::Site;

@@ -48,6 +48,8 @@ pub struct ReleaseOptions {
     /// Deploy what was built before
     #[arg(long)]
     pub no_build: bool,
+    #[command(flatten)]
+    pub building: super::images::BuildingOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

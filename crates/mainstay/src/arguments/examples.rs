@@ -159,6 +159,17 @@ Examples:
   mainstay secret check --env production
 
 A value is never an argument, and is printed by `secret get NAME --reveal` alone.";
+pub(super) const IMAGE: &str = "\
+Examples:
+  mainstay image build                       every service that has `build`
+  mainstay image build app --tag v1.4.0 --push
+  mainstay image check                       Dockerfiles, contexts, container settings
+  mainstay image check app --images --fail-on medium
+  mainstay image check --dockerfile Dockerfile --format sarif > audit.sarif
+  mainstay image list --json | jq -r '.[] | select(.releases == []).id'
+
+`up` and `deploy` build and pull by themselves. `check` ends with 1 when it finds something that
+is at least as bad as --fail-on says.";
 
 pub(super) const TOKEN: &str = "\
 Examples:

@@ -7,6 +7,7 @@ mod deploying;
 mod environment;
 mod examples;
 mod hosting;
+mod images;
 mod operating;
 mod secrets;
 mod stack;
@@ -18,6 +19,10 @@ pub use deploying::{
 pub use environment::{EnvArguments, EnvCommand, PurposeName};
 pub use hosting::{
     CertificatesArguments, CertificatesCommand, InstallArguments, InstallPlace, UninstallArguments,
+};
+pub use images::{
+    BuildingOptions, FileArguments, FindingsFormat, ImageArguments, ImageBuildArguments,
+    ImageCheckArguments, ImageCommand, ImageListArguments, ImagePullArguments,
 };
 pub use operating::{
     CompletionsArguments, DebugArguments, EventsArguments, ExecArguments, ForwardArguments,
@@ -158,6 +163,9 @@ pub enum Command {
     /// Where secrets come from, and the encrypted file that they are kept in
     #[command(after_help = examples::SECRET)]
     Secret(SecretArguments),
+    /// Build, check, list and pull the images of a stack
+    #[command(after_help = examples::IMAGE)]
+    Image(ImageArguments),
     /// Who may speak to the server over TCP
     #[command(after_help = examples::TOKEN)]
     Token(TokenArguments),

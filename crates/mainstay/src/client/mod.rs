@@ -7,6 +7,7 @@ mod address;
 mod exec;
 mod follow;
 mod forward;
+mod lines;
 mod sse;
 mod websocket;
 
@@ -14,10 +15,11 @@ pub use address::Address;
 pub use exec::{ExecInput, exec};
 pub use follow::{Patience, Stream};
 pub use forward::Forward;
+pub use lines::Lines;
 
 use crate::failure::{Failure, Outcome};
 use bytes::Bytes;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -153,6 +155,20 @@ impl Client {
         let events = HeaderValue::from_static("text/event-stream");
         request.headers_mut().insert(ACCEPT, events);
         self.send(request, HEAD_DEADLINE).await
+    }
+
+    /// Sends `first` and then the pieces, and answers line by line while they are still sent.
+    pub async fn post_stream(
+        &self,
+        path: &str,
+        first: Bytes,
+        pieces: impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<Lines, CallError> {
+        let first = futures_util::stream::once(async move { Ok(first) });
+        let body = StreamBody::new(first.chain(pieces).map_ok(Frame::data)).boxed_unsync();
+        let request = self.request(Method::POST, path, body)?;
+        let answer = self.send(request, HEAD_DEADLINE).await?;
+        Ok(Lines::new(answer))
     }
 
     fn request(&self, method: Method, path: &str, body: Body) -> Result<Request<Body>, CallError> {

@@ -5,6 +5,7 @@ use super::operate::{begun_only, finish, to_the_end};
 use crate::arguments::{DeployArguments, ReleaseOptions};
 use crate::client::Client;
 use crate::failure::Outcome;
+use crate::making::Making;
 use crate::operation::{self, Begun};
 use crate::output::Output;
 use crate::progress::Progress;
@@ -42,13 +43,16 @@ pub async fn release(
     progress: &Progress,
 ) -> Outcome<Begun> {
     let artifacts = artifacts::upload(client, &stack, progress).await?;
+    let tag = options.tag.as_deref();
+    let making = Making::new(client, &stack, progress, &options.building, tag).await;
+    let images = making.all(!options.no_build).await?;
     let version = repository::version(&stack.directory).await;
     let scope = stack.scope();
     progress.now(format!("deploying {scope}"));
     let request = DeployRequest {
-        images: std::collections::BTreeMap::new(),
         stack,
         artifacts,
+        images,
         description: options.message.clone(),
         tag: options.tag.clone().or(version.tag),
         commit: options.commit.clone().or(version.commit),

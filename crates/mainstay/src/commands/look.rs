@@ -44,7 +44,11 @@ pub async fn releases(context: &Context, command: Option<ReleasesCommand>) -> Ou
             .await?;
         return context.output.either(&detail, |look| {
             let text = yaml::text(&stack::readable(detail.stack.clone()));
-            format!("{}\n{text}", history::release(&detail.release, look))
+            let images = history::images(&detail.images);
+            format!(
+                "{}{images}\n{text}",
+                history::release(&detail.release, look)
+            )
         });
     }
     let mut all: Vec<Release> = client.ask(&path(&scope, "/releases")).await?;

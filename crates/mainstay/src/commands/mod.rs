@@ -10,6 +10,7 @@ mod exec;
 mod files;
 mod forward;
 mod install;
+mod image;
 mod logs;
 mod look;
 mod operate;
@@ -101,6 +102,7 @@ async fn ask(context: Context, command: Command) -> Outcome {
         }
         Command::Uninstall(arguments) => install::uninstall(&context, &arguments).await,
         Command::Secret(arguments) => secret::secret(&context, arguments.command).await,
+        Command::Image(arguments) => image::image(&context, arguments).await,
         Command::Token(arguments) => token::token(&context, arguments.command).await,
         _ => Err(Failure::bug(
             "a command that needs no server was asked of one",

@@ -215,7 +215,11 @@ impl<'a> Started<'a> {
         progress: &Progress,
         interrupts: &mut Interrupts,
     ) -> Outcome<Followed> {
-        let begun = release(&self.client, resolved.stack, &arguments.release, progress).await?;
+        let begun = tokio::select! {
+            begun = release(&self.client, resolved.stack, &arguments.release, progress) => begun?,
+            // Images may be building; they end with the connection.
+            () = interrupts.next() => return Ok(Followed::Interrupted),
+        };
         let followed = operation::follow(&self.client, &begun, progress, Some(interrupts)).await?;
         if let Followed::Ended(operation) = &followed
             && let Err(failure) = operation::verdict(operation, self.place)

@@ -3,8 +3,11 @@
 use crate::look::{Look, Tone};
 use crate::render::quantity::{ago, clock, count, date};
 use crate::render::table::{Entry, table};
-use mainstay_model::Timestamp;
-use mainstay_server::api::types::{Event, JournalVerdict, Release, ReleaseStatus, Role, Token};
+use mainstay_model::{ServiceName, Timestamp};
+use mainstay_server::api::types::{
+    Event, ImageRecord, JournalVerdict, Release, ReleaseStatus, Role, Token,
+};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// How much of a commit people read.
@@ -59,6 +62,24 @@ pub fn release(release: &Release, look: Look) -> String {
     }
     for (service, started) in &release.services {
         let _ = writeln!(text, "  {service}: instances of {started}");
+    }
+    text
+}
+
+/// What exactly each service runs, a line each.
+pub fn images(images: &BTreeMap<ServiceName, ImageRecord>) -> String {
+    let mut text = String::new();
+    for (service, image) in images {
+        let digest = image
+            .digest
+            .as_deref()
+            .and_then(|digest| digest.split_once('@'));
+        let known = digest.map_or("not pushed", |(_, digest)| digest);
+        let _ = writeln!(
+            text,
+            "  {service}: image {} is {} ({known})",
+            image.reference, image.id
+        );
     }
     text
 }

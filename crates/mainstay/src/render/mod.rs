@@ -5,6 +5,7 @@ pub mod debug;
 pub mod environment;
 pub mod environments;
 pub mod failure;
+pub mod findings;
 pub mod history;
 pub mod problems;
 pub mod quantity;

@@ -120,7 +120,7 @@ fn step(line: &str) -> Option<(u32, u32, &str)> {
 
 /// What the classic builder says about itself.
 fn is_bookkeeping(line: &str) -> bool {
-    line.starts_with(" ---> ")
+    line.starts_with(" --->")
         || [
             "Removing intermediate container ",
             "Successfully built ",

@@ -5,8 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[path = "../../../../tests/support/engine.rs"]
 mod engine;
 mod peers;
+#[path = "../../../../tests/support/registry.rs"]
 mod registry;
 mod scenarios;
 

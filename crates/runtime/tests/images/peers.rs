@@ -1,9 +1,8 @@
 //! The engine, the second engine and the registry that the tests share.
 
-use crate::engine::Engine;
-use crate::registry::{PASSWORD, Registry, USER};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::engine::OwnEngine;
+use crate::registry::{self, Registry};
+use bollard::{API_DEFAULT_VERSION, Docker};
 use mainstay_runtime::images::{Images, Registries};
 use std::io::Write;
 use std::process::Command;
@@ -11,35 +10,49 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 const REQUIRE: &str = "MAINSTAY_REQUIRE_PEERS";
 
-/// Both engines, the registry, and a directory with the logins for it.
+/// An engine in a directory of its own.
+pub(crate) struct Engine {
+    /// Ends before its directory goes.
+    _own: OwnEngine,
+    directory: tempfile::TempDir,
+}
+
+impl Engine {
+    fn start(pools: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            _own: OwnEngine::start(directory.path(), pools),
+            directory,
+        }
+    }
+
+    pub(crate) async fn client(&self) -> Docker {
+        let socket = self.directory.path().join("docker.sock");
+        let socket = socket.to_string_lossy();
+        let docker = Docker::connect_with_unix(&socket, 60, API_DEFAULT_VERSION);
+        docker.unwrap().negotiate_version().await.unwrap()
+    }
+}
+
+/// Both engines, and the registry.
 pub(crate) struct Peers {
     pub(crate) engine: Engine,
     pub(crate) second: Engine,
-    pub(crate) registry: Registry,
-    logins: tempfile::TempDir,
+    registry: Registry,
 }
 
 impl Peers {
     fn start() -> Self {
-        let registry = Registry::start();
-        let logins = tempfile::tempdir().unwrap();
-        let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
-        let config = format!(
-            r#"{{"auths": {{"127.0.0.1:{}": {{"auth": "{auth}"}}}}}}"#,
-            registry.port
-        );
-        std::fs::write(logins.path().join("config.json"), config).unwrap();
         Self {
-            engine: Engine::start(),
-            second: Engine::start(),
-            registry,
-            logins,
+            engine: Engine::start("10.215.0.0/17"),
+            second: Engine::start("10.215.128.0/17"),
+            registry: Registry::start(),
         }
     }
 
     /// Images of an engine, for somebody who is logged in.
     pub(crate) async fn images(&self, engine: &Engine) -> Images {
-        let registries = Registries::in_directory(self.logins.path());
+        let registries = Registries::in_directory(self.registry.logins());
         Images::new(engine.client().await, "unix://test", registries)
     }
 
@@ -80,12 +93,11 @@ pub(crate) fn end() {
 
 fn missing() -> Option<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_there =
-        |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !is_there("dockerd") || !rustix::process::geteuid().is_root() {
+    let dockerd = std::env::split_paths(&path).any(|folder| folder.join("dockerd").is_file());
+    if !dockerd || !rustix::process::geteuid().is_root() {
         return Some("a container engine (dockerd as root)");
     }
-    (!is_there("docker-registry")).then_some("a registry (docker-registry)")
+    (!registry::is_here()).then_some("a registry (docker-registry)")
 }
 
 /// A tar archive of these files: path, mode, content.

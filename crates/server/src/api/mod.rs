@@ -6,6 +6,8 @@ mod error;
 mod events;
 mod exec;
 mod forward;
+mod image_types;
+mod images;
 mod logs;
 mod machine;
 mod sent;
@@ -43,7 +45,11 @@ fn router(control: Arc<Control>) -> Router {
         .route("/logs", get(logs::follow))
         .route("/exec", get(exec::upgrade))
         .route("/forward", get(forward::upgrade))
-        .route("/doctor", get(environments::doctor));
+        .route("/doctor", get(environments::doctor))
+        .route("/images/list", post(images::list))
+        .route("/images/pull", post(images::pull))
+        .route("/images/audit", post(images::audit))
+        .route("/images/prune", post(images::prune));
     Router::new()
         .route("/health", get(machine::health))
         .route("/status", get(machine::status))
@@ -65,6 +71,11 @@ fn router(control: Arc<Control>) -> Router {
         )
         .route("/api/v1/shutdown", post(machine::shutdown))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        // A build context is streamed to the engine and has a limit of its own.
+        .route(
+            "/api/v1/environments/{stack}/{environment}/images/build",
+            post(images::build),
+        )
         // Artifacts are streamed to disk and have a limit of their own.
         .route(
             "/api/v1/artifacts/{sha256}",

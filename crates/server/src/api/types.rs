@@ -27,13 +27,16 @@
 //! | `GET …/logs?service=&instance=&tail=&since=&follow=` | → [`LogLine`] as server-sent events |
 //! | `GET …/exec` | upgraded to a WebSocket: the first text frame is an [`ExecRequest`], binary frames are `[stream byte][data]` (0 in, 1 out, 2 err; an empty 0 frame ends the input), the last text frame is an [`ExecExit`] |
 //! | `GET …/forward` | query [`ForwardQuery`], upgraded to a WebSocket: binary frames are bytes of one TCP connection, an empty one ends its direction |
+//! | `POST …/images/build` | one line of JSON ([`ImageBuild`]), then a tar archive → [`ImageMessage`]s, one a line |
+//! | `POST …/images/pull` | [`ImagePull`] → [`ImageMessage`]s, one a line |
+//! | `POST …/images/{list,prune,audit}` | [`ImageQuery`], [`ImageAudit`] → `[ListedImage]`, [`Pruned`], `[Finding]` |
 //! | `GET …/doctor` | → `[Diagnosis]` |
 //! | `GET /api/v1/journal/verify` | → [`JournalVerdict`] |
 //! | `GET, POST /api/v1/tokens`, `DELETE /api/v1/tokens/{name}` | [`TokenRequest`] → [`TokenCreated`] |
 //! | `POST /api/v1/shutdown` | → 202; the server ends, instances and proxy stay unless [`ShutdownRequest`] says otherwise |
 
+pub use super::image_types::*;
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Timestamp, duration_ms};
-use mainstay_runtime::images::ImageRecord;
 use mainstay_stack::Stack;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -288,6 +291,9 @@ pub struct ReleaseDetail {
     /// The resolved stack with secret values hidden.
     pub stack: serde_json::Value,
     pub artifacts: BTreeMap<PathBuf, String>,
+    /// What exactly each service runs on a container target.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<ServiceName, ImageRecord>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -76,7 +76,7 @@ impl Control {
             description: request.description.clone(),
             tag: request.tag,
             commit: request.commit,
-            definition: serde_json::to_value(bundle.stack.redacted())
+            definition: crate::store::definition(&bundle)
                 .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?,
             services: generations(&wish, fingerprints),
             artifacts: kept_artifacts(&bundle),

@@ -33,7 +33,8 @@ pub(super) async fn proxy(control: &Control) -> Result<(), ApiError> {
 }
 
 /// Settles what each service runs on a container target: the engine answers, and has every image.
-/// An image that was named by its id already stays as it is.
+/// An image that was settled before stays the very same; where the engine has it not any more, its
+/// registry is asked for it by its digest.
 pub(super) async fn engine(
     control: &Control,
     stack: &Stack,
@@ -43,24 +44,28 @@ pub(super) async fn engine(
         return Ok(BTreeMap::new());
     };
     engine.check().await?;
+    let on_engine = control.images(stack.engine.as_ref()).await?;
     images.retain(|name, _| stack.services.contains_key(name));
     let mut missing = Vec::new();
     for service in stack.services.values() {
-        let settled = images.get(&service.name);
-        let Some(name) = settled
-            .map(|image| &image.reference)
-            .or(service.image.as_ref())
-        else {
+        if let Some(settled) = images.get(&service.name) {
+            if let Err(error) = on_engine.restore(settled, |_| {}).await {
+                missing.push(format!("`{}`: {error}", service.name));
+            }
+            continue;
+        }
+        let Some(name) = &service.image else {
             missing.push(format!("`{}` has no image", service.name));
             continue;
         };
-        let wanted = settled.map_or(name, |image| &image.id);
-        match engine.image(wanted, name).await? {
-            Some(_) if settled.is_some() => {}
-            Some(record) => {
+        match on_engine.record(name, name).await {
+            Ok(record) => {
                 images.insert(service.name.clone(), record);
             }
-            None => missing.push(format!("image `{name}` of `{}`", service.name)),
+            Err(error) if error.missing => {
+                missing.push(format!("image `{name}` of `{}`", service.name));
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     if missing.is_empty() {
@@ -71,7 +76,7 @@ pub(super) async fn engine(
         "not on the engine at {address}: {}",
         missing.join(", ")
     ))
-    .hint("pull or build it there: `docker pull …`, `docker build …`"))
+    .hint("`mainstay deploy` builds and pulls by itself; without it: `mainstay image build`, `mainstay image pull`"))
 }
 
 fn clashes(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {

@@ -1,20 +1,23 @@
 //! A registry of our own on a free port, which asks for a password.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(crate) const USER: &str = "deployer";
+const USER: &str = "deployer";
 /// Encodes to characters that only one of the two base64 alphabets has.
-pub(crate) const PASSWORD: &str = "p?ss>~p?ss>~p?ss>~";
+const PASSWORD: &str = "p?ss>~p?ss>~p?ss>~";
 
 pub(crate) struct Registry {
     child: Child,
     pub(crate) port: u16,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Registry {
@@ -61,9 +64,30 @@ impl Registry {
         Self {
             child,
             port,
-            _directory: directory,
+            directory,
         }
     }
+}
+
+impl Registry {
+    /// A directory with the `config.json` of somebody who is logged in.
+    pub(crate) fn logins(&self) -> PathBuf {
+        let folder = self.directory.path().join("logins");
+        std::fs::create_dir_all(&folder).unwrap();
+        let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+        let config = format!(
+            r#"{{"auths": {{"127.0.0.1:{}": {{"auth": "{auth}"}}}}}}"#,
+            self.port
+        );
+        std::fs::write(folder.join("config.json"), config).unwrap();
+        folder
+    }
+}
+
+/// Whether this machine has the program.
+pub(crate) fn is_here() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join("docker-registry").is_file())
 }
 
 impl Drop for Registry {
