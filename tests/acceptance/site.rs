@@ -99,6 +99,42 @@ impl Site {
         }
     }
 
+    /// Runs a command over TCP, as the bearer of a token.
+    pub(crate) fn run_as(&self, token: &str, arguments: &[&str]) -> Said {
+        let mut command = self.command(arguments);
+        command
+            .env("MAINSTAY_SERVER", format!("http://{}", self.api))
+            .env("MAINSTAY_TOKEN", token)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let output = finish(command.spawn().unwrap(), COMMAND_DEADLINE);
+        Said {
+            words: format!("mainstay {}", arguments.join(" ")),
+            output: output.unwrap(),
+        }
+    }
+
+    /// `git` in the stack's directory.
+    pub(crate) fn git(&self, arguments: &[&str]) {
+        let mut command = Command::new("git");
+        command
+            .arg("-C")
+            .arg(self.path())
+            .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"])
+            .args(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        assert!(command.status().unwrap().success(), "git {arguments:?}");
+    }
+
+    /// A repository with everything there is in one commit.
+    pub(crate) fn commit_all(&self) {
+        self.write(".gitignore", ".mainstay/\n*.db*\n*.log\n");
+        self.git(&["init", "-q"]);
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", "feat: begin"]);
+    }
+
     /// Runs a command that has to succeed; what it wrote to standard output.
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         self.run(arguments).with_code(0).out()
@@ -252,6 +288,17 @@ impl Site {
     }
 
     fn end(&self) -> Result<(), String> {
+        // Other environments first: with the last one its server ends.
+        let listed = self.run(&["env", "list", "--json"]).out();
+        let listed: Value = serde_json::from_str(&listed).unwrap_or_default();
+        for environment in listed.as_array().into_iter().flatten() {
+            let up = environment["state"]
+                .as_str()
+                .is_some_and(|state| state != "down");
+            if let Some(name) = environment["name"].as_str().filter(|_| up) {
+                let _ = self.run(&["down", "--env", name]);
+            }
+        }
         let _ = self.run(&["down"]);
         if let Ok(text) = std::fs::read_to_string(self.path().join(".mainstay/lock"))
             && let Ok(pid) = text.trim().parse()
@@ -538,7 +585,7 @@ pub(crate) fn terminate(pid: i32) {
     signal(pid, rustix::process::Signal::TERM);
 }
 
-fn signal(pid: i32, signal: rustix::process::Signal) {
+pub(crate) fn signal(pid: i32, signal: rustix::process::Signal) {
     if let Some(pid) = rustix::process::Pid::from_raw(pid) {
         let _ = rustix::process::kill_process(pid, signal);
     }

@@ -33,7 +33,9 @@ mod event;
 mod handle;
 mod idempotency;
 mod journal;
+mod pipeline;
 mod release;
+mod request;
 mod retention;
 mod rollout;
 mod row;
@@ -49,7 +51,9 @@ pub use event::{Event, EventFilter, NewEvent};
 pub use handle::JournalHandle;
 pub use idempotency::Claim;
 pub use journal::{Journal, Rows, Writer};
+pub use pipeline::PipelineRow;
 pub use release::{NewRelease, Release, ReleaseStatus, ServiceGeneration};
+pub use request::{RequestRow, RequestState};
 pub use rollout::{
     FinishRollout, NewRollout, RolloutKind, RolloutOutcome, RolloutPhase, RolloutRow,
 };

@@ -1,4 +1,4 @@
-//! Releases: immutable, numbered per scope; only their status changes.
+//! Releases: immutable, numbered per scope; only their status and the server's record change.
 
 use crate::error::JournalError;
 use crate::journal::{Rows, Writer};
@@ -43,6 +43,8 @@ pub struct NewRelease {
     pub services: BTreeMap<ServiceName, ServiceGeneration>,
     /// Path as the stack names it → SHA-256 in hex.
     pub artifacts: BTreeMap<String, String>,
+    /// The server's own: where it came from, its notes, the schema's revision.
+    pub record: Value,
 }
 
 /// A release as it stands in the journal.
@@ -59,6 +61,10 @@ pub struct Release {
     pub services: BTreeMap<ServiceName, ServiceGeneration>,
     pub artifacts: BTreeMap<String, String>,
     pub status: ReleaseStatus,
+    /// Null for releases of older versions.
+    pub record: Value,
+    /// When a rollout to it was last watched through.
+    pub verified_at: Option<Timestamp>,
 }
 
 impl Writer<'_> {
@@ -80,8 +86,8 @@ impl Writer<'_> {
     ) -> Result<(), JournalError> {
         let mut insert = self.transaction.prepare_cached(
             "INSERT INTO releases (stack, environment, number, created_at, by, description, tag,
-                                   revision, definition, services, artifacts, status)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                   revision, definition, services, artifacts, status, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         insert.execute(params![
             release.scope.stack.as_str(),
@@ -96,7 +102,50 @@ impl Writer<'_> {
             row::to_json(services)?,
             row::to_json(&release.artifacts)?,
             row::to_word(&ReleaseStatus::RollingOut)?,
+            release.record.to_string(),
         ])?;
+        Ok(())
+    }
+
+    /// Writes the server's own part anew.
+    pub fn set_release_record(
+        &mut self,
+        scope: &Scope,
+        number: ReleaseNumber,
+        record: &Value,
+    ) -> Result<(), JournalError> {
+        self.transaction
+            .prepare_cached(
+                "UPDATE releases SET record = ?4
+                 WHERE stack = ?1 AND environment = ?2 AND number = ?3",
+            )?
+            .execute(params![
+                scope.stack.as_str(),
+                scope.environment.as_str(),
+                number.0,
+                record.to_string()
+            ])?;
+        Ok(())
+    }
+
+    /// Notes that a rollout to it has been watched through.
+    pub fn set_verified(
+        &mut self,
+        scope: &Scope,
+        number: ReleaseNumber,
+        at: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.transaction
+            .prepare_cached(
+                "UPDATE releases SET verified_at = ?4
+                 WHERE stack = ?1 AND environment = ?2 AND number = ?3",
+            )?
+            .execute(params![
+                scope.stack.as_str(),
+                scope.environment.as_str(),
+                number.0,
+                at.as_millis()
+            ])?;
         Ok(())
     }
 
@@ -164,6 +213,8 @@ impl Rows<'_> {
 }
 
 fn release(row: &Row<'_>) -> Result<Release, rusqlite::Error> {
+    let record: Option<String> = row::get(row, "record")?;
+    let verified: Option<i64> = row::get(row, "verified_at")?;
     Ok(Release {
         scope: row::scope(row)?,
         number: ReleaseNumber(row::get(row, "number")?),
@@ -176,5 +227,10 @@ fn release(row: &Row<'_>) -> Result<Release, rusqlite::Error> {
         services: row::json(row, "services")?,
         artifacts: row::json(row, "artifacts")?,
         status: row::word(row, "status")?,
+        record: match record {
+            Some(_) => row::json(row, "record")?,
+            None => Value::Null,
+        },
+        verified_at: verified.map(Timestamp::from_millis),
     })
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 const APPLICATION_ID: i32 = 0x4D53_544A;
 
 /// Each brings the database to its version (`major × 1000 + minor`), in order.
-pub(crate) const MIGRATIONS: &[(i32, &str)] = &[(1000, V1_0)];
+pub(crate) const MIGRATIONS: &[(i32, &str)] = &[(1000, V1_0), (1001, V1_1)];
 
 const V1_0: &str = "
 CREATE TABLE releases (
@@ -93,6 +93,36 @@ CREATE TABLE idempotency (
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
+";
+
+/// What a release went through, and requests that wait for approval.
+const V1_1: &str = "
+ALTER TABLE releases ADD COLUMN record TEXT;
+ALTER TABLE releases ADD COLUMN verified_at INTEGER;
+
+CREATE TABLE pipelines (
+    rollout TEXT PRIMARY KEY,
+    stack TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    release INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX pipelines_by_release ON pipelines (stack, environment, release, rollout);
+
+CREATE TABLE requests (
+    id TEXT PRIMARY KEY,
+    stack TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    by TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    decided_at INTEGER,
+    reason TEXT,
+    data TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX open_requests ON requests (id) WHERE state IN ('pending', 'approved');
 ";
 
 /// Opens for writing, brings it up to date, and makes what is committed durable.

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 const BLOCK: usize = 256 << 10;
 
@@ -36,6 +37,50 @@ pub async fn upload(
         hashes.insert(artifact.clone(), hash);
     }
     Ok(hashes)
+}
+
+/// Brings one artifact from a server to another that has it not.
+pub async fn transfer(from: &Client, to: &Client, artifact: &Path, hash: &str) -> Outcome {
+    let path = format!("/api/v1/artifacts/{hash}");
+    if to.has(&path).await.map_err(|error| to.explain(error))? {
+        return Ok(());
+    }
+    let mut answer = from
+        .stream(&path)
+        .await
+        .map_err(|error| from.explain(error))?;
+    let kept = |error: io::Error| {
+        Failure::environment(format!("cannot keep `{}` on the way", artifact.display()))
+            .because(&error)
+            .hint("see that the temporary directory has room")
+    };
+    // Unnamed, so that it goes with this process however it ends.
+    let file = unnamed().map_err(kept)?;
+    let mut file = tokio::fs::File::from_std(file);
+    let mut size = 0;
+    while let Some(piece) = answer.piece().await {
+        let piece = piece.map_err(|error| from.explain(error))?;
+        size += piece.len() as u64;
+        file.write_all(&piece).await.map_err(kept)?;
+    }
+    file.rewind().await.map_err(kept)?;
+    // The server takes it only when it is what its name says.
+    to.put_file(&path, file, size)
+        .await
+        .map_err(|error| to.explain(error))
+}
+
+/// A file of the temporary directory that has no name any more.
+fn unnamed() -> io::Result<File> {
+    let name = format!("mainstay-{}", uuid::Uuid::now_v7());
+    let path = std::env::temp_dir().join(name);
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 async fn put(

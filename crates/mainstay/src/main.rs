@@ -26,6 +26,7 @@ mod interrupt;
 mod locate;
 mod look;
 mod making;
+mod notes;
 mod operation;
 mod output;
 mod progress;
@@ -33,8 +34,8 @@ mod project;
 mod prompt;
 mod render;
 mod repository;
-mod unit;
 mod settings;
+mod unit;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -166,6 +166,14 @@ impl<'a> Following<'a> {
         let path = format!("/api/v1/operations/{}", self.id);
         match self.client.get::<Operation>(&path).await {
             Ok(operation) if operation.outcome.is_some() => return Ok(Some(operation)),
+            Ok(Operation {
+                waiting: Some(waiting),
+                ..
+            }) => {
+                self.absent = None;
+                self.progress.now(waiting);
+                return Ok(None);
+            }
             Ok(_) => self.absent = None,
             Err(error) if error.is_absence() => return self.away(error).map(|()| None),
             Err(error) => return Err(self.client.explain(error)),
@@ -220,6 +228,8 @@ pub fn verdict(operation: &Operation, place: &Place) -> Outcome {
         OperationResult::Succeeded | OperationResult::Unchanged => return Ok(()),
         OperationResult::RolledBack => "was rolled back",
         OperationResult::Failed => "failed",
+        OperationResult::Rejected => "was not approved",
+        OperationResult::Expired => "was not approved in time",
     };
     let reason = rollout::reason(outcome).unwrap_or("no reason was given");
     let failed = format!("{what} {how}: {reason}");

@@ -9,20 +9,33 @@ use tokio::time::timeout;
 /// A repository on a sleeping network disk must not hold up a deploy.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Commit and nearest tag.
+/// What is checked out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
     pub commit: Option<String>,
     pub tag: Option<String>,
+    /// Tracked files have changes that are in no commit.
+    pub dirty: bool,
+    pub branch: Option<String>,
 }
 
 /// Asks `git`; empty where there is no repository, no tag, or no git.
 pub async fn version(directory: &Path) -> Version {
-    let (commit, tag) = tokio::join!(
+    let (commit, tag, changes, branch) = tokio::join!(
         git(directory, &["rev-parse", "HEAD"]),
-        git(directory, &["describe", "--tags"])
+        git(directory, &["describe", "--tags"]),
+        git(
+            directory,
+            &["status", "--porcelain", "--untracked-files=no"]
+        ),
+        git(directory, &["symbolic-ref", "--short", "HEAD"]),
     );
-    Version { commit, tag }
+    Version {
+        commit,
+        tag,
+        dirty: changes.is_some(),
+        branch: branch.or_else(branch_of_ci),
+    }
 }
 
 /// Where the bytes of an image come from, for its labels.
@@ -65,7 +78,17 @@ fn without_credentials(address: &str) -> String {
     }
 }
 
-async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
+/// CI checks commits out, and says in variables which branch was pushed.
+fn branch_of_ci() -> Option<String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match variable("GITHUB_REF_TYPE").as_deref() {
+        Some("branch") => variable("GITHUB_REF_NAME"),
+        _ => variable("CI_COMMIT_BRANCH"),
+    }
+}
+
+/// What `git` says; `None` where it says nothing or fails.
+pub async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(directory)

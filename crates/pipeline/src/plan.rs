@@ -70,10 +70,4 @@ impl Plan {
         };
         self.parts.iter().filter_map(missing).collect()
     }
-
-    /// Whether anything has to run before the gate opens.
-    pub fn waits_at(&self, gate: crate::Gate) -> bool {
-        let runs = |planned: &Planned| planned.how == How::Do && planned.part.gate() == Some(gate);
-        self.parts.iter().any(runs)
-    }
 }

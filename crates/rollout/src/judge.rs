@@ -85,7 +85,14 @@ impl State {
     }
 
     fn waits_on_purpose(&self, world: &World, now: Timestamp) -> bool {
-        if matches!(self.phase, Phase::Watching { .. }) {
+        // What runs before a gate has a deadline of its own.
+        let at_gate = match self.phase {
+            Phase::Watching { .. } => return true,
+            Phase::HookBefore => &world.hook_before,
+            Phase::HookAfter => &world.hook_after,
+            _ => &HookView::NotRun,
+        };
+        if *at_gate != HookView::NotRun {
             return true;
         }
         let services = self.plan.services.iter().zip(&self.services);

@@ -168,8 +168,8 @@ pub enum Outcome {
 impl fmt::Display for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Before => "the hook before the rollout",
-            Self::After => "the hook after the rollout",
+            Self::Before => "a step before the rollout",
+            Self::After => "a step after the rollout",
         })
     }
 }

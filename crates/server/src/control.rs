@@ -246,6 +246,52 @@ impl Control {
         self.targets.start(&bundle.stack, spec).await
     }
 
+    /// Makes a command run once beside the instances of a service; started twice is started once.
+    pub(crate) async fn start_one_shot(
+        &self,
+        environment: &Environment,
+        id: &InstanceId,
+        stack: &mainstay_stack::Stack,
+        spec: impl FnOnce(
+            &crate::ways::Ways,
+            &dyn Fn(&str) -> Option<PathBuf>,
+        )
+            -> Result<mainstay_runtime::spec::InstanceSpec, crate::specs::SpecError>,
+    ) -> Result<(), TargetError> {
+        let ways = environment.inner().kept.ways();
+        let spec = spec(&ways, &|hash| self.artifacts.path(hash));
+        let spec = spec.map_err(|error| TargetError::new(format!("{id}: {error}")))?;
+        self.targets.start(stack, spec).await
+    }
+
+    pub(crate) async fn stop_instance(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        grace: Duration,
+    ) -> Result<(), TargetError> {
+        self.targets.stop(scope, id, grace).await
+    }
+
+    pub(crate) fn read_instance_log(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        query: mainstay_runtime::logs::LogQuery,
+    ) -> Result<tokio::sync::mpsc::Receiver<mainstay_runtime::logs::LogLine>, TargetError> {
+        self.targets.read_logs(scope, id, query)
+    }
+
+    /// What a release needs and is not kept any more, in words.
+    pub(crate) fn missing_parts(&self, bundle: &Bundle) -> Vec<String> {
+        let gone = bundle
+            .artifacts
+            .iter()
+            .filter(|(_, hash)| !self.has_artifact(hash));
+        gone.map(|(path, _)| format!("{} is not kept any more", path.display()))
+            .collect()
+    }
+
     /// The bundle of a release, from memory or from its sealed file.
     pub(crate) fn bundle(
         &self,

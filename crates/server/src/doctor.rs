@@ -6,12 +6,15 @@
 use crate::api::types::{ApiError, Diagnosis, OperationKind, OperationResult};
 use crate::control::{Control, detail};
 use crate::environment::Environment;
+use crate::report;
+use crate::watch::{self, Seen};
 use mainstay_model::{Bytes, InstanceId, Scope};
 use mainstay_runtime::logs::LogQuery;
 use mainstay_runtime::process::Orphan;
 use mainstay_runtime::status::{InstanceStatus, Phase};
 use mainstay_runtime::target::TargetError;
 use mainstay_stack::Stack;
+use mainstay_stack::policy::Monitoring;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -41,6 +44,10 @@ impl Control {
             let lines = self.last_lines(&environment, &status.id).await;
             found.extend(instance(status, stack.as_ref(), &statuses, lines));
         }
+        if let Some(stack) = &stack {
+            found.extend(self.watched(scope, stack, &statuses).await);
+        }
+        found.extend(self.schema_ahead(&environment).await?);
         let (last, evidence) = {
             let inner = environment.inner();
             (inner.last.clone(), inner.evidence.clone())
@@ -65,6 +72,52 @@ impl Control {
             });
         }
         Ok(found)
+    }
+
+    /// What the environment's monitoring level looks at.
+    async fn watched(
+        &self,
+        scope: &Scope,
+        stack: &Stack,
+        statuses: &[InstanceStatus],
+    ) -> Vec<Diagnosis> {
+        if stack.monitoring == Monitoring::Basic {
+            return Vec::new();
+        }
+        let memory = self.usage(scope).await.into_iter();
+        let proxy = self.proxy().status().await;
+        let endpoints = report::endpoints(scope, proxy.as_ref()).into_iter();
+        let disk = rustix::fs::statvfs(self.data().root()).ok().map(|stat| {
+            let all = stat.f_blocks.saturating_mul(stat.f_frsize);
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            (all.saturating_sub(free), all)
+        });
+        let seen = Seen {
+            statuses,
+            memory: memory.map(|(id, resources)| (id, resources.rss)).collect(),
+            endpoints: endpoints.map(|(id, one)| (id, one.clone())).collect(),
+            disk,
+        };
+        watch::watched(stack.monitoring, stack, &seen)
+    }
+
+    /// The schema went on, and the release that runs did not: after a failed deploy, or `--force`.
+    async fn schema_ahead(&self, environment: &Environment) -> Result<Option<Diagnosis>, ApiError> {
+        let (release, rolling) = {
+            let inner = environment.inner();
+            (inner.kept.desired.release, inner.running.is_some())
+        };
+        let Some(release) = release.filter(|_| !rolling) else {
+            return Ok(None);
+        };
+        let stands = self.schema_stands(environment, release).await?;
+        Ok(stands.forbids().map(|why| Diagnosis {
+            code: "schema-ahead".to_owned(),
+            subject: Some(release.to_string()),
+            message: why,
+            evidence: Vec::new(),
+            hint: "deploy what belongs to it, or take it back: the downgrade command of the release that brought it".to_owned(),
+        }))
     }
 
     /// What is wrong with the machine's side of it: reads all of `/proc`, so `status` does without.
@@ -137,7 +190,7 @@ impl Control {
     }
 }
 
-fn scrub(line: String, secrets: &BTreeSet<String>) -> String {
+pub(crate) fn scrub(line: String, secrets: &BTreeSet<String>) -> String {
     secrets.iter().fold(line, |line, secret| {
         line.replace(secret.as_str(), mainstay_stack::HIDDEN)
     })

@@ -3,16 +3,15 @@
 use crate::control::{Control, detail, now};
 use crate::driver::Engine;
 use crate::environment::Environment;
-use crate::hooks::{Hook, HookRun};
+use crate::pipeline::Running;
 use crate::proxy_link::instance_of;
 use mainstay_journal::NewEvent;
 use mainstay_model::InstanceId;
+use mainstay_pipeline::Gate;
 use mainstay_rollout::plan::Plan;
-use mainstay_rollout::world::{Action, EndpointView, InstancePhase, InstanceView, World};
+use mainstay_rollout::world::{Action, EndpointView, HookView, InstancePhase, InstanceView, World};
 use mainstay_runtime::status::{InstanceStatus, Phase};
-use mainstay_stack::{Hooks, Stack};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
@@ -25,10 +24,8 @@ pub(crate) struct ScopeEngine {
     environment: Arc<Environment>,
     plan: Arc<Plan>,
     operation: Uuid,
-    hooks: Hooks,
-    directory: PathBuf,
-    before: Hook,
-    after: Hook,
+    /// `None`: the rollout has no gates.
+    steps: Option<Running>,
     /// A route was asked for, and it is not known whether the proxy has it.
     unsure: AtomicBool,
     changes: tokio::sync::Mutex<watch::Receiver<u64>>,
@@ -40,7 +37,7 @@ impl ScopeEngine {
         environment: Arc<Environment>,
         plan: Arc<Plan>,
         operation: Uuid,
-        stack: &Stack,
+        steps: Option<Running>,
     ) -> Self {
         let changes = control.targets().changes();
         Self {
@@ -48,10 +45,7 @@ impl ScopeEngine {
             environment,
             plan,
             operation,
-            hooks: stack.deploy.hooks.clone(),
-            directory: stack.directory.clone(),
-            before: Hook::default(),
-            after: Hook::default(),
+            steps,
             unsure: AtomicBool::new(false),
             changes: tokio::sync::Mutex::new(changes),
         }
@@ -67,8 +61,8 @@ impl Engine for ScopeEngine {
                 .map(|status| (status.id.clone(), view(&status)))
                 .collect(),
             traffic: self.traffic().await,
-            hook_before: self.before.view(),
-            hook_after: self.after.view(),
+            hook_before: self.gate(Gate::Before),
+            hook_after: self.gate(Gate::After),
         }
     }
 
@@ -95,21 +89,27 @@ impl Engine for ScopeEngine {
                 self.environment.set_weights(service, weights);
                 self.apply().await
             }
-            Action::RunHookBefore => {
-                self.before.start(self.hook_run(&self.hooks.before));
-                Ok(())
-            }
-            Action::RunHookAfter => {
-                self.after.start(self.hook_run(&self.hooks.after));
-                Ok(())
-            }
+            Action::RunHookBefore => self.start(Gate::Before),
+            Action::RunHookAfter => self.start(Gate::After),
         }
     }
 
     async fn changed(&self) {
-        // A target that is gone says no more; the tick of the driver goes on.
-        if self.changes.lock().await.changed().await.is_err() {
-            std::future::pending::<()>().await;
+        let target = async {
+            // A target that is gone says no more; the tick of the driver goes on.
+            if self.changes.lock().await.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let gates = async {
+            match &self.steps {
+                Some(steps) => steps.0.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = target => {}
+            () = gates => {}
         }
     }
 }
@@ -177,26 +177,15 @@ impl ScopeEngine {
         }
     }
 
-    fn hook_run(&self, commands: &[Vec<String>]) -> HookRun {
-        let scope = &self.environment.scope;
-        let mut variables = BTreeMap::from([
-            ("MAINSTAY_STACK".to_owned(), scope.stack.to_string()),
-            (
-                "MAINSTAY_ENVIRONMENT".to_owned(),
-                scope.environment.to_string(),
-            ),
-            ("MAINSTAY_RELEASE".to_owned(), self.plan.to.to_string()),
-            ("MAINSTAY_OPERATION".to_owned(), self.operation.to_string()),
-        ]);
-        if let Some(from) = self.plan.from {
-            variables.insert("MAINSTAY_RELEASE_BEFORE".to_owned(), from.to_string());
-        }
-        HookRun {
-            commands: commands.to_vec(),
-            directory: self.directory.clone(),
-            variables,
-            timeout: self.hooks.timeout,
-        }
+    fn gate(&self, gate: Gate) -> HookView {
+        let steps = self.steps.as_ref();
+        steps.map_or(HookView::Passed, |steps| steps.0.view(gate))
+    }
+
+    fn start(&self, gate: Gate) -> Result<(), String> {
+        let steps = self.steps.as_ref();
+        steps.ok_or("the rollout has no steps")?.0.start(gate);
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! Lock order: `gate` (held over a whole set-up, async) before `inner` (short, never over an
 //! await).
 
-use crate::api::types::{Diagnosis, Operation};
+use crate::api::types::{ApprovalRequest, Diagnosis, Operation};
 use crate::planning::Desired;
 use crate::specs::Bundle;
 use crate::traffic::Share;
@@ -12,6 +12,7 @@ use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName};
 use mainstay_rollout::Summary;
 use mainstay_rollout::plan::Plan;
 use mainstay_rollout::world::Command;
+use mainstay_stack::policy::Policy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -37,6 +38,20 @@ pub struct Kept {
     /// The last rollout whose outcome stands in `desired`: where the control plane died between
     /// the two, start-up sees it here.
     pub settled: Option<Uuid>,
+    /// The policy of the newest release that became current: it also judges the one that would
+    /// change it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
+    /// What the database has, as the last migration left it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+}
+
+/// A revision of the database's schema, and the release whose migration brought it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schema {
+    pub revision: String,
+    pub release: ReleaseNumber,
 }
 
 impl Kept {
@@ -71,6 +86,8 @@ pub struct Inner {
     /// Why instances of the last rollout failed; they themselves are gone.
     pub evidence: Vec<Diagnosis>,
     pub weights: Weights,
+    /// Deploys that wait for approval, oldest first.
+    pub requests: Vec<ApprovalRequest>,
 }
 
 /// One pair, shared by the API, the keeper and its rollout.

@@ -1,13 +1,11 @@
-//! Hooks of a rollout: the user's commands, run in the stack's directory.
+//! Hooks and steps of a rollout: the user's commands, run in the stack's directory.
 //!
-//! A hook is run at least once: where the control plane died in the middle it is run again, and
-//! the documents say so. Its output goes into the rollout's events, the last lines only.
+//! They are run at least once: where the control plane died in the middle they are run again, and
+//! the documents say so. What they print last goes into the release's record.
 
-use mainstay_rollout::world::HookView;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
@@ -27,60 +25,37 @@ pub(crate) struct HookRun {
     pub timeout: Duration,
 }
 
-/// A hook that is run in the background and looked at from the driver.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Hook {
-    view: Arc<Mutex<HookView>>,
-}
-
-impl Hook {
-    pub(crate) fn view(&self) -> HookView {
-        self.view
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// Starts it, unless it was started already.
-    pub(crate) fn start(&self, run: HookRun) {
-        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
-        if *view != HookView::NotRun {
-            return;
-        }
-        *view = HookView::Running;
-        drop(view);
-        let hook = self.clone();
-        tokio::spawn(async move {
-            let result = match run.run().await {
-                Ok(()) => HookView::Passed,
-                Err(reason) => HookView::Failed { reason },
-            };
-            *hook.view.lock().unwrap_or_else(PoisonError::into_inner) = result;
-        });
-    }
+/// Why they did not all pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HookFailed {
+    pub reason: String,
+    /// The end of what the failed one printed.
+    pub printed: String,
 }
 
 impl HookRun {
-    async fn run(&self) -> Result<(), String> {
+    /// The end of what they printed.
+    pub(crate) async fn run(&self) -> Result<String, HookFailed> {
         let timeout = if self.timeout.is_zero() {
             DEFAULT_TIMEOUT
         } else {
             self.timeout
         };
         let all = async {
+            let mut printed = String::new();
             for command in &self.commands {
-                self.one(command).await?;
+                printed.push_str(&self.one(command).await?);
             }
-            Ok(())
+            Ok(printed)
         };
         tokio::time::timeout(timeout, all)
             .await
-            .unwrap_or_else(|_| Err(format!("not done after {} s", timeout.as_secs())))
+            .unwrap_or_else(|_| Err(failed(format!("not done after {} s", timeout.as_secs()))))
     }
 
-    async fn one(&self, command: &[String]) -> Result<(), String> {
+    async fn one(&self, command: &[String]) -> Result<String, HookFailed> {
         let Some((program, arguments)) = command.split_first() else {
-            return Ok(());
+            return Ok(String::new());
         };
         let mut child = Command::new(program)
             .args(arguments)
@@ -91,18 +66,30 @@ impl HookRun {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| format!("`{program}`: {error}"))?;
+            .map_err(|error| failed(format!("`{program}`: {error}")))?;
         let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
         let (out, err) = tokio::join!(tail(out.as_mut()), tail(err.as_mut()));
         let status = child
             .wait()
             .await
-            .map_err(|error| format!("`{program}`: {error}"))?;
+            .map_err(|error| failed(format!("`{program}`: {error}")))?;
         if status.success() {
-            return Ok(());
+            return Ok(out);
         }
-        let words = if err.trim().is_empty() { out } else { err };
-        Err(format!("`{program}`: {status}: {}", words.trim()))
+        let words = if err.trim().is_empty() { &out } else { &err };
+        let last = words.trim().lines().last();
+        let last = last.map_or_else(String::new, |last| format!(": {last}"));
+        Err(HookFailed {
+            reason: format!("`{program}`: {status}{last}"),
+            printed: format!("{out}{err}"),
+        })
+    }
+}
+
+fn failed(reason: String) -> HookFailed {
+    HookFailed {
+        reason,
+        printed: String::new(),
     }
 }
 
@@ -144,12 +131,12 @@ mod tests {
             &[&["true"], &["sh", "-c", "test $MAINSTAY_RELEASE = r7"]],
             long,
         );
-        assert_eq!(passes.run().await, Ok(()));
+        assert!(passes.run().await.is_ok());
         let fails = run(
             &[&["sh", "-c", "echo no room >&2; exit 3"], &["true"]],
             long,
         );
-        let reason = fails.run().await.unwrap_err();
+        let reason = fails.run().await.unwrap_err().reason;
         assert!(
             reason.contains("no room") && reason.contains('3'),
             "{reason}"
@@ -160,6 +147,7 @@ mod tests {
                 .run()
                 .await
                 .unwrap_err()
+                .reason
                 .contains("no-such-program-here")
         );
     }
@@ -167,6 +155,6 @@ mod tests {
     #[tokio::test]
     async fn a_hook_that_hangs_is_ended() {
         let hangs = run(&[&["sleep", "600"]], Duration::from_millis(50));
-        assert!(hangs.run().await.unwrap_err().contains("not done"));
+        assert!(hangs.run().await.unwrap_err().reason.contains("not done"));
     }
 }

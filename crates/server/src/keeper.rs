@@ -25,6 +25,7 @@ pub(crate) async fn run(control: Arc<Control>) {
         for environment in control.environments() {
             look(&control, &environment).await;
             note_changes(&control, &environment, &mut seen).await;
+            control.expire_requests(&environment).await;
         }
         // Its problem is noted and shown; the next look tries again.
         let _ = control.apply_traffic().await;

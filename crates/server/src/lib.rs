@@ -8,6 +8,7 @@
 //! recovery.
 
 pub mod api;
+mod approvals;
 mod certificates;
 mod control;
 mod doctor;
@@ -24,6 +25,7 @@ mod metrics;
 mod notify;
 mod operations;
 pub mod paths;
+mod pipeline;
 mod planning;
 mod ports;
 mod proxy_link;
@@ -32,6 +34,7 @@ mod queries;
 mod report;
 mod retention;
 mod rollouts;
+mod schema;
 mod seal;
 mod secrets;
 mod serve;
@@ -43,6 +46,7 @@ mod testing;
 mod tokens;
 mod traffic;
 mod versioned;
+mod watch;
 mod ways;
 
 pub use doctor::disk;

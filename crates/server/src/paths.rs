@@ -11,6 +11,7 @@
 //! ├── certificates/           of an authority, and our account there
 //! ├── server.yaml             written by its operator
 //! ├── bundles/<stack>/<environment>/r12.sealed
+//! ├── requests/<stack>/<environment>/<id>.sealed
 //! ├── instances/<full name>/
 //! ├── containers/<engine>/    notes about containers, and where their engine is
 //! └── proxy/                  config.json, access.log
@@ -126,6 +127,11 @@ impl DataDirectory {
 
     pub fn bundles(&self) -> PathBuf {
         self.root.join("bundles")
+    }
+
+    /// Deploys that wait for approval.
+    pub fn requests(&self) -> PathBuf {
+        self.root.join("requests")
     }
 
     pub fn instances(&self) -> PathBuf {

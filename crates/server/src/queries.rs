@@ -1,14 +1,17 @@
 //! What the API asks and that changes nothing; and the few verbs of the whole server.
 
 use crate::api::types::{
-    ApiError, EnvironmentState, Event, ExecRequest, JournalVerdict, LogLine, Operation, Release,
-    ReleaseDetail, ShutdownRequest,
+    ApiError, EnvironmentState, Event, ExecRequest, JournalVerdict, LogLine, Operation,
+    PipelineReport, Release, ReleaseDetail, ShutdownRequest,
 };
 use crate::api::{Actor, EventQuery, LogParameters};
+use crate::approvals;
 use crate::control::{Control, now};
+use crate::pipeline;
 use crate::store::{shown_detail, shown_operation, shown_release};
 use mainstay_journal::{EventFilter, NewEvent};
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, did_you_mean};
+use mainstay_pipeline::Pipeline;
 use mainstay_runtime::exec::Exec;
 use mainstay_runtime::logs::{LogQuery, LogStream};
 use mainstay_runtime::status::{InstanceStatus, Phase};
@@ -33,10 +36,20 @@ impl Control {
     ) -> Result<ReleaseDetail, ApiError> {
         self.environment(scope)?;
         let release = self.store.release(scope, number).await?;
-        release.map(shown_detail).ok_or_else(|| {
+        let release = release.ok_or_else(|| {
             ApiError::not_found(format!("{scope} has no release {number}"))
                 .hint("`mainstay releases` shows what there is")
-        })
+        })?;
+        let mut pipelines = Vec::new();
+        for row in self.store.pipelines_of(scope, number).await? {
+            let pipeline: Pipeline = serde_json::from_str(&row.state)
+                .map_err(|error| ApiError::unavailable(format!("steps of {number}: {error}")))?;
+            pipelines.push(PipelineReport {
+                operation: self.operation(row.rollout).await?,
+                steps: pipeline::report(&pipeline),
+            });
+        }
+        Ok(shown_detail(release, pipelines))
     }
 
     pub async fn operation(&self, id: Uuid) -> Result<Operation, ApiError> {
@@ -54,8 +67,19 @@ impl Control {
         if let Some(operation) = in_memory {
             return Ok(operation);
         }
-        match self.store.rollout(id).await? {
-            Some(row) => Ok(shown_operation(&row)),
+        if let Some(row) = self.store.rollout(id).await? {
+            return Ok(shown_operation(&row));
+        }
+        let waits = self.environments().into_iter().find_map(|environment| {
+            let inner = environment.inner();
+            let request = inner.requests.iter().find(|one| one.id == id);
+            request.map(approvals::operation)
+        });
+        if let Some(operation) = waits {
+            return Ok(operation);
+        }
+        match self.store.request(id).await? {
+            Some(row) => Ok(approvals::decided(&row)),
             None => Err(ApiError::not_found(format!("no operation has the id {id}"))),
         }
     }

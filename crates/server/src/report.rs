@@ -42,15 +42,17 @@ impl Control {
     }
 
     pub fn summaries(&self) -> Vec<EnvironmentSummary> {
-        self.environments()
-            .iter()
-            .map(|environment| EnvironmentSummary {
-                scope: environment.scope.clone(),
-                state: self.state(environment),
-                // Last: the guard lives to the end of the expression, and `state` locks too.
-                release: environment.inner().kept.desired.release,
-            })
-            .collect()
+        let environments = self.environments();
+        environments.iter().map(|one| self.summary(one)).collect()
+    }
+
+    pub(crate) fn summary(&self, environment: &Environment) -> EnvironmentSummary {
+        EnvironmentSummary {
+            scope: environment.scope.clone(),
+            state: self.state(environment),
+            // Last: the guard lives to the end of the expression, and `state` locks too.
+            release: environment.inner().kept.desired.release,
+        }
     }
 
     fn state(&self, environment: &Environment) -> EnvironmentState {
@@ -97,6 +99,11 @@ impl Control {
         let rollout = self.rollout_status(scope).await.ok();
         let proxy = self.proxy().status().await;
         let problems = self.diagnose(scope).await?;
+        let (requests, monitoring) = {
+            let inner = environment.inner();
+            let monitoring = inner.current.as_ref().map(|bundle| bundle.stack.monitoring);
+            (inner.requests.clone(), monitoring.unwrap_or_default())
+        };
         Ok(EnvironmentStatus {
             scope: scope.clone(),
             state: self.state(&environment),
@@ -104,6 +111,8 @@ impl Control {
             urls: self.urls(&environment),
             services: self.services(&environment, proxy.as_ref()).await,
             rollout,
+            requests,
+            monitoring,
             problems,
         })
     }
@@ -123,7 +132,7 @@ impl Control {
     }
 
     /// What the instances of a scope use.
-    async fn usage(&self, scope: &Scope) -> BTreeMap<InstanceId, Resources> {
+    pub(crate) async fn usage(&self, scope: &Scope) -> BTreeMap<InstanceId, Resources> {
         let all = self.targets().resources().await;
         all.into_iter()
             .filter(|(other, _, _)| other == scope)
@@ -238,7 +247,7 @@ pub(crate) fn is_fine(status: &InstanceStatus) -> bool {
     }
 }
 
-fn endpoints<'a>(
+pub(crate) fn endpoints<'a>(
     scope: &Scope,
     proxy: Option<&'a Status>,
 ) -> BTreeMap<InstanceId, &'a EndpointStatus> {

@@ -10,6 +10,7 @@ use crate::driver::{self, Begin, Driver, DriverError, Ended};
 use crate::engine::ScopeEngine;
 use crate::environment::{Environment, Kept, Running};
 use crate::operations::Start;
+use crate::pipeline::{self, Direction, Steps, StepsOf};
 use crate::planning;
 use crate::specs::Bundle;
 use crate::store::{kept_kind, shown_operation};
@@ -18,9 +19,10 @@ use mainstay_journal::{
     RolloutRow,
 };
 use mainstay_model::{ReleaseNumber, Scope};
+use mainstay_pipeline::Pipeline;
 use mainstay_rollout::Rollout;
 use mainstay_rollout::world::Command;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -59,18 +61,37 @@ impl Control {
         let kept = serde_json::to_value(kept)
             .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
         let (by, reason) = (start.by.clone(), start.reason);
+        let steps = start
+            .pipeline
+            .as_ref()
+            .map(|pipeline| pipeline::row(&scope, start.id, start.plan.to, pipeline, now))
+            .transpose()
+            .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+        let release = start.new_release;
         let begin = Begin {
             id: start.id,
             scope: scope.clone(),
             kind: kept_kind(start.kind),
             by: start.by,
-            data: serde_json::json!({"reason": reason, "replicas": replicas(&start.to)}),
+            data: serde_json::json!({
+                "reason": reason,
+                "replicas": replicas(&start.to),
+                "downgrade": start.downgrade,
+            }),
         };
         let plan = start.plan;
         let write = move |journal: &mut Journal| {
             journal.write(|writer| {
                 writer.put_environment(&scope, &kept, now)?;
+                // Release, rollout and steps are there together or not at all.
+                if let Some(release) = &release {
+                    writer.add_release_as(release, plan.to, &release.services)?;
+                }
                 let driver = Driver::begin(writer, begin, plan, now)?;
+                if let Some(steps) = &steps {
+                    writer.put_pipeline(steps)?;
+                }
+                writer.begin_request(driver.id())?;
                 if let Some(reason) = reason {
                     writer.append(&NewEvent {
                         scope: Some(scope.clone()),
@@ -91,8 +112,10 @@ impl Control {
             release: Some(start.release),
             started_at: now,
             outcome: None,
+            waiting: None,
         };
-        self.drive(environment, driver, operation.clone(), &start.to);
+        let gates = start.pipeline.map(|pipeline| (pipeline, start.direction));
+        self.drive(environment, driver, operation.clone(), &start.to, gates);
         Ok(operation)
     }
 
@@ -103,10 +126,22 @@ impl Control {
         driver: Driver,
         operation: Operation,
         to: &Arc<Bundle>,
+        gates: Option<(Pipeline, Direction)>,
     ) {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (summary, shown) = watch::channel(driver.summary());
         let plan = Arc::new(driver.plan().clone());
+        let kind = operation.kind;
+        let steps = gates.map(|(pipeline, direction)| {
+            let of = StepsOf::new(
+                driver.id(),
+                kind,
+                Arc::clone(&plan),
+                Arc::clone(to),
+                direction,
+            );
+            Steps::new(Arc::clone(self), Arc::clone(environment), of, pipeline)
+        });
         {
             let mut inner = environment.inner();
             inner.evidence.clear();
@@ -125,7 +160,7 @@ impl Control {
             Arc::clone(environment),
             plan,
             driver.id(),
-            &to.stack,
+            steps,
         );
         let control = Arc::clone(self);
         let environment = Arc::clone(environment);
@@ -202,6 +237,18 @@ impl Control {
             kept.desired = planning::Desired::default();
         }
         kept.settled = Some(row.id);
+        if succeeded && row.kind == RolloutKind::Deploy {
+            let bundle = self.bundle(environment, row.to);
+            kept.policy = Some(bundle.map_err(ApiError::unavailable)?.stack.policy.clone());
+        }
+        let closing = match (&row.reason, succeeded) {
+            (Some(reason), false) => pipeline::Outcome::Failed {
+                reason: reason.clone(),
+            },
+            _ => pipeline::Outcome::Succeeded,
+        };
+        let verified = matches!(row.kind, RolloutKind::Deploy | RolloutKind::Rollback) && succeeded;
+        let (id, finished_at) = (row.id, row.finished_at);
         let status = release_status(row.kind, succeeded);
         let (scope, number, now) = (row.scope.clone(), row.to, now());
         let data = serde_json::to_value(&kept)
@@ -209,6 +256,10 @@ impl Control {
         let write = move |journal: &mut Journal| {
             journal.write(|writer| {
                 writer.put_environment(&scope, &data, now)?;
+                pipeline::close(writer, id, closing, finished_at.unwrap_or(now))?;
+                if verified {
+                    writer.set_verified(&scope, number, finished_at.unwrap_or(now))?;
+                }
                 match status {
                     Some(status) => writer.set_release_status(&scope, number, status),
                     None => Ok(()),
@@ -295,7 +346,7 @@ impl Control {
                 error
             })?;
         }
-        Ok(())
+        self.recover_requests().await
     }
 
     async fn recover_one(self: &Arc<Self>, environment: &Arc<Environment>) -> Result<(), ApiError> {
@@ -337,8 +388,56 @@ impl Control {
             .bundle(environment, row.to)
             .map_err(ApiError::unavailable)?;
         let to = with_replicas(&bundle, &row.data["replicas"]);
-        self.drive(environment, driver, shown_operation(row), &Arc::new(to));
+        let gates = self.recovered_gates(environment, row, &to).await?;
+        self.drive(
+            environment,
+            driver,
+            shown_operation(row),
+            &Arc::new(to),
+            gates,
+        );
         Ok(())
+    }
+
+    /// The steps of a rollout that is taken up. What ran in the control plane that died is asked
+    /// for again.
+    async fn recovered_gates(
+        &self,
+        environment: &Environment,
+        row: &RolloutRow,
+        to: &Bundle,
+    ) -> Result<Option<(Pipeline, Direction)>, ApiError> {
+        let direction = match serde_json::from_value(row.data["downgrade"].clone()) {
+            Ok(Some(downgrade)) => self.direction(environment, downgrade)?,
+            _ => Direction::Up,
+        };
+        if let Some(kept) = self.store.pipeline(row.id).await? {
+            let mut pipeline: Pipeline = serde_json::from_str(&kept.state)
+                .map_err(|error| ApiError::unavailable(format!("steps of a rollout: {error}")))?;
+            pipeline.step(pipeline::Event::Restarted, now());
+            return Ok(Some((pipeline, direction)));
+        }
+        // Begun by an older version, which knew hooks only.
+        let kind = shown_operation(row).kind;
+        if !matches!(kind, OperationKind::Deploy | OperationKind::Rollback) {
+            return Ok(None);
+        }
+        let none = BTreeMap::new();
+        let facts = pipeline::Facts {
+            kind,
+            first: row.from.is_none(),
+            watched: true,
+            notes: false,
+            migrates: false,
+            waived: &none,
+            by: &row.by,
+        };
+        let mut stack = to.stack.clone();
+        stack.deploy.pipeline = mainstay_stack::PipelineMode::None;
+        Ok(Some((
+            Pipeline::begin(pipeline::plan(&stack, facts)),
+            direction,
+        )))
     }
 
     /// Gives the target the definitions of what runs: they hold secrets, so it keeps none itself.

@@ -1,6 +1,9 @@
 //! From a release's stack to what its target is asked to run. Pure.
 
 pub(crate) mod container;
+mod one_shot;
+
+pub(crate) use one_shot::one_shot_spec;
 
 use crate::planning::has_port;
 use crate::ways::Ways;

@@ -2,7 +2,7 @@
 
 use crate::api::types::{
     ApiError, ErrorCode, Event, JournalVerdict, Operation, OperationKind, OperationOutcome,
-    OperationResult, Release, ReleaseDetail, ReleaseStatus,
+    OperationResult, PipelineReport, Record, Release, ReleaseDetail, ReleaseStatus,
 };
 use crate::environment::Kept;
 use crate::specs::Bundle;
@@ -113,17 +113,29 @@ impl Store {
         Ok(self.journal.read::<_, JournalError>(read).await?)
     }
 
-    /// Writes a release under the number that it was planned with.
-    pub async fn add_release(
+    pub async fn pipelines_of(
         &self,
+        scope: &Scope,
         number: ReleaseNumber,
-        release: journal::NewRelease,
-    ) -> Result<(), ApiError> {
-        let write = move |journal: &mut journal::Journal| {
-            journal
-                .write(|writer| writer.add_release_as(&release, number, &release.services.clone()))
-        };
-        Ok(self.journal.write::<_, JournalError>(write).await?)
+    ) -> Result<Vec<journal::PipelineRow>, ApiError> {
+        let scope = scope.clone();
+        let read = move |rows: journal::Rows<'_>| rows.pipelines_of(&scope, number);
+        Ok(self.journal.read::<_, JournalError>(read).await?)
+    }
+
+    pub async fn pipeline(&self, rollout: Uuid) -> Result<Option<journal::PipelineRow>, ApiError> {
+        let read = move |rows: journal::Rows<'_>| rows.pipeline(rollout);
+        Ok(self.journal.read::<_, JournalError>(read).await?)
+    }
+
+    pub async fn request(&self, id: Uuid) -> Result<Option<journal::RequestRow>, ApiError> {
+        let read = move |rows: journal::Rows<'_>| rows.request(id);
+        Ok(self.journal.read::<_, JournalError>(read).await?)
+    }
+
+    pub async fn open_requests(&self) -> Result<Vec<journal::RequestRow>, ApiError> {
+        let read = |rows: journal::Rows<'_>| rows.open_requests();
+        Ok(self.journal.read::<_, JournalError>(read).await?)
     }
 
     pub async fn rollout(&self, id: Uuid) -> Result<Option<RolloutRow>, ApiError> {
@@ -228,6 +240,11 @@ fn shown_event(event: journal::Event) -> Event {
     }
 }
 
+/// What the server keeps of a release; empty for those of older versions.
+pub(crate) fn record(release: &journal::Release) -> Record {
+    serde_json::from_value(release.record.clone()).unwrap_or_default()
+}
+
 /// A release as the API shows it.
 pub(crate) fn shown_release(release: &journal::Release) -> Release {
     Release {
@@ -248,6 +265,8 @@ pub(crate) fn shown_release(release: &journal::Release) -> Release {
             .iter()
             .map(|(name, service)| (name.clone(), service.generation))
             .collect(),
+        verified_at: release.verified_at,
+        promoted_from: record(release).promoted_from,
     }
 }
 
@@ -266,7 +285,10 @@ pub(crate) fn definition(bundle: &Bundle) -> serde_json::Result<serde_json::Valu
 }
 
 /// The same with all that is kept of it.
-pub(crate) fn shown_detail(mut release: journal::Release) -> ReleaseDetail {
+pub(crate) fn shown_detail(
+    mut release: journal::Release,
+    pipelines: Vec<PipelineReport>,
+) -> ReleaseDetail {
     let images = release
         .definition
         .as_object_mut()
@@ -276,6 +298,8 @@ pub(crate) fn shown_detail(mut release: journal::Release) -> ReleaseDetail {
     ReleaseDetail {
         release: shown_release(&release),
         images,
+        record: record(&release),
+        pipelines,
         stack: release.definition,
         artifacts: release
             .artifacts
@@ -309,6 +333,7 @@ pub(crate) fn shown_operation(row: &RolloutRow) -> Operation {
         release: Some(row.to),
         started_at: row.started_at,
         outcome,
+        waiting: None,
     }
 }
 

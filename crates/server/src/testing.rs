@@ -106,5 +106,7 @@ pub(crate) fn stored_release(number: u32, status: ReleaseStatus) -> Release {
         services: BTreeMap::new(),
         artifacts: BTreeMap::new(),
         status,
+        record: serde_json::Value::Null,
+        verified_at: None,
     }
 }

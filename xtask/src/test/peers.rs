@@ -37,6 +37,20 @@ const PEERS: &[Peer] = &[
         program: "redis-server",
     },
     Peer {
+        name: "psql",
+        package: "postgresql-client",
+        kind: Kind::Debian,
+        wanted_by: "the scenarios of migrations on PostgreSQL",
+        program: "psql",
+    },
+    Peer {
+        name: "sqlite3",
+        package: "sqlite3",
+        kind: Kind::Debian,
+        wanted_by: "the scenarios of migrations on SQLite",
+        program: "sqlite3",
+    },
+    Peer {
         name: "Docker Engine",
         package: "docker.io",
         kind: Kind::Debian,

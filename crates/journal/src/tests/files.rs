@@ -32,7 +32,7 @@ fn a_newer_major_is_refused_and_a_newer_minor_is_not() {
     place.meddle("PRAGMA user_version = 2003");
     assert_eq!(
         error(&place),
-        "the journal FILE has format 2.3, and this program knows 1.0; hint: run the newer program, or restore the backup beside the file"
+        "the journal FILE has format 2.3, and this program knows 1.1; hint: run the newer program, or restore the backup beside the file"
     );
     place.meddle("PRAGMA user_version = 1007");
     let mut journal = place.open();
@@ -66,7 +66,7 @@ fn a_migration_backs_up_first() {
     let head = journal.head().clone();
     drop(journal);
     let mut migrations = MIGRATIONS.to_vec();
-    migrations.push((1001, "ALTER TABLE rollouts ADD COLUMN colour TEXT"));
+    migrations.push((1002, "ALTER TABLE rollouts ADD COLUMN colour TEXT"));
     migrations.push((2000, "CREATE TABLE more (x) STRICT; DROP TABLE idempotency"));
     // The syntax error of a STRICT column without a type: nothing of it is there afterwards.
     assert!(schema::open(&place.path(), &migrations).is_err());
@@ -81,10 +81,34 @@ fn a_migration_backs_up_first() {
     let newer = Journal::open(&place.path());
     assert!(matches!(newer, Err(JournalError::NewerFormat { .. })));
 
-    let backup = schema::backup_path(&place.path(), 1000);
-    assert!(backup.ends_with("journal.db.v1.0.bak"));
+    let backup = schema::backup_path(&place.path(), 1001);
+    assert!(backup.ends_with("journal.db.v1.1.bak"));
     let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let old = Journal::open(&backup).unwrap();
     assert_eq!(old.verify().unwrap().head, head);
+}
+
+/// A journal of the first version: its releases are read, with nothing in the new columns.
+#[test]
+fn a_journal_of_the_first_version_is_brought_up_to_date() {
+    let place = Place::new();
+    drop(schema::open(&place.path(), &MIGRATIONS[..1]).unwrap());
+    place.meddle(
+        "INSERT INTO releases VALUES ('shop', 'dev', 1, 5, 'ada', NULL, 'v1', NULL, '{}', '{}', '{}', 'current')",
+    );
+    let journal = place.open();
+    let scope = "shop/dev";
+    let (stack, environment) = scope.split_once('/').unwrap();
+    let scope = mainstay_model::Scope {
+        stack: stack.parse().unwrap(),
+        environment: environment.parse().unwrap(),
+    };
+    let release = journal.rows().releases(&scope, 10).unwrap().remove(0);
+    assert_eq!(release.tag.as_deref(), Some("v1"));
+    assert_eq!(
+        (release.record, release.verified_at),
+        (serde_json::Value::Null, None)
+    );
+    assert!(schema::backup_path(&place.path(), 1000).exists());
 }

@@ -22,6 +22,7 @@ fn release() -> NewRelease {
         definition: json!({"services": {}}),
         services: BTreeMap::from([("app".parse().unwrap(), generation)]),
         artifacts: BTreeMap::from([("target/app".to_owned(), "abc".to_owned())]),
+        record: json!({"notes": "one"}),
     }
 }
 
@@ -306,4 +307,89 @@ fn what_was_appended_is_there_after_reopening() {
     let events = journal.rows().events(&EventFilter::default()).unwrap();
     assert_eq!(events[2].data, json!({"n": 3}));
     assert_eq!(events[2].scope, Some(scope()));
+}
+
+#[test]
+fn the_record_of_a_release_is_written_as_it_comes() {
+    let mut journal = Place::new().open();
+    let number = journal
+        .write::<_, JournalError>(|writer| writer.add_release(&release()))
+        .unwrap();
+    let read = |journal: &Journal| journal.rows().release(&scope(), number).unwrap().unwrap();
+    assert_eq!(read(&journal).record, json!({"notes": "one"}));
+    assert_eq!(read(&journal).verified_at, None);
+    journal
+        .write::<_, JournalError>(|writer| {
+            writer.set_release_record(&scope(), number, &json!({"schema": "7"}))?;
+            writer.set_verified(&scope(), number, at(30))
+        })
+        .unwrap();
+    assert_eq!(read(&journal).record, json!({"schema": "7"}));
+    assert_eq!(read(&journal).verified_at, Some(at(30)));
+}
+
+#[test]
+fn pipelines_are_found_by_rollout_and_by_release() {
+    let mut journal = Place::new().open();
+    let row = |id: u128, state: &str| PipelineRow {
+        rollout: Uuid::from_u128(id),
+        scope: scope(),
+        release: ReleaseNumber(1),
+        state: state.to_owned(),
+        updated_at: at(1),
+    };
+    journal
+        .write::<_, JournalError>(|writer| {
+            writer.put_pipeline(&row(2, "b"))?;
+            writer.put_pipeline(&row(1, "a"))?;
+            writer.put_pipeline(&row(1, "A"))
+        })
+        .unwrap();
+    let rows = journal.rows();
+    assert_eq!(
+        rows.pipeline(Uuid::from_u128(1)).unwrap(),
+        Some(row(1, "A"))
+    );
+    let all = rows.pipelines_of(&scope(), ReleaseNumber(1)).unwrap();
+    assert_eq!(all, [row(1, "A"), row(2, "b")]);
+    assert_eq!(rows.pipelines_of(&scope(), ReleaseNumber(2)).unwrap(), []);
+}
+
+#[test]
+fn requests_are_open_until_they_are_decided_on() {
+    let mut journal = Place::new().open();
+    let request = |id: u128, state| RequestRow {
+        id: Uuid::from_u128(id),
+        scope: scope(),
+        by: "token ci".to_owned(),
+        created_at: at(1),
+        expires_at: at(100),
+        state,
+        decided_at: None,
+        reason: None,
+        data: json!({"tag": "v1"}),
+    };
+    let put = |journal: &mut Journal, row: RequestRow| {
+        let written = journal.write::<_, JournalError>(|writer| writer.put_request(&row));
+        written.unwrap();
+    };
+    put(&mut journal, request(1, RequestState::Pending));
+    put(&mut journal, request(2, RequestState::Pending));
+    put(&mut journal, request(3, RequestState::Rejected));
+    let open = |journal: &Journal| {
+        let rows = journal.rows().open_requests().unwrap();
+        rows.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&journal), [1, 2]);
+    let mut approved = request(1, RequestState::Approved);
+    approved.decided_at = Some(at(50));
+    put(&mut journal, approved.clone());
+    assert_eq!(open(&journal), [1, 2], "it still has to be begun");
+    for id in [1, 2] {
+        let begin = |writer: &mut Writer<'_>| writer.begin_request(Uuid::from_u128(id));
+        journal.write::<_, JournalError>(begin).unwrap();
+    }
+    assert_eq!(open(&journal), [2], "what is not approved is not begun");
+    approved.state = RequestState::Begun;
+    assert_eq!(journal.rows().request(approved.id).unwrap(), Some(approved));
 }

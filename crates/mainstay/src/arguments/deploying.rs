@@ -2,6 +2,7 @@
 
 use super::stack::StackArguments;
 use clap::{Args, Subcommand, ValueEnum};
+use mainstay_model::Step;
 
 /// `up`
 #[derive(Debug, Clone, Default, Args)]
@@ -22,9 +23,18 @@ pub struct DeployArguments {
     pub stack: StackArguments,
     #[command(flatten)]
     pub release: ReleaseOptions,
-    /// Return when the rollout has begun; follow it with `mainstay rollout status`
+    /// Return when the rollout has begun, or waits for approval
     #[arg(short, long)]
     pub detach: bool,
+    /// Wait until somebody has approved it, and follow it then
+    #[arg(long, conflicts_with = "detach")]
+    pub wait: bool,
+    /// Only where the environment's policy says that this branch deploys by itself
+    #[arg(long)]
+    pub automatic: bool,
+    /// The branch that --automatic judges (default: what CI or git says)
+    #[arg(long, value_name = "NAME", requires = "automatic")]
+    pub branch: Option<String>,
 }
 
 /// How the new release is made and brought in.
@@ -50,6 +60,12 @@ pub struct ReleaseOptions {
     pub no_build: bool,
     #[command(flatten)]
     pub building: super::images::BuildingOptions,
+    /// Leave a step out; can be given several times
+    #[arg(long, value_name = "STEP", requires = "reason")]
+    pub waive: Vec<Step>,
+    /// Why steps are left out; stands in the release's record
+    #[arg(long, value_name = "TEXT", requires = "waive")]
+    pub reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,6 +98,12 @@ pub struct RollbackArguments {
     /// Why; stands in the journal
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+    /// Take the database's schema back first, by the newer release's downgrade command
+    #[arg(long)]
+    pub downgrade: bool,
+    /// Go back although the schema is another than the release ran with
+    #[arg(long)]
+    pub force: bool,
     /// Return when the rollout has begun
     #[arg(short, long)]
     pub detach: bool,
@@ -98,11 +120,14 @@ pub struct ReleasesArguments {
 pub enum ReleasesCommand {
     /// The newest first (what `releases` alone does)
     List,
-    /// One release with its resolved stack, secrets hidden
+    /// One release: its steps with their times, its notes, its resolved stack, secrets hidden
     Show {
         /// As in `12` or `r12`
         #[arg(value_name = "NUMBER", value_parser = release_number)]
         number: u32,
+        /// As a Markdown document, without the stack
+        #[arg(long)]
+        markdown: bool,
     },
 }
 

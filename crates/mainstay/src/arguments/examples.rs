@@ -28,19 +28,41 @@ Examples:
   mainstay deploy --set app.environment.LOG_LEVEL=debug -m \"look for the leak\"
   mainstay deploy --no-build --detach
 
-Ends with 1 when the release failed or was rolled back.";
+  mainstay deploy --env production --wait    wait for the approval, then follow
+  mainstay deploy --env staging --automatic  in a CI job, for every push
+  mainstay deploy --waive load-test --reason \"no traffic yet\"
+
+Ends with 1 when the release failed or was rolled back, with 3 when it waits for approval.";
+
+pub(super) const PROMOTE: &str = "\
+Examples:
+  mainstay promote staging production
+  mainstay promote staging production --wait --tag v1.4.0
+
+Nothing is built: the very artifacts, by their SHA-256, with the other environment's own files.";
+
+pub(super) const APPROVE: &str = "\
+Examples:
+  mainstay approve --env production
+  mainstay approve 0192f1c4 --reason \"looked at staging\"";
+
+pub(super) const REJECT: &str = "\
+Examples:
+  mainstay reject --env production --reason \"not on a Friday\"";
 
 pub(super) const ROLLBACK: &str = "\
 Examples:
   mainstay rollback                          to the release before
   mainstay rollback 12 --reason \"p95 doubled\"
   mainstay rollback v1.3.2
+  mainstay rollback 12 --downgrade           take the database's schema back first
   mainstay rollback 4f2a9c1                  the beginning of a commit";
 
 pub(super) const RELEASES: &str = "\
 Examples:
   mainstay releases
-  mainstay releases show 12
+  mainstay releases show 12                  its steps, notes and resolved stack
+  mainstay releases show 12 --markdown > r12.md
   mainstay releases list --json | jq -r '.[0].tag'";
 
 pub(super) const ROLLOUT: &str = "\

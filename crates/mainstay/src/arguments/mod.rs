@@ -3,6 +3,7 @@
 //! Parsing only. Nothing here looks at the disk or at a server, and no option has a default that
 //! depends on either.
 
+mod approving;
 mod deploying;
 mod environment;
 mod examples;
@@ -12,6 +13,7 @@ mod operating;
 mod secrets;
 mod stack;
 
+pub use approving::{DecisionArguments, PromoteArguments};
 pub use deploying::{
     DeployArguments, ReleaseOptions, ReleasesArguments, ReleasesCommand, RollbackArguments,
     RolloutArguments, RolloutCommand, UpArguments,
@@ -103,6 +105,15 @@ pub enum Command {
     /// Build, make a release and move the environment to it
     #[command(after_help = examples::DEPLOY)]
     Deploy(DeployArguments),
+    /// Deploy in one environment what runs in another and was watched through
+    #[command(after_help = examples::PROMOTE)]
+    Promote(PromoteArguments),
+    /// Agree to a deploy that waits for it
+    #[command(after_help = examples::APPROVE)]
+    Approve(DecisionArguments),
+    /// Decide against a deploy that waits
+    #[command(after_help = examples::REJECT)]
+    Reject(DecisionArguments),
     /// Go back to an earlier release
     #[command(after_help = examples::ROLLBACK)]
     Rollback(RollbackArguments),

@@ -73,6 +73,11 @@ impl Address {
         )
     }
 
+    /// Whether both name one server in the same way.
+    pub fn same(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+
     pub(super) fn host(&self) -> &str {
         match self {
             Self::Tcp { host, .. } => host,

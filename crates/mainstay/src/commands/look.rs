@@ -6,7 +6,7 @@ use crate::failure::{Failure, Outcome};
 use crate::locate::{Place, path};
 use crate::operation;
 use crate::render::quantity::now;
-use crate::render::{environment, history, rollout as render, stack, yaml};
+use crate::render::{environment, history, record, rollout as render, stack, yaml};
 use mainstay_model::ReleaseNumber;
 use mainstay_server::api::types::{self, EnvironmentStatus, Release, ReleaseDetail, RolloutStatus};
 use std::path::Path;
@@ -38,16 +38,23 @@ pub async fn releases(context: &Context, command: Option<ReleasesCommand>) -> Ou
     let place = context.place(None)?;
     let client = place.client()?;
     let scope = place.scope(&client).await?;
-    if let Some(ReleasesCommand::Show { number }) = command {
+    if let Some(ReleasesCommand::Show { number, markdown }) = command {
         let detail: ReleaseDetail = client
             .ask(&path(&scope, &format!("/releases/{number}")))
             .await?;
+        if markdown {
+            return context
+                .output
+                .data(&record::markdown(&detail, &scope.to_string()));
+        }
         return context.output.either(&detail, |look| {
             let text = yaml::text(&stack::readable(detail.stack.clone()));
+            let head = history::release(&detail.release, look);
             let images = history::images(&detail.images);
             format!(
-                "{}{images}\n{text}",
-                history::release(&detail.release, look)
+                "{head}{images}{}
+{text}",
+                record::text(&detail, look)
             )
         });
     }

@@ -1,5 +1,6 @@
 //! One verb each: ask, then render. What is shared by several stands above this folder.
 
+mod approve;
 mod certificates;
 mod debug;
 mod deploy;
@@ -9,14 +10,15 @@ mod events;
 mod exec;
 mod files;
 mod forward;
-mod install;
 mod image;
+mod install;
 mod logs;
 mod look;
 mod operate;
 mod processes;
-mod serving;
+mod promote;
 mod secret;
+mod serving;
 mod token;
 mod up;
 
@@ -82,6 +84,9 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Up(arguments) => up::up(&context, arguments).await,
         Command::Down(arguments) => operate::down(&context, arguments.path.as_deref()).await,
         Command::Deploy(arguments) => deploy::deploy(&context, &arguments).await,
+        Command::Promote(arguments) => promote::promote(&context, &arguments).await,
+        Command::Approve(arguments) => approve::approve(&context, arguments).await,
+        Command::Reject(arguments) => approve::reject(&context, arguments).await,
         Command::Rollback(arguments) => operate::rollback(&context, arguments).await,
         Command::Scale(arguments) => operate::scale(&context, arguments).await,
         Command::Restart(arguments) => operate::restart(&context, arguments).await,

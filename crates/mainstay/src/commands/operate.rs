@@ -32,6 +32,8 @@ pub async fn rollback(context: &Context, arguments: RollbackArguments) -> Outcom
     let request = RollbackRequest {
         to: arguments.to.as_deref().map(release_reference).transpose()?,
         reason: arguments.reason,
+        force: arguments.force,
+        downgrade: arguments.downgrade,
     };
     run(context, &place, "/rollback", &request, arguments.detach).await
 }

@@ -50,6 +50,15 @@ pub async fn up(context: &Context, arguments: UpArguments) -> Outcome {
     let place = context.stack_place(&arguments.stack)?;
     let resolved = project::deployable(&place, &arguments.stack, &arguments.release).await?;
     warn(&context.output, &resolved);
+    if resolved.stack.policy.approval.is_some() {
+        let scope = resolved.stack.scope();
+        return Err(
+            Failure::input(format!("{scope} is deployed only when somebody agrees")).hint(format!(
+                "`up` starts and ends a stack by itself; run a server (`mainstay serve`), then: {}",
+                place.command("deploy")
+            )),
+        );
+    }
     let mut interrupts = Interrupts::catch()?;
     let progress = Progress::new(context.output);
     if !arguments.release.no_build {

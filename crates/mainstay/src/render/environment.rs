@@ -6,7 +6,8 @@ use crate::render::rollout;
 use crate::render::table::{Entry, table};
 use mainstay_model::{Bytes, Timestamp};
 use mainstay_server::api::types::{
-    Diagnosis, EnvironmentState, EnvironmentStatus, InstanceReport, Release, ServiceStatus,
+    ApprovalRequest, Diagnosis, EnvironmentState, EnvironmentStatus, InstanceReport, Release,
+    ServiceStatus,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -32,6 +33,9 @@ pub fn status(status: &EnvironmentStatus, now: Timestamp, command: &str, look: L
     {
         let _ = write!(text, "\n{}", rollout::status(rollout, look));
     }
+    for request in &status.requests {
+        let _ = write!(text, "\n{}", waiting(request, now, command, look));
+    }
     if !status.problems.is_empty() {
         let _ = write!(text, "\n{}", short_diagnoses(&status.problems, look));
     }
@@ -39,6 +43,27 @@ pub fn status(status: &EnvironmentStatus, now: Timestamp, command: &str, look: L
         let _ = write!(text, "\n{} {next}\n", look.paint(Tone::Accent, "next:"));
     }
     text
+}
+
+/// A deploy that waits for somebody.
+fn waiting(request: &ApprovalRequest, now: Timestamp, command: &str, look: Look) -> String {
+    let what = request
+        .tag
+        .clone()
+        .or_else(|| request.description.clone())
+        .unwrap_or_else(|| "a deploy".to_owned());
+    let from = request.promoted_from.as_ref();
+    let from = from.map_or_else(String::new, |from| format!(" from {}", from.scope));
+    let label = look.paint(Tone::Warning, "waits for approval:");
+    let asked = ago(request.created_at, now);
+    let given = request.approvals.len();
+    format!(
+        "{label} {what}{from}, asked for {asked} by {} ({given} of {} agreed)\n  {} {command} approve {}\n",
+        request.by,
+        request.needed,
+        look.paint(Tone::Accent, "hint:"),
+        request.id
+    )
 }
 
 fn headline(status: &EnvironmentStatus, now: Timestamp, look: Look) -> String {

@@ -9,6 +9,7 @@ pub mod findings;
 pub mod history;
 pub mod problems;
 pub mod quantity;
+pub mod record;
 pub mod rollout;
 pub mod secrets;
 pub mod stack;

@@ -71,6 +71,8 @@ pub fn result(result: OperationResult) -> &'static str {
         OperationResult::Unchanged => "nothing had changed",
         OperationResult::RolledBack => "rolled back",
         OperationResult::Failed => "failed",
+        OperationResult::Rejected => "rejected",
+        OperationResult::Expired => "expired",
     }
 }
 
@@ -78,7 +80,7 @@ fn tone(result: OperationResult) -> Tone {
     match result {
         OperationResult::Succeeded | OperationResult::Unchanged => Tone::Good,
         OperationResult::RolledBack => Tone::Warning,
-        OperationResult::Failed => Tone::Bad,
+        OperationResult::Failed | OperationResult::Rejected | OperationResult::Expired => Tone::Bad,
     }
 }
 

@@ -60,6 +60,8 @@ fn release(number: u32, status: ReleaseStatus) -> Release {
         commit: Some("4f2a9c1d5e6f7a8b9c0d4f2a9c1d5e6f7a8b9c0d".to_owned()),
         status,
         services: BTreeMap::from([(app(), ReleaseNumber(number))]),
+        verified_at: None,
+        promoted_from: None,
     }
 }
 
@@ -79,6 +81,8 @@ fn up() -> EnvironmentStatus {
             instances: vec![instance(3, 1, "healthy"), instance(3, 2, "healthy")],
         }],
         rollout: None,
+        requests: Vec::new(),
+        monitoring: Default::default(),
         problems: Vec::new(),
     }
 }
@@ -120,6 +124,7 @@ fn operation(outcome: Option<OperationResult>) -> Operation {
             reason: "app-r3-1: GET /health: 503".to_owned(),
             finished_at: NOW,
         }),
+        waiting: None,
     }
 }
 

@@ -3,9 +3,10 @@
 use super::auth::Actor;
 use super::sent::Sent;
 use super::types::{
-    ApiError, DeployRequest, Diagnosis, DownRequest, EnvironmentStatus, EnvironmentSummary,
-    Operation, Release, ReleaseDetail, RestartRequest, Role, RollbackRequest, RolloutCommand,
-    RolloutStatus, ScaleRequest, SecretStatus,
+    ApiError, ApprovalRequest, Decided, Decision, DeployRequest, Diagnosis, DownRequest,
+    EnvironmentStatus, EnvironmentSummary, ErrorCode, Operation, Release, ReleaseDetail,
+    RestartRequest, Role, RollbackRequest, RolloutCommand, RolloutStatus, ScaleRequest,
+    SecretStatus,
 };
 use crate::control::Control;
 use axum::Json;
@@ -174,6 +175,39 @@ pub(super) async fn secrets(
 ) -> Answer<Vec<SecretStatus>> {
     actor.needs(Role::Viewer)?;
     control.secrets(&scope).await.map(Json)
+}
+
+pub(super) async fn requests(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+) -> Answer<Vec<ApprovalRequest>> {
+    actor.needs(Role::Viewer)?;
+    let environment = control.environment(&scope)?;
+    let requests = environment.inner().requests.clone();
+    Ok(Json(requests))
+}
+
+/// Which role it takes stands in the request itself.
+pub(super) async fn decide(
+    State(control): State<Arc<Control>>,
+    Path((id, decision)): Path<(Uuid, String)>,
+    actor: Actor,
+    Sent(request): Sent<Decision>,
+) -> Answer<Decided> {
+    actor.needs(Role::Operator)?;
+    // What was begun goes on when whoever asked goes away.
+    let decided = tokio::spawn(async move {
+        match decision.as_str() {
+            "approve" => control.approve(id, request, &actor).await,
+            "reject" => control.reject(id, request, &actor).await,
+            _ => Err(ApiError::not_found(format!("no decision `{decision}`"))),
+        }
+    });
+    let decided = decided
+        .await
+        .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?;
+    decided.map(Json)
 }
 
 pub(super) async fn releases(

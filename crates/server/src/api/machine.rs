@@ -63,6 +63,21 @@ pub(super) async fn has_artifact(
     })
 }
 
+/// For a promotion to another server.
+pub(super) async fn get_artifact(
+    State(control): State<Arc<Control>>,
+    Path(sha256): Path<String>,
+    actor: Actor,
+) -> Result<Body, ApiError> {
+    actor.needs(Role::Operator)?;
+    let missing = || ApiError::not_found(format!("no artifact has the SHA-256 {sha256}"));
+    let path = control.artifact_store().path(&sha256).ok_or_else(missing)?;
+    let file = tokio::fs::File::open(path)
+        .await
+        .map_err(ApiError::unavailable)?;
+    Ok(Body::from_stream(tokio_util::io::ReaderStream::new(file)))
+}
+
 pub(super) async fn put_artifact(
     State(control): State<Arc<Control>>,
     Path(sha256): Path<String>,

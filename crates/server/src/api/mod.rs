@@ -10,6 +10,7 @@ mod image_types;
 mod images;
 mod logs;
 mod machine;
+mod release_types;
 mod sent;
 pub mod types;
 
@@ -37,6 +38,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/scale", post(environments::scale))
         .route("/restart", post(environments::restart))
         .route("/down", post(environments::down))
+        .route("/requests", get(environments::requests))
         .route("/releases", get(environments::releases))
         .route("/releases/{number}", get(environments::release))
         .route("/secrets", get(environments::secrets))
@@ -57,6 +59,10 @@ fn router(control: Arc<Control>) -> Router {
         .route("/api/v1/environments", get(environments::list))
         .nest("/api/v1/environments/{stack}/{environment}", scoped)
         .route("/api/v1/operations/{id}", get(environments::operation))
+        .route(
+            "/api/v1/operations/{id}/{decision}",
+            post(environments::decide),
+        )
         .route("/api/v1/events", get(events::list))
         .route("/api/v1/journal/verify", get(machine::verify))
         .route(
@@ -79,7 +85,9 @@ fn router(control: Arc<Control>) -> Router {
         // Artifacts are streamed to disk and have a limit of their own.
         .route(
             "/api/v1/artifacts/{sha256}",
-            put(machine::put_artifact).head(machine::has_artifact),
+            put(machine::put_artifact)
+                .head(machine::has_artifact)
+                .get(machine::get_artifact),
         )
         .fallback(machine::not_found)
         .with_state(control)

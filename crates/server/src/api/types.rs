@@ -12,8 +12,10 @@
 //! | `GET /api/v1/environments` | → `[EnvironmentSummary]` |
 //! | `GET /api/v1/environments/{stack}/{environment}` | → [`EnvironmentStatus`] |
 //! | `DELETE /api/v1/environments/{stack}/{environment}` | → 200; refused while something runs there |
-//! | `HEAD, PUT /api/v1/artifacts/{sha256}` | bytes → 200, 404 or 201 |
+//! | `GET, HEAD, PUT /api/v1/artifacts/{sha256}` | bytes → 200, 404 or 201 |
 //! | `POST …/{stack}/{environment}/deploy` | [`DeployRequest`] → [`Operation`] |
+//! | `GET …/requests` | → `[ApprovalRequest]`: deploys that wait for approval |
+//! | `POST /api/v1/operations/{id}/{approve,reject}` | [`Decision`] → [`Decided`] |
 //! | `POST …/rollback` | [`RollbackRequest`] → [`Operation`] |
 //! | `POST …/scale` | [`ScaleRequest`] → [`Operation`] |
 //! | `POST …/restart` | [`RestartRequest`] → [`Operation`] |
@@ -36,7 +38,10 @@
 //! | `POST /api/v1/shutdown` | → 202; the server ends, instances and proxy stay unless [`ShutdownRequest`] says otherwise |
 
 pub use super::image_types::*;
-use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Timestamp, duration_ms};
+pub use super::release_types::*;
+
+use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Step, Timestamp, duration_ms};
+use mainstay_runtime::images::ImageRecord;
 use mainstay_stack::Stack;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,6 +130,11 @@ pub struct EnvironmentStatus {
     pub urls: Vec<RouteUrl>,
     pub services: Vec<ServiceStatus>,
     pub rollout: Option<RolloutStatus>,
+    /// Deploys that wait for approval.
+    #[serde(default)]
+    pub requests: Vec<ApprovalRequest>,
+    #[serde(default)]
+    pub monitoring: mainstay_stack::policy::Monitoring,
     /// What is wrong and what to do next, most important first.
     pub problems: Vec<Diagnosis>,
 }
@@ -178,6 +188,18 @@ pub struct DeployRequest {
     pub commit: Option<String>,
     /// Replace every instance, also those of unchanged services.
     pub force: bool,
+    /// The files have changes that are in no commit.
+    #[serde(default)]
+    pub dirty: bool,
+    #[serde(default)]
+    pub branch: Option<String>,
+    #[serde(default)]
+    pub promoted_from: Option<Promotion>,
+    #[serde(default)]
+    pub notes: Option<Notes>,
+    /// Steps that are left out on purpose, and why.
+    #[serde(default)]
+    pub waive: BTreeMap<Step, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -185,6 +207,12 @@ pub struct RollbackRequest {
     /// Number, tag or commit (prefix); none: the release before.
     pub to: Option<String>,
     pub reason: Option<String>,
+    /// Also where the schema forbids it.
+    #[serde(default)]
+    pub force: bool,
+    /// Take the schema back first, by the newer release's command.
+    #[serde(default)]
+    pub downgrade: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,6 +244,9 @@ pub struct Operation {
     pub release: Option<ReleaseNumber>,
     pub started_at: Timestamp,
     pub outcome: Option<OperationOutcome>,
+    /// It has not begun: what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,6 +275,10 @@ pub enum OperationResult {
     /// The old release runs again (or still).
     RolledBack,
     Failed,
+    /// Somebody decided against it; nothing was touched.
+    Rejected,
+    /// Nobody decided on it in time; nothing was touched.
+    Expired,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,6 +292,11 @@ pub struct Release {
     pub status: ReleaseStatus,
     /// Which release started the instances of each service.
     pub services: BTreeMap<ServiceName, ReleaseNumber>,
+    /// When it was last watched through.
+    #[serde(default)]
+    pub verified_at: Option<Timestamp>,
+    #[serde(default)]
+    pub promoted_from: Option<Promotion>,
 }
 
 /// A secret of the current release; its value is nowhere in any answer.
@@ -294,6 +334,11 @@ pub struct ReleaseDetail {
     /// What exactly each service runs on a container target.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<ServiceName, ImageRecord>,
+    #[serde(default)]
+    pub record: Record,
+    /// Of its deploy, then of rollbacks to it.
+    #[serde(default)]
+    pub pipelines: Vec<PipelineReport>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,14 +2,19 @@
 
 use super::{Start, preflight, secrets};
 use crate::api::Actor;
-use crate::api::types::{ApiError, DeployRequest, ErrorCode, Operation, OperationKind};
+use crate::api::types::{
+    ApiError, ApprovalRequest, Approved, DeployRequest, ErrorCode, Operation, OperationKind, Record,
+};
 use crate::control::{Control, now};
 use crate::environment::{Environment, Kept};
+use crate::pipeline;
 use crate::planning::{self, Desired, Wish};
 use crate::ports;
 use crate::specs::Bundle;
 use mainstay_journal::{NewRelease, Release, ServiceGeneration};
 use mainstay_model::{ReleaseNumber, Scope, ServiceName};
+use mainstay_pipeline::{How, Part, Pipeline, Plan as Steps};
+use mainstay_rollout::plan::Plan;
 use mainstay_runtime::target::TargetError;
 use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +23,17 @@ use uuid::Uuid;
 
 type Fingerprints = BTreeMap<ServiceName, String>;
 
+/// A deploy that changes something; everything of it has been checked.
+struct Prepared {
+    number: ReleaseNumber,
+    plan: Plan,
+    wish: Wish,
+    fingerprints: Fingerprints,
+    steps: Steps,
+}
+
 impl Control {
-    /// Makes a release of the request and begins its rollout.
+    /// Makes a release of the request and begins its rollout, or keeps it until it is approved.
     pub async fn deploy(
         self: &Arc<Self>,
         scope: &Scope,
@@ -31,67 +45,155 @@ impl Control {
         secrets::fingerprint(&mut request.stack, &self.key)?;
         let environment = self.add(Environment::new(scope.clone(), Kept::default()));
         let _gate = environment.gate.lock().await;
-        let desired = match Self::idle(&environment) {
+        self.refuse_by_policy(&environment, &request, &actor.name)
+            .await?;
+        let prepared = self
+            .prepare(&environment, &mut request, &actor.name)
+            .await?;
+        let Some(prepared) = prepared else {
+            return self.nothing_changed(&environment, id, &actor.name).await;
+        };
+        if let Some(approval) = Self::approval_needed(&environment, &request) {
+            return self
+                .ask_for_approval(&environment, &request, &approval, &actor.name, id)
+                .await;
+        }
+        self.commit(&environment, request, prepared, &actor.name, id, Vec::new())
+            .await
+    }
+
+    /// The same for a request that enough people have agreed to. Everything is checked again:
+    /// time has passed.
+    pub(crate) async fn deploy_approved(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        mut request: DeployRequest,
+        approved: &ApprovalRequest,
+    ) -> Result<Operation, ApiError> {
+        self.check_request(&environment.scope, &request)?;
+        let _gate = environment.gate.lock().await;
+        if let Some(row) = self.store.rollout(approved.id).await? {
+            // Begun before a crash.
+            return Ok(crate::store::shown_operation(&row));
+        }
+        let (by, id) = (approved.by.clone(), approved.id);
+        self.refuse_by_policy(environment, &request, &by).await?;
+        let Some(prepared) = self.prepare(environment, &mut request, &by).await? else {
+            return self.nothing_changed(environment, id, &by).await;
+        };
+        let approvals = approved.approvals.clone();
+        self.commit(environment, request, prepared, &by, id, approvals)
+            .await
+    }
+
+    /// Plans it; `None`: nothing would change. The caller holds the gate.
+    async fn prepare(
+        &self,
+        environment: &Environment,
+        request: &mut DeployRequest,
+        by: &str,
+    ) -> Result<Option<Prepared>, ApiError> {
+        let scope = &environment.scope;
+        let desired = match Self::idle(environment) {
             Ok((desired, _)) => desired,
             Err(error) if error.code == ErrorCode::NotFound => Desired::default(),
             Err(error) => return Err(error),
         };
+        self.check_promotion(request).await?;
         preflight::check(self, scope, &request.stack).await?;
         let images = std::mem::take(&mut request.images);
         request.images = preflight::engine(self, &request.stack, images).await?;
-        self.complete_ports(&environment, &request.stack)?;
+        self.complete_ports(environment, &request.stack)?;
         let number = self.store.next_release(scope).await?;
-        let fingerprints = self.fingerprints(&request);
+        let fingerprints = self.fingerprints(request);
         let current = self.current_release(scope, desired.release).await?;
-        let mut wish = wish(number, &request, &fingerprints, current.as_ref(), &desired);
+        let mut wish = wish(number, request, &fingerprints, current.as_ref(), &desired);
         renew_dependants(&request.stack, &desired, &mut wish);
         let order = mainstay_stack::dependency_order(&request.stack);
         let plan = planning::plan(&desired, &request.stack, &order, &wish);
-        if !planning::changes_instances(&plan)
-            && Self::same_operations(&environment, &request.stack)
+        if !planning::changes_instances(&plan) && Self::same_operations(environment, &request.stack)
         {
-            let release = desired.release.unwrap_or_default();
-            let words = "nothing changed: every service runs as the files say";
-            return self
-                .unchanged(
-                    &environment,
-                    id,
-                    OperationKind::Deploy,
-                    release,
-                    &actor.name,
-                    words,
-                )
-                .await;
+            return Ok(None);
         }
+        let facts = pipeline::Facts {
+            kind: OperationKind::Deploy,
+            first: desired.release.is_none(),
+            watched: !plan.watch.is_zero(),
+            notes: request.notes.is_some(),
+            migrates: request.stack.deploy.migrations.is_some(),
+            waived: &request.waive,
+            by,
+        };
+        let steps = pipeline::plan(&request.stack, facts);
+        refuse_missing(&steps)?;
+        Ok(Some(Prepared {
+            number,
+            plan: with_gates(plan, &steps),
+            wish,
+            fingerprints,
+            steps,
+        }))
+    }
+
+    /// Writes it all down and begins.
+    async fn commit(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        request: DeployRequest,
+        prepared: Prepared,
+        by: &str,
+        id: Uuid,
+        approvals: Vec<Approved>,
+    ) -> Result<Operation, ApiError> {
+        let record = Record {
+            promoted_from: request.promoted_from,
+            dirty: request.dirty,
+            branch: request.branch,
+            approvals,
+            notes: request.notes,
+            schema: None,
+            images: request.images.clone(),
+        };
         let bundle = Arc::new(Bundle {
             stack: request.stack,
             artifacts: request.artifacts,
             images: request.images,
         });
-        self.keep_bundle(scope, number, &bundle)?;
+        let scope = &environment.scope;
+        self.keep_bundle(scope, prepared.number, &bundle)?;
+        let internal =
+            |error: serde_json::Error| ApiError::new(ErrorCode::Internal, error.to_string());
         let release = NewRelease {
             scope: scope.clone(),
             created_at: now(),
-            by: actor.name.clone(),
+            by: by.to_owned(),
             description: request.description.clone(),
             tag: request.tag,
             commit: request.commit,
-            definition: crate::store::definition(&bundle)
-                .map_err(|error| ApiError::new(ErrorCode::Internal, error.to_string()))?,
-            services: generations(&wish, fingerprints),
+            definition: crate::store::definition(&bundle).map_err(internal)?,
+            services: generations(&prepared.wish, prepared.fingerprints),
             artifacts: kept_artifacts(&bundle),
+            record: serde_json::to_value(&record).map_err(internal)?,
         };
-        self.store.add_release(number, release).await?;
         let start = Start {
-            id,
-            kind: OperationKind::Deploy,
-            plan,
-            release: number,
-            to: bundle,
-            by: actor.name.clone(),
             reason: request.description,
+            new_release: Some(release),
+            pipeline: Some(Pipeline::begin(prepared.steps)),
+            ..Start::plain(id, OperationKind::Deploy, prepared.plan, bundle, by)
         };
-        self.begin(&environment, start).await
+        self.begin(environment, start).await
+    }
+
+    async fn nothing_changed(
+        &self,
+        environment: &Environment,
+        id: Uuid,
+        by: &str,
+    ) -> Result<Operation, ApiError> {
+        let release = environment.inner().kept.desired.release.unwrap_or_default();
+        let words = "nothing changed: every service runs as the files say";
+        self.unchanged(environment, id, OperationKind::Deploy, release, by, words)
+            .await
     }
 
     fn check_request(&self, scope: &Scope, request: &DeployRequest) -> Result<(), ApiError> {
@@ -188,6 +290,40 @@ fn refused(error: &TargetError) -> ApiError {
         Some(hint) => refused.hint(hint.clone()),
         None => refused,
     }
+}
+
+/// All that is missing for a step that is required, at once, before anything is touched.
+fn refuse_missing(steps: &Steps) -> Result<(), ApiError> {
+    let refusals = steps.refusals();
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = refusals
+        .iter()
+        .map(|one| format!("{} ({})", one.part, one.why))
+        .collect();
+    let hints: Vec<String> = refusals
+        .iter()
+        .map(|one| format!("{}: {}", one.part, one.hint))
+        .collect();
+    Err(ApiError::invalid(format!(
+        "required steps cannot be done: {}",
+        names.join(", ")
+    ))
+    .hint(hints.join("\n      ")))
+}
+
+/// The rollout asks at both gates: that is also how its own step is timed.
+pub(super) fn with_gates(mut plan: Plan, steps: &Steps) -> Plan {
+    (plan.hook_before, plan.hook_after) = (true, true);
+    let waived = steps
+        .parts
+        .iter()
+        .any(|planned| planned.part == Part::Watch && matches!(planned.how, How::Waived { .. }));
+    if waived {
+        plan.watch = std::time::Duration::ZERO;
+    }
+    plan
 }
 
 /// Unchanged services stay with the release that started them.

@@ -5,7 +5,8 @@
 
 mod deploy;
 mod forget;
-mod preflight;
+mod policy;
+pub(crate) mod preflight;
 mod rollback;
 mod secrets;
 
@@ -16,16 +17,20 @@ use crate::api::types::{
 };
 use crate::control::{Control, now};
 use crate::environment::Environment;
+use crate::pipeline::Direction;
 use crate::planning::{self, Desired, Wish};
 use crate::specs::Bundle;
 use crate::store::Known;
-use mainstay_journal::NewEvent;
+use mainstay_journal::{NewEvent, NewRelease};
 use mainstay_model::{ReleaseNumber, Scope, ServiceName, did_you_mean};
+use mainstay_pipeline::Pipeline;
 use mainstay_rollout::plan::Plan;
 use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
+
+pub(crate) use rollback::Downgrade;
 
 /// More instances of one service than one machine is for.
 const MAX_REPLICAS: u32 = 1000;
@@ -40,6 +45,32 @@ pub(crate) struct Start {
     pub to: Arc<Bundle>,
     pub by: String,
     pub reason: Option<String>,
+    /// Written together with the rollout.
+    pub new_release: Option<NewRelease>,
+    /// `None`: the rollout has no gates.
+    pub pipeline: Option<Pipeline>,
+    pub direction: Direction,
+    /// What `direction` is made of again after a crash.
+    pub downgrade: Option<Downgrade>,
+}
+
+impl Start {
+    /// A rollout without gates.
+    fn plain(id: Uuid, kind: OperationKind, plan: Plan, to: Arc<Bundle>, by: &str) -> Self {
+        Self {
+            id,
+            kind,
+            release: plan.to,
+            plan,
+            to,
+            by: by.to_owned(),
+            reason: None,
+            new_release: None,
+            pipeline: None,
+            direction: Direction::Up,
+            downgrade: None,
+        }
+    }
 }
 
 impl Control {
@@ -63,15 +94,8 @@ impl Control {
             }
         }
         let plan = same_release(&desired, &stack, BTreeSet::new());
-        let start = Start {
-            id,
-            kind: OperationKind::Scale,
-            release: plan.to,
-            plan,
-            to: with_stack(&current, stack),
-            by: actor.name.clone(),
-            reason: None,
-        };
+        let to = with_stack(&current, stack);
+        let start = Start::plain(id, OperationKind::Scale, plan, to, &actor.name);
         self.begin_or_unchanged(&environment, start).await
     }
 
@@ -96,15 +120,8 @@ impl Control {
         };
         let stack = scaled(&current.stack, &desired);
         let plan = same_release(&desired, &stack, renew);
-        let start = Start {
-            id,
-            kind: OperationKind::Restart,
-            release: plan.to,
-            plan,
-            to: with_stack(&current, stack),
-            by: actor.name.clone(),
-            reason: None,
-        };
+        let to = with_stack(&current, stack);
+        let start = Start::plain(id, OperationKind::Restart, plan, to, &actor.name);
         self.begin_or_unchanged(&environment, start).await
     }
 
@@ -137,15 +154,8 @@ impl Control {
             Err(error) => return Err(error),
         };
         let order = mainstay_stack::dependency_order(&current.stack);
-        let start = Start {
-            id,
-            kind: OperationKind::Down,
-            plan: planning::down(&desired, &current.stack, &order),
-            release: desired.release.unwrap_or_default(),
-            to: current,
-            by: actor.name.clone(),
-            reason: None,
-        };
+        let plan = planning::down(&desired, &current.stack, &order);
+        let start = Start::plain(id, OperationKind::Down, plan, current, &actor.name);
         self.begin(&environment, start).await
     }
 
@@ -255,6 +265,7 @@ impl Control {
                 reason: words.to_owned(),
                 finished_at: now,
             }),
+            waiting: None,
         };
         environment.inner().last = Some(operation.clone());
         self.store

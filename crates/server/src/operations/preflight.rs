@@ -11,7 +11,7 @@ use mainstay_stack::Stack;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Refuses a stack whose routes or addresses somebody else has.
-pub(super) async fn check(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
+pub(crate) async fn check(control: &Control, scope: &Scope, stack: &Stack) -> Result<(), ApiError> {
     clashes(control, scope, stack)?;
     proxy(control).await?;
     taken(control, stack).await

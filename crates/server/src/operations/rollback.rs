@@ -1,16 +1,28 @@
 //! Rollback: an earlier release, as it was, without building anything.
 
+use super::deploy::with_gates;
 use super::{Start, preflight};
 use crate::api::Actor;
 use crate::api::types::{ApiError, ErrorCode, Operation, OperationKind, RollbackRequest};
-use crate::control::Control;
+use crate::control::{Control, now};
+use crate::environment::Environment;
+use crate::pipeline::{self, Direction};
 use crate::planning::{self, Desired, Wish};
 use crate::specs::Bundle;
-use mainstay_journal::{Release, ReleaseStatus};
+use mainstay_journal::{NewEvent, Release, ReleaseStatus};
 use mainstay_model::{ReleaseNumber, Scope};
-use std::collections::BTreeSet;
+use mainstay_pipeline::Pipeline;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Whose downgrade is run, and to which revision; what survives a crash of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Downgrade {
+    pub(crate) release: ReleaseNumber,
+    pub(crate) to: Option<String>,
+}
 
 impl Control {
     /// Goes back to a release that once was current: the one before, or the one named.
@@ -36,6 +48,7 @@ impl Control {
             .bundle(&environment, number)
             .map_err(|error| ApiError::unavailable(error).hint("deploy it anew instead"))?;
         self.check_artifacts(number, &bundle)?;
+        let downgrade = self.schema_way(&environment, number, &request).await?;
         preflight::engine(self, &bundle.stack, bundle.images.clone()).await?;
         let wish = Wish {
             to: number,
@@ -49,16 +62,120 @@ impl Control {
         };
         let order = mainstay_stack::dependency_order(&bundle.stack);
         let plan = planning::plan(&desired, &bundle.stack, &order, &wish);
-        let start = Start {
-            id,
+        let none = BTreeMap::new();
+        let facts = pipeline::Facts {
             kind: OperationKind::Rollback,
-            plan,
-            release: number,
-            to: bundle,
-            by: actor.name.clone(),
+            first: desired.release.is_none(),
+            watched: !plan.watch.is_zero(),
+            notes: false,
+            migrates: downgrade.is_some(),
+            waived: &none,
+            by: &actor.name,
+        };
+        let steps = pipeline::plan(&bundle.stack, facts);
+        let direction = match &downgrade {
+            Some(downgrade) => self.direction(&environment, downgrade.clone())?,
+            None => Direction::Up,
+        };
+        self.note_incident(scope, &desired, number, &request, actor, id)
+            .await?;
+        let plan = with_gates(plan, &steps);
+        let start = Start {
             reason: request.reason,
+            pipeline: Some(Pipeline::begin(steps)),
+            direction,
+            downgrade,
+            ..Start::plain(id, OperationKind::Rollback, plan, bundle, &actor.name)
         };
         self.begin(&environment, start).await
+    }
+
+    /// A rollback by hand is an incident: from what, to what, by whom and why.
+    async fn note_incident(
+        &self,
+        scope: &Scope,
+        desired: &Desired,
+        to: ReleaseNumber,
+        request: &RollbackRequest,
+        actor: &Actor,
+        id: Uuid,
+    ) -> Result<(), ApiError> {
+        let from = desired
+            .release
+            .map_or_else(|| "nothing".to_owned(), |from| from.to_string());
+        let reason = request.reason.as_deref().unwrap_or("no reason was given");
+        let event = NewEvent {
+            scope: Some(scope.clone()),
+            rollout: Some(id),
+            release: Some(to),
+            actor: Some(actor.name.clone()),
+            data: serde_json::json!({
+                "from": desired.release,
+                "to": to,
+                "reason": request.reason,
+                "downgrade": request.downgrade,
+                "forced": request.force,
+            }),
+            ..NewEvent::new(
+                now(),
+                "incident.rollback",
+                format!("{scope} goes back from {from} to {to}: {reason}"),
+            )
+        };
+        self.store.record(event).await
+    }
+
+    /// Whether the schema lets the release run; how it is taken back where that was asked for.
+    async fn schema_way(
+        &self,
+        environment: &Environment,
+        number: ReleaseNumber,
+        request: &RollbackRequest,
+    ) -> Result<Option<Downgrade>, ApiError> {
+        let stands = self.schema_stands(environment, number).await?;
+        let Some(why) = stands.forbids() else {
+            return Ok(None);
+        };
+        let newer = stands.now.as_ref().map(|schema| schema.release);
+        if request.downgrade
+            && let Some(release) = newer
+        {
+            let downgrade = Downgrade {
+                release,
+                to: stands.needed.clone(),
+            };
+            self.direction(environment, downgrade.clone())?;
+            return Ok(Some(downgrade));
+        }
+        if request.force {
+            return Ok(None);
+        }
+        Err(ApiError::conflict(why).hint(format!(
+            "take the schema back first: `mainstay rollback {} --downgrade`; or go back all the same, where the old release can live with it: `--force`",
+            number.0
+        )))
+    }
+
+    /// A downgrade by the rules of the release that brought the schema.
+    pub(crate) fn direction(
+        &self,
+        environment: &Environment,
+        downgrade: Downgrade,
+    ) -> Result<Direction, ApiError> {
+        let Downgrade { release, to } = downgrade;
+        let bundle = self.bundle(environment, release).map_err(|error| {
+            ApiError::unavailable(format!("{release}, whose downgrade is needed: {error}"))
+        })?;
+        let rules = bundle.stack.deploy.migrations.as_ref();
+        if rules.is_none_or(|rules| rules.downgrade.is_none()) {
+            return Err(ApiError::conflict(format!("{release} has no downgrade command"))
+                .hint("`deploy.migrations.downgrade` of its files; take the schema back by hand, then `--force`"));
+        }
+        Ok(Direction::Down {
+            bundle,
+            release,
+            to,
+        })
     }
 
     fn check_artifacts(&self, number: ReleaseNumber, bundle: &Bundle) -> Result<(), ApiError> {

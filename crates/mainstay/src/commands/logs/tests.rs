@@ -25,6 +25,8 @@ fn status() -> EnvironmentStatus {
         urls: Vec::new(),
         services: vec![service("app"), service("worker")],
         rollout: None,
+        requests: Vec::new(),
+        monitoring: Default::default(),
         problems: Vec::new(),
     }
 }
