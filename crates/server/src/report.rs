@@ -121,14 +121,17 @@ impl Control {
         let inner = environment.inner();
         let running = inner.running.as_ref().map(|running| &running.to);
         match running.or(inner.current.as_ref()) {
-            Some(bundle) => {
-                let certificates = self.proxy().certificates();
-                let names = certificates.iter().flat_map(|one| &one.names);
-                let names: Vec<&str> = names.map(String::as_str).collect();
-                urls(&bundle.stack, self.proxy().front(), &names)
-            }
+            Some(bundle) => self.urls_of(&bundle.stack),
             None => Vec::new(),
         }
+    }
+
+    /// Where people reach a stack that runs, with the certificates there are.
+    pub(crate) fn urls_of(&self, stack: &Stack) -> Vec<RouteUrl> {
+        let certificates = self.proxy().certificates();
+        let names = certificates.iter().flat_map(|one| &one.names);
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        urls(stack, self.proxy().front(), &names)
     }
 
     /// What the instances of a scope use.
@@ -260,7 +263,7 @@ pub(crate) fn endpoints<'a>(
 
 /// Where people reach the stack: under `https` where one of `names`, those that certificates are
 /// served for, covers the route's host.
-pub(crate) fn urls(stack: &Stack, front: &Front, names: &[&str]) -> Vec<RouteUrl> {
+fn urls(stack: &Stack, front: &Front, names: &[&str]) -> Vec<RouteUrl> {
     let routed = stack.routes.iter().map(|route| {
         let host = route.hosts.first().filter(|host| !host.starts_with('*'));
         RouteUrl {

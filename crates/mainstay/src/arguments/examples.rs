@@ -7,7 +7,7 @@ Examples:
   mainstay deploy --strategy blue-green      bring in a new version
   mainstay rollback --reason \"p95 doubled\"   take it back
 
-Exit codes: 0 done, 1 it failed, 2 the input is wrong, 70 a bug in Mainstay.";
+Exit codes: 0 done, 1 it failed, 2 the input is wrong, 3 it waits for approval, 70 a bug in Mainstay.";
 
 pub(super) const UP: &str = "\
 Examples:

@@ -41,7 +41,6 @@ pub use super::image_types::*;
 pub use super::release_types::*;
 
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Step, Timestamp, duration_ms};
-use mainstay_runtime::images::ImageRecord;
 use mainstay_stack::Stack;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,6 @@ use crate::api::types::{OperationKind, SchemaChange};
 use crate::doctor::scrub;
 use crate::environment::Schema;
 use crate::hooks::HookRun;
-use crate::report;
 use crate::specs::Bundle;
 use mainstay_model::{ReleaseNumber, Step};
 use mainstay_pipeline::{Finish, Part};
@@ -160,7 +159,7 @@ impl Steps {
         if let Some(from) = plan.from {
             variables.insert("MAINSTAY_RELEASE_BEFORE", from.to_string());
         }
-        let urls = report::urls(stack, self.control.proxy().main());
+        let urls = self.control.urls_of(stack);
         if let Some(first) = urls.into_iter().next() {
             variables.insert("MAINSTAY_URL", first.url);
         }
