@@ -199,7 +199,7 @@ fn a_client_that_dies_leaves_no_lock_and_no_half_release() {
     let site = site("{}");
     let built = compose(1, "").replace(
         "      artifacts:",
-        "      build: [sh, -c, 'touch building; sleep 600']\n      artifacts:",
+        "      build: [sh, -c, 'echo $$ > building; exec sleep 600']\n      artifacts:",
     );
     let plain = std::fs::read_to_string(site.path().join("compose.yaml")).unwrap();
     site.write("compose.yaml", &built);
@@ -209,9 +209,16 @@ fn a_client_that_dies_leaves_no_lock_and_no_half_release() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    site.eventually("it builds", || site.path().join("building").exists());
+    let mut build = None;
+    site.eventually("it builds", || {
+        let pid = std::fs::read_to_string(site.path().join("building"));
+        build = pid.ok().and_then(|pid| pid.trim().parse().ok());
+        build.is_some()
+    });
     deploy.kill().unwrap();
     deploy.wait().unwrap();
+    // Nobody is left to end it.
+    crate::site::kill(build.unwrap());
     site.write("compose.yaml", &plain);
     assert_eq!(site.json(&["releases"]).as_array().unwrap().len(), 1);
 

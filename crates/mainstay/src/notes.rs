@@ -67,18 +67,20 @@ fn commit(line: &str) -> Option<Commit> {
     })
 }
 
+/// In this order; [`classified`] counts them.
+const GROUPS: [&str; 5] = [
+    "Breaking changes",
+    "Features",
+    "Fixes",
+    "Performance",
+    "Other changes",
+];
+
 /// Markdown: what breaks first, then what is new, what is mended, and the rest.
 fn grouped(commits: &[Commit]) -> String {
     if commits.is_empty() {
         return "No commit since the release before.\n".to_owned();
     }
-    const GROUPS: [&str; 5] = [
-        "Breaking changes",
-        "Features",
-        "Fixes",
-        "Performance",
-        "Other changes",
-    ];
     let mut groups: [Vec<String>; 5] = Default::default();
     for commit in commits.iter().take(MOST) {
         let (group, subject) = classified(&commit.subject);

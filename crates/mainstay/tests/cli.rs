@@ -143,7 +143,14 @@ fn check_says_ok_or_shows_every_problem() {
         str![[r#"
 exit code 0
 --- stdout
-ok: tiny/dev with 1 service
+warning[secret/default-password]: `API_PASSWORD` is a default that everybody tries first
+ --> compose.yaml:5:7
+  |
+5 |       API_PASSWORD: •••••••
+  |       ^^^^^^^^^^^^
+  hint: that will do in development; every other environment refuses it
+
+ok: tiny/dev with 1 service, 1 warning
 --- stderr
 
 "#]]

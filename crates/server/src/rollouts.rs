@@ -140,7 +140,7 @@ impl Control {
                 Arc::clone(to),
                 direction,
             );
-            Steps::new(Arc::clone(self), Arc::clone(environment), of, pipeline)
+            Steps::running(Arc::clone(self), Arc::clone(environment), of, pipeline)
         });
         {
             let mut inner = environment.inner();

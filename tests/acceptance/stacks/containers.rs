@@ -86,7 +86,10 @@ fn in_production(stack: &Stack, test: &str) {
         &read(stack, "compose.production.yaml"),
     );
     let mainstay = std::fs::read_to_string(site.path().join("mainstay.yaml")).unwrap();
-    site.write("mainstay.yaml", &without_policy(&mainstay));
+    // Its ten steps have scenarios of their own, and ask for a repository and for backups.
+    let mainstay =
+        without_policy(&mainstay).replacen("deploy:\n", "deploy:\n  pipeline: none\n", 1);
+    site.write("mainstay.yaml", &mainstay);
     let address = format!("unix://{}", socket.display());
     for (name, value) in [
         ("DOCKER_HOST", address.as_str()),

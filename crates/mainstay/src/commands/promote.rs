@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome};
 use crate::locate::{Place, path};
 use crate::progress::Progress;
 use crate::{artifacts, operation, project, repository};
-use mainstay_model::Scope;
+use mainstay_model::{Scope, ServiceName};
 use mainstay_server::api::types::{
     DeployRequest, EnvironmentState, EnvironmentStatus, Promotion, Release, ReleaseDetail,
 };
@@ -128,8 +128,8 @@ fn fits(detail: &ReleaseDetail, stack: &Stack, commit: Option<&str>, dirty: bool
             "the files here have changes that are in no commit",
         ));
     }
-    let there: BTreeSet<&str> = release.services.keys().map(|name| name.as_str()).collect();
-    let here: BTreeSet<&str> = stack.services.keys().map(|name| name.as_str()).collect();
+    let there: BTreeSet<&str> = release.services.keys().map(ServiceName::as_str).collect();
+    let here: BTreeSet<&str> = stack.services.keys().map(ServiceName::as_str).collect();
     if there != here {
         let differ: Vec<&str> = there.symmetric_difference(&here).copied().collect();
         return Err(Failure::input(format!(
@@ -159,14 +159,14 @@ fn take_over(request: &mut DeployRequest, source: &Source, same_server: bool) {
     let release = &source.detail.release;
     request.artifacts = source.detail.artifacts.clone();
     request.images = source.detail.record.images.clone();
-    request.commit = release.commit.clone();
+    request.commit.clone_from(&release.commit);
     request.promoted_from = Some(Promotion {
         scope: source.scope.clone(),
         release: release.number,
         server: (!same_server).then(|| source.client.address.to_string()),
     });
     if request.description.is_none() {
-        request.description = release.description.clone();
+        request.description.clone_from(&release.description);
     }
 }
 

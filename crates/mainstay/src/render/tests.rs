@@ -6,6 +6,7 @@ use crate::look::Look;
 use crate::render::{environment, history, rollout, summary};
 use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Timestamp};
 use mainstay_server::api::types::*;
+use mainstay_stack::policy::Monitoring;
 use snapbox::{assert_data_eq, str};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -82,7 +83,7 @@ fn up() -> EnvironmentStatus {
         }],
         rollout: None,
         requests: Vec::new(),
-        monitoring: Default::default(),
+        monitoring: Monitoring::default(),
         problems: Vec::new(),
     }
 }

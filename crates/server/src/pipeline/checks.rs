@@ -72,7 +72,7 @@ impl Steps {
     }
 
     /// What the new release has different.
-    pub(super) async fn configuration(&self) -> Vec<String> {
+    pub(super) fn configuration(&self) -> Vec<String> {
         let (plan, to) = (&self.of.plan, &self.of.to.stack);
         let mut lines = vec![format!(
             "{} to {}: {} services, no problem in the files",

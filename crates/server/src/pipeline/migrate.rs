@@ -128,13 +128,15 @@ impl Steps {
                 after: after.clone(),
             });
         }
-        let failure = ran.failure.map(|failure| match before == after {
-            true => failure,
-            false => format!(
+        let failure = ran.failure.map(|failure| {
+            if before == after {
+                return failure;
+            }
+            format!(
                 "{failure}; the schema has changed all the same, from {} to {}",
                 words(&before),
                 words(&after)
-            ),
+            )
         });
         let failure = failure.or_else(|| match &self.of.direction {
             Direction::Down { to: Some(to), .. } if after.as_ref() != Some(to) => Some(format!(
@@ -215,7 +217,10 @@ impl Steps {
         let mut words = format!("not done after {} s", timeout.as_secs());
         match self.control.stop_instance(scope, id, GRACE).await {
             Ok(()) => words.push_str(", and ended"),
-            Err(error) => words.push_str(&format!(", and cannot be ended: {error}")),
+            Err(error) => {
+                words.push_str(", and cannot be ended: ");
+                words.push_str(&error.to_string());
+            }
         }
         let seen = Instant::now() + END_SEEN;
         while self.status(id).as_ref().and_then(ended).is_none() && Instant::now() < seen {

@@ -59,7 +59,7 @@ impl Drop for Running {
 }
 
 impl Steps {
-    pub(crate) fn new(
+    pub(crate) fn running(
         control: Arc<Control>,
         environment: Arc<Environment>,
         of: StepsOf,
@@ -196,7 +196,7 @@ impl Steps {
             match self.control.store.journal().write(write).await {
                 Ok(()) => break,
                 Err(error) => {
-                    tracing::error!(%operation, %error, "no step begins while the journal cannot be written")
+                    tracing::error!(%operation, %error, "no step begins while the journal cannot be written");
                 }
             }
             tokio::time::sleep(PAUSE).await;

@@ -66,10 +66,9 @@ fn how(stack: &Stack, step: Step, rules: Option<&StepRules>, facts: Facts<'_>) -
     let commands = rules.is_some_and(|rules| !rules.commands.is_empty());
     let full = stack.deploy.pipeline == PipelineMode::Full;
     match step {
-        Step::Update => How::Do,
         Step::Watch if facts.first => skip("there is nothing to go back to yet"),
         Step::Watch if !facts.watched => skip("`deploy.watch` is 0s"),
-        Step::Watch | Step::Health => How::Do,
+        Step::Update | Step::Watch | Step::Health => How::Do,
         Step::PreChecks if facts.kind == OperationKind::Rollback => How::Do,
         _ if facts.kind == OperationKind::Rollback => skip("a rollback does without"),
         Step::ReleaseNotes if facts.notes => How::Do,

@@ -72,7 +72,7 @@ impl Steps {
         let finish = match part {
             Part::PreChecks => self.checked(Step::PreChecks, self.pre_checks().await).await,
             Part::Configuration => {
-                let found = Ok(self.configuration().await);
+                let found = Ok(self.configuration());
                 self.checked(Step::Configuration, found).await
             }
             Part::Health => self.checked(Step::Health, self.health().await).await,

@@ -3,6 +3,7 @@
 use super::*;
 use mainstay_model::ReleaseNumber;
 use mainstay_server::api::types::{EnvironmentState, ServiceStatus};
+use mainstay_stack::policy::Monitoring;
 
 fn scope() -> Scope {
     Scope {
@@ -26,7 +27,7 @@ fn status() -> EnvironmentStatus {
         services: vec![service("app"), service("worker")],
         rollout: None,
         requests: Vec::new(),
-        monitoring: Default::default(),
+        monitoring: Monitoring::default(),
         problems: Vec::new(),
     }
 }
