@@ -264,7 +264,7 @@ fn half_an_upload(site: &Site) {
         "0".repeat(64)
     );
     stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&[7; 100_000]).unwrap();
+    stream.write_all(&vec![7; 100_000]).unwrap();
     stream.flush().unwrap();
     let artifacts = site.path().join(".mainstay/artifacts");
     site.eventually("the upload has begun", || {
