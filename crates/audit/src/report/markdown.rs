@@ -19,7 +19,7 @@ pub fn markdown(findings: &[Finding]) -> String {
         }
     }
     let mut out = format!(
-        "## Audit\n\n{} findings: {}\n\n",
+        "## Audit\n\n{} found: {}\n\n",
         findings.len(),
         counts.join(", ")
     );

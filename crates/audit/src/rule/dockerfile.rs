@@ -33,11 +33,11 @@ super::declare! {
         "`COPY --from` names an earlier stage"
         "what is not an earlier stage is pulled as an image, or fails late"
         "name an earlier stage (`FROM … AS build`), or an image with its tag";
-    SECRET_IN_ENV "dockerfile/secret-in-env" Critical []
+    SECRET_IN_ENV "dockerfile/secret-in-env" Critical ["DL3064"]
         "no secret stands in `ENV` or `LABEL`"
         "everyone who can pull the image can read it with `docker inspect`, also after a later layer unset it"
         "take it out, replace the secret, and give the new one to the container when it runs (`secrets:` of the service)";
-    SECRET_IN_ARG "dockerfile/secret-in-arg" High []
+    SECRET_IN_ARG "dockerfile/secret-in-arg" High ["DL3064"]
         "no secret is passed as a build argument"
         "build arguments stay readable in the image's history"
         "use `RUN --mount=type=secret,id=NAME`, which leaves nothing in a layer";
@@ -53,7 +53,7 @@ super::declare! {
         "`sudo` is neither used nor installed"
         "a build runs as root already, and in a running container sudo is a way up"
         "take `sudo` away; put `USER root` before and `USER app` behind what needs it";
-    SSH_SERVER "dockerfile/ssh-server" High ["DL3002"]
+    SSH_SERVER "dockerfile/ssh-server" High []
         "no SSH server is in the image"
         "it is a second way in, with keys and updates of its own"
         "take it out, and use `mainstay exec` to look into an instance";

@@ -70,13 +70,15 @@ fn tag(version: &str) -> String {
     tag
 }
 
-/// A push needs a name that leads to a registry.
+/// A push needs a name that leads to a registry; the one that a service gets by itself
+/// (`STACK-SERVICE`) has no slash.
 pub(super) fn can_be_pushed(service: &Service) -> Outcome {
-    if service.image.is_some() {
+    let named = service.image.as_deref();
+    if named.is_some_and(|image| image.contains('/')) {
         return Ok(());
     }
     Err(Failure::input(format!(
-        "{} has no `image`, so it is not clear where to push it",
+        "{} has no `image` that says where to push it",
         service.name
     ))
     .hint(format!(
@@ -223,8 +225,11 @@ mod tests {
     #[test]
     fn an_image_is_named_by_its_version_first() {
         let build = "name: shop\nservices: {app: {build: {context: .}}}";
-        assert_eq!(of_first(build, Some("v1.2+3")), ["shop-app:v1.2-3"]);
-        assert_eq!(of_first(build, None), ["shop-app:latest"]);
+        assert_eq!(
+            of_first(build, Some("v1.2+3")),
+            ["shop-app:v1.2-3", "shop-app"]
+        );
+        assert_eq!(of_first(build, None), ["shop-app", "shop-app:latest"]);
         let named = "name: shop\nservices: {app: {image: 'reg:5000/app:stable', build: {context: ., tags: ['other:1']}}}";
         assert_eq!(
             of_first(named, Some("v1")),
