@@ -115,7 +115,7 @@ fn a_bad_release_goes_back_and_says_why() {
     let cases = [
         (
             Fate::NeverHealthy,
-            "app-r2-2 did not become healthy within 10s100ms",
+            "app-r2-2 did not become healthy within 10s",
         ),
         (Fate::Fails, "app-r2-2 failed (exit code 3)"),
         (

@@ -13,7 +13,7 @@ mod address;
 mod body;
 mod engine;
 mod exec;
-mod failure;
+pub(crate) mod failure;
 mod files;
 mod ground;
 mod labels;

@@ -6,7 +6,7 @@
 use super::address::EngineAddress;
 use crate::target::TargetError;
 use bollard::errors::Error;
-use std::io;
+use std::{fmt, io};
 
 /// Why a question to the engine was not answered as hoped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,10 @@ impl Failure {
                 reason: format!("the engine's answer is not understood: {error}"),
                 hint: None,
             },
-            error => unreachable(address, &error),
+            error => {
+                let (reason, hint) = silence(address, &error);
+                Self::Unreachable { reason, hint }
+            }
         }
     }
 
@@ -96,9 +99,9 @@ impl From<Failure> for TargetError {
     }
 }
 
-fn unreachable(address: &EngineAddress, error: &Error) -> Failure {
-    let kind = io_kind(error);
-    let (reason, hint) = match kind {
+/// What to say of an engine that did not answer, and what to do: reason and hint.
+pub(crate) fn silence(address: &dyn fmt::Display, error: &Error) -> (String, String) {
+    match io_kind(error) {
         Some(io::ErrorKind::PermissionDenied) => (
             format!("permission denied on the engine's socket {address}"),
             "add this user to the group that owns the socket (`docker`), or run the server as root"
@@ -127,11 +130,10 @@ fn unreachable(address: &EngineAddress, error: &Error) -> Failure {
             ),
             "see that it runs and that the address is right".to_owned(),
         ),
-    };
-    Failure::Unreachable { reason, hint }
+    }
 }
 
-fn not_running(address: &EngineAddress) -> (String, String) {
+fn not_running(address: &dyn fmt::Display) -> (String, String) {
     (
         format!("no engine listens at {address}"),
         "start it (`systemctl start docker`), or say where it is: DOCKER_HOST".to_owned(),

@@ -1,5 +1,6 @@
 //! Why an image could not be had, and what to do.
 
+use crate::docker::failure::silence;
 use bollard::errors::Error;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -68,15 +69,10 @@ impl ImageError {
                 said
             }
             Error::DockerStreamError { error } => Self::said(what, &error),
-            Error::RequestTimeoutError => Self::new(format!(
-                "{what}: the engine at {address} does not answer in time"
-            ))
-            .hint("see what it is busy with: `docker info`, its log"),
-            error => Self::new(format!(
-                "{what}: the engine at {address} cannot be reached: {}",
-                chain(&error)
-            ))
-            .hint("see that it runs and that this user may speak to it: `docker info`"),
+            error => {
+                let (reason, hint) = silence(&address, &error);
+                Self::new(format!("{what}: {reason}")).hint(hint)
+            }
         }
     }
 
@@ -138,19 +134,6 @@ fn advice(message: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        next = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
