@@ -68,7 +68,7 @@ impl State {
     /// asks for do not count.
     pub(crate) fn stuck(&self, world: &World, now: Timestamp) -> Option<u64> {
         let waited = now.since(self.progress.at);
-        let allowed = self.plan.progress_deadline + self.leave_time();
+        let allowed = self.plan.progress_deadline + self.leave_time() + self.gate_time(world);
         (self.paused.is_none() && waited > allowed && !self.waits_on_purpose(world, now))
             .then(|| millis(waited))
     }
@@ -84,15 +84,22 @@ impl State {
         times.max().unwrap_or(Duration::ZERO)
     }
 
-    fn waits_on_purpose(&self, world: &World, now: Timestamp) -> bool {
-        // What runs before a gate has a deadline of its own.
-        let at_gate = match self.phase {
-            Phase::Watching { .. } => return true,
+    /// How long what runs before a gate may take.
+    fn gate_time(&self, world: &World) -> Duration {
+        let gate = match self.phase {
             Phase::HookBefore => &world.hook_before,
             Phase::HookAfter => &world.hook_after,
             _ => &HookView::NotRun,
         };
-        if *at_gate != HookView::NotRun {
+        if *gate == HookView::NotRun {
+            Duration::ZERO
+        } else {
+            self.plan.gate_deadline
+        }
+    }
+
+    fn waits_on_purpose(&self, world: &World, now: Timestamp) -> bool {
+        if matches!(self.phase, Phase::Watching { .. }) {
             return true;
         }
         let services = self.plan.services.iter().zip(&self.services);

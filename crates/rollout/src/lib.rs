@@ -27,6 +27,7 @@
 //!     to: ReleaseNumber(1),
 //!     services: vec![],
 //!     progress_deadline: Duration::from_secs(600),
+//!     gate_deadline: Duration::ZERO,
 //!     watch: Duration::ZERO,
 //!     hook_before: false,
 //!     hook_after: false,

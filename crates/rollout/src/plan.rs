@@ -15,6 +15,10 @@ pub struct Plan {
     pub services: Vec<ServicePlan>,
     #[serde(with = "duration_ms")]
     pub progress_deadline: Duration,
+    /// Added to it while something runs before a gate. That has deadlines of its own; this one
+    /// stands behind them.
+    #[serde(default, with = "duration_ms")]
+    pub gate_deadline: Duration,
     #[serde(with = "duration_ms")]
     pub watch: Duration,
     pub hook_before: bool,

@@ -5,7 +5,7 @@
 
 use mainstay_model::{InstanceId, ReleaseNumber, ServiceName};
 use mainstay_rollout::plan::{Plan, ServicePlan, Strategy};
-use mainstay_stack::{DependencyCondition, DeployPolicy, Service, Stack};
+use mainstay_stack::{DependencyCondition, Deploy, DeployPolicy, Service, Stack};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -56,6 +56,7 @@ pub(crate) fn plan(desired: &Desired, stack: &Stack, order: &[ServiceName], wish
         to: wish.to,
         services,
         progress_deadline: stack.deploy.progress_deadline,
+        gate_deadline: gate_deadline(&stack.deploy),
         // Where nothing ran before there is nothing to go back to, and so nothing to watch for.
         watch: desired
             .release
@@ -64,6 +65,18 @@ pub(crate) fn plan(desired: &Desired, stack: &Stack, order: &[ServiceName], wish
         hook_after: !stack.deploy.hooks.after.is_empty(),
         rollback: wish.rollback,
     }
+}
+
+/// All that may run before a gate, each for as long as it may: hooks, steps, a migration with a
+/// look at the schema before and after.
+fn gate_deadline(deploy: &Deploy) -> Duration {
+    let hooks = deploy.hooks.before.len() + deploy.hooks.after.len();
+    let steps: Duration = deploy.steps.values().map(|step| step.timeout).sum();
+    let migration = deploy
+        .migrations
+        .as_ref()
+        .map_or(Duration::ZERO, |rules| rules.timeout * 3);
+    deploy.hooks.timeout * hooks as u32 + steps + migration
 }
 
 /// Everything ends, dependants first. `stack` is the one that runs.
@@ -81,6 +94,7 @@ pub(crate) fn down(desired: &Desired, stack: &Stack, order: &[ServiceName]) -> P
         to: desired.release.unwrap_or_default(),
         services,
         progress_deadline: stack.deploy.progress_deadline,
+        gate_deadline: Duration::ZERO,
         watch: Duration::ZERO,
         hook_before: false,
         hook_after: false,

@@ -45,6 +45,7 @@ pub(super) fn plan(mut services: Vec<ServicePlan>) -> Plan {
         to: ReleaseNumber(2),
         services,
         progress_deadline: Duration::from_secs(30),
+        gate_deadline: Duration::ZERO,
         watch: Duration::from_secs(5),
         hook_before: false,
         hook_after: false,

@@ -62,7 +62,13 @@ impl Failure {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Refused { reason, .. } => {
-                reason.contains("marked for removal") || reason.contains("removal of container")
+                // Also one that was taken away between two looks.
+                let words = [
+                    "marked for removal",
+                    "removal of container",
+                    "No such container",
+                ];
+                words.iter().any(|word| reason.contains(word))
             }
             Self::Unreachable { .. } => false,
         }

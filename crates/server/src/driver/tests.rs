@@ -62,6 +62,7 @@ fn plan() -> Plan {
         to: ReleaseNumber(2),
         services: vec![service],
         progress_deadline: Duration::from_secs(20),
+        gate_deadline: Duration::ZERO,
         watch: Duration::ZERO,
         hook_before: false,
         hook_after: false,

@@ -271,6 +271,7 @@ fn plan(random: &mut Random, kind: RolloutKind, first: bool) -> Plan {
         to: ReleaseNumber(to),
         services,
         progress_deadline: ms(random, 6000, 12_000),
+        gate_deadline: Duration::ZERO,
         watch: if hooks {
             ms(random, 0, 4000)
         } else {
