@@ -59,7 +59,7 @@ fn one_page_says_everything_of_a_service() {
         "app-r1-1",
         "app-r1-2",
         "DATABASE_PATH",
-        "is healthy",
+        "and serves",
         "last lines",
     ] {
         assert!(page.contains(words), "no `{words}` in {page}");

@@ -199,7 +199,7 @@ fn a_client_that_dies_leaves_no_lock_and_no_half_release() {
     let site = site("{}");
     let built = compose(1, "").replace(
         "      artifacts:",
-        "      build: [sh, -c, 'echo $$ > building; exec sleep 600']\n      artifacts:",
+        "      build: [sh, -c, 'echo $$$$ > building; exec sleep 600']\n      artifacts:",
     );
     let plain = std::fs::read_to_string(site.path().join("compose.yaml")).unwrap();
     site.write("compose.yaml", &built);

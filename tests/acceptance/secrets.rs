@@ -41,8 +41,7 @@ secrets:
     template: \"postgres://app:{of_shell|urlencode}@db/app\"
 ";
 
-const GRANTS: &str = "\
-    secrets: [of_shell, of_compose, {source: of_file, target: /etc/key.pem}]
+const GRANTS: &str = "    secrets: [of_shell, of_compose, {source: of_file, target: /etc/key.pem}]
     configs: [{source: settings, target: /etc/settings.conf}]
 secrets:
   of_shell: {external: true}

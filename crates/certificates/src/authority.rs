@@ -18,6 +18,9 @@ const POLICY: RetryPolicy = RetryPolicy::new()
     .timeout(PATIENCE);
 /// After being told to slow down; how long exactly stands in words only.
 const RATE_LIMITED: Duration = Duration::from_secs(3600);
+/// Orders begun anew because a nonce was not taken: that says nothing of the request (RFC 8555,
+/// section 6.5).
+const NONCES: u32 = 5;
 /// For a whole order: proof, signature, and every answer in between.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
@@ -66,6 +69,8 @@ pub enum AuthorityError {
     Limited(String),
     #[error("the authority refuses: {0}")]
     Refused(String),
+    #[error("the authority takes no nonce: {0}")]
+    StaleNonce(String),
     #[error("the authority could not see that {host} is ours: {reason}\nhint: {hint}")]
     Unproven {
         host: String,
@@ -104,11 +109,21 @@ impl Authority {
 
     /// Has a certificate made for `host` and keeps it. Ends by its deadline.
     pub async fn obtain<P: Prover>(&self, host: &str, prover: &P) -> Result<Facts, AuthorityError> {
-        let obtained = tokio::time::timeout(DEADLINE, self.order(host, prover)).await;
+        let obtained = tokio::time::timeout(DEADLINE, self.orders(host, prover)).await;
         // Also where it was cut off.
         prover.hide().await;
         self.store.forget_proof(host);
         obtained.unwrap_or(Err(AuthorityError::Deadline))
+    }
+
+    async fn orders<P: Prover>(&self, host: &str, prover: &P) -> Result<Facts, AuthorityError> {
+        for _ in 0..NONCES {
+            match self.order(host, prover).await {
+                Err(AuthorityError::StaleNonce(_)) => {}
+                ended => return ended,
+            }
+        }
+        self.order(host, prover).await
     }
 
     async fn order<P: Prover>(&self, host: &str, prover: &P) -> Result<Facts, AuthorityError> {
@@ -277,6 +292,8 @@ fn refusal(problem: &Problem) -> AuthorityError {
         AuthorityError::Limited(words(problem))
     } else if is(problem, "accountDoesNotExist") || is(problem, "unauthorized") {
         AuthorityError::Account(words(problem))
+    } else if is(problem, "badNonce") {
+        AuthorityError::StaleNonce(words(problem))
     } else {
         AuthorityError::Refused(words(problem))
     }

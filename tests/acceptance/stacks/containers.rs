@@ -80,15 +80,14 @@ fn in_production(stack: &Stack, test: &str) {
     let compose = std::fs::read_to_string(site.path().join("compose.yaml")).unwrap();
     let line = |name: &str| format!("\nname: {name}\n");
     let compose = compose.replacen(&line(stack.name), &line(&name), 1);
-    site.write("compose.yaml", &compose);
-    site.write(
-        "compose.production.yaml",
-        &read(stack, "compose.production.yaml"),
-    );
+    // The images are there: no base image can be had to build them from.
+    site.write("compose.yaml", &without(&compose, "build"));
+    let overlay = read(stack, "compose.production.yaml");
+    site.write("compose.production.yaml", &without(&overlay, "build"));
     let mainstay = std::fs::read_to_string(site.path().join("mainstay.yaml")).unwrap();
     // Its ten steps have scenarios of their own, and ask for a repository and for backups.
     let mainstay =
-        without_policy(&mainstay).replacen("deploy:\n", "deploy:\n  pipeline: none\n", 1);
+        without(&mainstay, "policy").replacen("deploy:\n", "deploy:\n  pipeline: none\n", 1);
     site.write("mainstay.yaml", &mainstay);
     let address = format!("unix://{}", socket.display());
     for (name, value) in [
@@ -131,12 +130,18 @@ fn left(socket: &Path, list: &str, stack: &str) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-fn without_policy(mainstay: &str) -> String {
-    let mut inside = false;
-    let lines = mainstay.lines().filter(|line| {
+/// The same YAML without the blocks and aliases under this key, wherever it stands.
+fn without(yaml: &str, key: &str) -> String {
+    let (block, alias) = (format!("{key}:"), format!("{key}: *"));
+    let mut inside = None;
+    let lines = yaml.lines().filter(|line| {
         let depth = line.len() - line.trim_start().len();
-        inside = line.trim_end() == "    policy:" || (inside && depth > 4);
-        !inside
+        if inside.is_some_and(|outer| depth > outer) {
+            return false;
+        }
+        let found = line.trim() == block || line.trim().starts_with(&alias);
+        inside = found.then_some(depth);
+        !found
     });
     lines.flat_map(|line| [line, "\n"]).collect()
 }
