@@ -19,6 +19,9 @@ use std::time::Duration;
 const IMAGE_INTERVAL: Duration = Duration::from_secs(30);
 const IMAGE_RETRIES: u32 = 3;
 
+/// The version of the API since which `subpath` of a volume is known (Docker 26).
+const SUBPATH_SINCE: (usize, usize) = (1, 45);
+
 impl Supervisor {
     pub(super) async fn launch(&mut self) -> Next {
         self.show(Phase::Starting, now());
@@ -114,12 +117,41 @@ impl Supervisor {
             .and_then(|check| of_image(&check)))
     }
 
+    /// An engine that does not know `subpath` would mount the whole volume, and not say so.
+    async fn can_mount(&self, spec: &InstanceSpec<ContainerRun>) -> Answer<()> {
+        let mut mounts = spec.run.mounts.iter();
+        let wanted = mounts.any(|mount| {
+            matches!(
+                &mount.kind,
+                MountKind::Volume {
+                    subpath: Some(_),
+                    ..
+                }
+            )
+        });
+        if !wanted {
+            return Ok(());
+        }
+        let version = self.shared.engine.api().await?.client_version();
+        if (version.major_version, version.minor_version) >= SUBPATH_SINCE {
+            return Ok(());
+        }
+        Err(Failure::new(
+            format!(
+                "`{}` mounts a `subpath` of a volume, which this engine does not know",
+                spec.id.service
+            ),
+            "use Docker 26 or later, or a volume of its own",
+        ))
+    }
+
     async fn create(
         &self,
         spec: &InstanceSpec<ContainerRun>,
         files: &[(PathBuf, String)],
     ) -> Answer<()> {
         let engine = &self.shared.engine;
+        self.can_mount(spec).await?;
         let around = Around {
             server: &engine.server,
             kept: &self.state.kept,
