@@ -1,0 +1,195 @@
+//! Label matchers: `=`, `!=`, `=~`, `!~`.
+//!
+//! Regular expressions are RE2's syntax, anchored at both ends, as in Prometheus. A label that is
+//! not there has the empty value.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+use crate::labels::{is_legacy_label_name, quote};
+
+/// How a matcher compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    Equal,
+    NotEqual,
+    Regex,
+    NotRegex,
+}
+
+impl MatchOp {
+    /// As it is written in a selector.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+}
+
+/// Why a matcher could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    #[error("regular expression {pattern:?} of label {name:?}: {reason}")]
+    Regex {
+        name: String,
+        pattern: String,
+        reason: String,
+    },
+}
+
+/// The most memory one compiled expression may take.
+const REGEX_LIMIT: usize = 8 << 20;
+
+/// One condition on one label.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    name: String,
+    op: MatchOp,
+    value: String,
+    regex: Option<Regex>,
+}
+
+impl Matcher {
+    /// A matcher of any kind.
+    pub fn new(
+        op: MatchOp,
+        name: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, MatcherError> {
+        let (name, value) = (name.into(), value.into());
+        let regex = match op {
+            MatchOp::Regex | MatchOp::NotRegex => Some(compile(&name, &value)?),
+            MatchOp::Equal | MatchOp::NotEqual => None,
+        };
+        Ok(Self {
+            name,
+            op,
+            value,
+            regex,
+        })
+    }
+
+    /// `name="value"`.
+    pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            op: MatchOp::Equal,
+            value: value.into(),
+            regex: None,
+        }
+    }
+
+    /// `name=~"pattern"`.
+    pub fn regex(
+        name: impl Into<String>,
+        pattern: impl Into<String>,
+    ) -> Result<Self, MatcherError> {
+        Self::new(MatchOp::Regex, name, pattern)
+    }
+
+    /// The label it looks at.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it compares.
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// What it compares with: a value or a pattern.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a label's value meets the condition; `""` stands for a label that is not there.
+    pub fn matches(&self, value: &str) -> bool {
+        let regex = || {
+            self.regex
+                .as_ref()
+                .is_some_and(|regex| regex.is_match(value))
+        };
+        match self.op {
+            MatchOp::Equal => self.value == value,
+            MatchOp::NotEqual => self.value != value,
+            MatchOp::Regex => regex(),
+            MatchOp::NotRegex => !regex(),
+        }
+    }
+}
+
+/// Anchored, and `.` meets a line feed too, as in Prometheus.
+fn compile(name: &str, pattern: &str) -> Result<Regex, MatcherError> {
+    let build = |pattern: &str| {
+        RegexBuilder::new(pattern)
+            .dot_matches_new_line(true)
+            .size_limit(REGEX_LIMIT)
+            .build()
+    };
+    // On its own first: `a)(b` would become valid between the anchors.
+    build(pattern)
+        .and_then(|_| build(&format!("^(?:{pattern})$")))
+        .map_err(|error| MatcherError::Regex {
+            name: name.to_owned(),
+            pattern: pattern.to_owned(),
+            reason: last_line(&error.to_string()),
+        })
+}
+
+/// The expression's own message is a drawing over several lines; its last one says what is wrong.
+fn last_line(text: &str) -> String {
+    let line = text.lines().last().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        (self.op, &self.name, &self.value) == (other.op, &other.name, &other.value)
+    }
+}
+
+impl Eq for Matcher {}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = quote(&self.value);
+        if is_legacy_label_name(&self.name) {
+            write!(f, "{}{}{value}", self.name, self.op.as_str())
+        } else {
+            write!(f, "{}{}{value}", quote(&self.name), self.op.as_str())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operator_compares_as_prometheus_does() {
+        let case = |op, value, on| Matcher::new(op, "l", value).unwrap().matches(on);
+        assert!(case(MatchOp::Equal, "", "") && !case(MatchOp::Equal, "a", ""));
+        assert!(case(MatchOp::NotEqual, "a", "") && !case(MatchOp::NotEqual, "a", "a"));
+        assert!(case(MatchOp::Regex, "a|b", "b") && !case(MatchOp::Regex, "a|b", "ab"));
+        assert!(
+            case(MatchOp::Regex, "a.b", "a\nb"),
+            "a dot meets a line feed"
+        );
+        assert!(case(MatchOp::NotRegex, "a.*", "ba") && !case(MatchOp::NotRegex, ".*", ""));
+    }
+
+    #[test]
+    fn a_pattern_that_is_none_is_refused_with_its_reason() {
+        for pattern in ["(", "a)(b", "[z-a]", "(?<n>"] {
+            let error = Matcher::regex("job", pattern).unwrap_err().to_string();
+            assert!(
+                error.contains("\"job\"") && !error.contains('\n'),
+                "{error}"
+            );
+        }
+    }
+}
