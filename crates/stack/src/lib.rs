@@ -1,6 +1,6 @@
 //! Compose files and `mainstay.yaml`, resolved into one [`Stack`].
 //!
-//! The way, in the order of the modules: a [`Loader`] gives texts; `yaml` makes trees of them that
+//! The way, in the order of the modules: a [`Loader`] gives texts; `mainstay-yaml` makes trees of them that
 //! know the place of every value; `interpolate` puts variables in; `check` compares with the
 //! [`grammar`] and brings each tree into one normal form; `project` follows `extends` and
 //! `include` and merges the files; `verdict` says what the target makes of each key; `decode` and
@@ -39,14 +39,13 @@ mod schema;
 mod secrecy;
 mod sets;
 mod short;
-mod source;
 mod stateful;
-mod tree;
 mod verdict;
 mod words;
-mod yaml;
 
 pub use init::init;
+use mainstay_yaml::{self as yaml, source, tree};
+pub use mainstay_yaml::{LIMIT_DEPTH, LIMIT_FILE_BYTES, LIMIT_NODES};
 pub use order::dependency_order;
 pub use redact::HIDDEN;
 pub use request::{Environment, LoadError, Loader, MemoryLoader, Purpose, Request, Resolution};
@@ -54,4 +53,3 @@ pub use resolve::{environments, resolve};
 pub use resolved::*;
 pub use schema::schema;
 pub use secrecy::{masked_line, name as is_secret_name};
-pub use yaml::{LIMIT_DEPTH, LIMIT_FILE_BYTES, LIMIT_NODES};

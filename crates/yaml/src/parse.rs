@@ -14,23 +14,54 @@ use std::sync::Arc;
 /// Values in one text, copies of aliases counted.
 pub const LIMIT_NODES: usize = 20_000;
 /// Bytes of all values in one text, copies of aliases counted.
-const LIMIT_TEXT_BYTES: usize = 4 << 20;
+pub const LIMIT_TEXT_BYTES: usize = 4 << 20;
 /// Collections within each other.
 pub const LIMIT_DEPTH: usize = 48;
 /// Bytes of one file.
 pub const LIMIT_FILE_BYTES: usize = 1 << 20;
 
+/// How much one text may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the file.
+    pub file_bytes: usize,
+    /// Values, copies of aliases counted.
+    pub nodes: usize,
+    /// Bytes of all values, copies of aliases counted.
+    pub text_bytes: usize,
+}
+
+impl Default for Limits {
+    /// For what people write by hand.
+    fn default() -> Self {
+        Self {
+            file_bytes: LIMIT_FILE_BYTES,
+            nodes: LIMIT_NODES,
+            text_bytes: LIMIT_TEXT_BYTES,
+        }
+    }
+}
+
+/// The documents of the text, within the usual [`Limits`].
+pub fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -> Vec<Node> {
+    parse_within(Limits::default(), text, source, problems)
+}
+
 /// The documents of the text. What is wrong with it is added to `problems`; the documents before
 /// a syntax error are given all the same.
-pub(crate) fn parse(text: &str, source: &Arc<Source>, problems: &mut Problems) -> Vec<Node> {
-    if text.len() > LIMIT_FILE_BYTES {
-        problems.push(
-            Problem::error("yaml/too-large", "file is larger than 1 MiB")
-                .at(At::whole(source).place()),
-        );
+pub fn parse_within(
+    limits: Limits,
+    text: &str,
+    source: &Arc<Source>,
+    problems: &mut Problems,
+) -> Vec<Node> {
+    if text.len() > limits.file_bytes {
+        let message = format!("file is larger than {} MiB", limits.file_bytes >> 20);
+        problems.push(Problem::error("yaml/too-large", message).at(At::whole(source).place()));
         return Vec::new();
     }
     let mut builder = Builder {
+        limits,
         source,
         problems,
         open: Vec::new(),
@@ -75,6 +106,7 @@ struct Open {
 }
 
 struct Builder<'a> {
+    limits: Limits,
     source: &'a Arc<Source>,
     problems: &'a mut Problems,
     open: Vec<Open>,
@@ -246,16 +278,14 @@ impl Builder<'_> {
     fn place(&mut self, node: Node, anchor: usize) -> Step {
         self.nodes += 1;
         self.bytes += node.as_text().map_or(0, str::len);
-        if self.nodes > LIMIT_NODES || self.bytes > LIMIT_TEXT_BYTES {
-            return Err(Box::new(
-                Problem::error(
-                    "yaml/too-many-values",
-                    format!(
-                        "more than {LIMIT_NODES} values or 4 MiB, aliases counted as often as used"
-                    ),
-                )
-                .at(node.at.place()),
-            ));
+        if self.nodes > self.limits.nodes || self.bytes > self.limits.text_bytes {
+            let message = format!(
+                "more than {} values or {} MiB, aliases counted as often as used",
+                self.limits.nodes,
+                self.limits.text_bytes >> 20
+            );
+            let problem = Problem::error("yaml/too-many-values", message);
+            return Err(Box::new(problem.at(node.at.place())));
         }
         if anchor != 0 {
             let depth = depth(&node);

@@ -7,14 +7,14 @@ use crate::source::At;
 
 /// One value.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Node {
-    pub(crate) at: At,
-    pub(crate) kind: Kind,
-    pub(crate) tag: Option<Tag>,
+pub struct Node {
+    pub at: At,
+    pub kind: Kind,
+    pub tag: Option<Tag>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Null,
     Scalar(Scalar),
     List(Vec<Node>),
@@ -22,24 +22,24 @@ pub(crate) enum Kind {
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Scalar {
-    pub(crate) text: String,
+pub struct Scalar {
+    pub text: String,
     /// Written without quotes: may be a number, a boolean …
-    pub(crate) plain: bool,
+    pub plain: bool,
     /// The variables that went into it.
-    pub(crate) variables: Vec<String>,
+    pub variables: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) at: At,
-    pub(crate) value: Node,
+pub struct Entry {
+    pub key: String,
+    pub at: At,
+    pub value: Node,
 }
 
 /// Compose's own tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tag {
+pub enum Tag {
     /// `!reset`: take away what earlier files gave.
     Reset,
     /// `!override`: replace it whole.
@@ -47,7 +47,7 @@ pub(crate) enum Tag {
 }
 
 impl Node {
-    pub(crate) fn new(at: At, kind: Kind) -> Self {
+    pub fn new(at: At, kind: Kind) -> Self {
         Self {
             at,
             kind,
@@ -55,7 +55,7 @@ impl Node {
         }
     }
 
-    pub(crate) fn text(at: At, text: impl Into<String>) -> Self {
+    pub fn text(at: At, text: impl Into<String>) -> Self {
         Self::new(
             at,
             Kind::Scalar(Scalar {
@@ -66,16 +66,16 @@ impl Node {
         )
     }
 
-    pub(crate) fn empty_map(at: At) -> Self {
+    pub fn empty_map(at: At) -> Self {
         Self::new(at, Kind::Map(Vec::new()))
     }
 
-    pub(crate) fn is_null(&self) -> bool {
+    pub fn is_null(&self) -> bool {
         matches!(self.kind, Kind::Null)
     }
 
     /// The entries of a mapping; none for anything else.
-    pub(crate) fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Entry] {
         match &self.kind {
             Kind::Map(entries) => entries,
             _ => &[],
@@ -83,36 +83,36 @@ impl Node {
     }
 
     /// The items of a list; none for anything else.
-    pub(crate) fn items(&self) -> &[Node] {
+    pub fn items(&self) -> &[Node] {
         match &self.kind {
             Kind::List(items) => items,
             _ => &[],
         }
     }
 
-    pub(crate) fn scalar(&self) -> Option<&Scalar> {
+    pub fn scalar(&self) -> Option<&Scalar> {
         match &self.kind {
             Kind::Scalar(scalar) => Some(scalar),
             _ => None,
         }
     }
 
-    pub(crate) fn as_text(&self) -> Option<&str> {
+    pub fn as_text(&self) -> Option<&str> {
         self.scalar().map(|scalar| scalar.text.as_str())
     }
 
-    pub(crate) fn entry(&self, key: &str) -> Option<&Entry> {
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
     /// The value under `key`, where it is there and not null.
-    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key)
             .map(|entry| &entry.value)
             .filter(|value| !value.is_null())
     }
 
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
         match &mut self.kind {
             Kind::Map(entries) => entries
                 .iter_mut()
@@ -123,7 +123,7 @@ impl Node {
     }
 
     /// Takes the entry out of a mapping.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Entry> {
+    pub fn remove(&mut self, key: &str) -> Option<Entry> {
         let Kind::Map(entries) = &mut self.kind else {
             return None;
         };
@@ -132,7 +132,7 @@ impl Node {
     }
 
     /// Puts the entry into a mapping, in the place of one of the same key.
-    pub(crate) fn insert(&mut self, entry: Entry) {
+    pub fn insert(&mut self, entry: Entry) {
         let Kind::Map(entries) = &mut self.kind else {
             return;
         };
@@ -143,7 +143,7 @@ impl Node {
     }
 
     /// How many values it consists of.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         1 + match &self.kind {
             Kind::List(items) => items.iter().map(Self::count).sum(),
             Kind::Map(entries) => entries.iter().map(|entry| entry.value.count()).sum(),
@@ -152,7 +152,7 @@ impl Node {
     }
 
     /// For messages: what it is.
-    pub(crate) fn what(&self) -> &'static str {
+    pub fn what(&self) -> &'static str {
         match &self.kind {
             Kind::Null => "nothing",
             Kind::Scalar(_) => "a single value",
@@ -163,7 +163,7 @@ impl Node {
 }
 
 /// Compose reads YAML 1.1's and 1.2's words for booleans.
-pub(crate) fn as_bool(text: &str) -> Option<bool> {
+pub fn as_bool(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "y" | "1" => Some(true),
         "false" | "no" | "off" | "n" | "0" => Some(false),

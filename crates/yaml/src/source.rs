@@ -6,26 +6,46 @@ use std::sync::Arc;
 
 /// One text that was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Source {
+pub struct Source {
     /// As the user would type it.
-    pub(crate) display: String,
+    pub display: String,
     /// Absolute; empty for what was not read from a file.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// Absolute directory where relative paths of this text start.
-    pub(crate) base: PathBuf,
+    pub base: PathBuf,
 }
 
 /// A place in a text; cheap to copy about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct At {
-    pub(crate) source: Arc<Source>,
+pub struct At {
+    pub source: Arc<Source>,
     /// From 1; 0 means the text as a whole.
-    pub(crate) line: u32,
-    pub(crate) column: u32,
+    pub line: u32,
+    pub column: u32,
+}
+
+impl Source {
+    /// A text that no path in it depends on: paths start where the process runs.
+    pub fn named(display: impl Into<String>) -> Self {
+        Self {
+            display: display.into(),
+            path: PathBuf::new(),
+            base: PathBuf::new(),
+        }
+    }
+
+    /// A file at `path`, shown as `display`; relative paths in it start in its own directory.
+    pub fn of_file(path: &Path, display: impl Into<String>) -> Self {
+        Self {
+            display: display.into(),
+            path: path.to_owned(),
+            base: path.parent().unwrap_or(path).to_owned(),
+        }
+    }
 }
 
 impl At {
-    pub(crate) fn whole(source: &Arc<Source>) -> Self {
+    pub fn whole(source: &Arc<Source>) -> Self {
         Self {
             source: Arc::clone(source),
             line: 0,
@@ -33,7 +53,7 @@ impl At {
         }
     }
 
-    pub(crate) fn place(&self) -> Place {
+    pub fn place(&self) -> Place {
         Place {
             file: self.source.display.clone(),
             line: self.line,
@@ -42,13 +62,13 @@ impl At {
     }
 
     /// The path as it is meant from here: absolute, without `.` and `..`.
-    pub(crate) fn path(&self, text: &str) -> PathBuf {
+    pub fn path(&self, text: &str) -> PathBuf {
         normal(&self.source.base.join(text))
     }
 }
 
 /// Where nothing was written.
-pub(crate) fn nowhere(directory: &Path) -> At {
+pub fn nowhere(directory: &Path) -> At {
     At::whole(&Arc::new(Source {
         display: String::new(),
         path: PathBuf::new(),
@@ -57,7 +77,7 @@ pub(crate) fn nowhere(directory: &Path) -> At {
 }
 
 /// Takes `.` and `..` out of a path by its text alone (links are not followed, as in Compose).
-pub(crate) fn normal(path: &Path) -> PathBuf {
+pub fn normal(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {
@@ -75,7 +95,7 @@ pub(crate) fn normal(path: &Path) -> PathBuf {
 }
 
 /// `path` as a user in `directory` would type it.
-pub(crate) fn shown(directory: &Path, path: &Path) -> String {
+pub fn shown(directory: &Path, path: &Path) -> String {
     path.strip_prefix(directory)
         .unwrap_or(path)
         .display()
