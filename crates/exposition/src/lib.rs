@@ -46,7 +46,7 @@ pub use entry::{
     Limits, Meta, MetaKind, MetricType, ParseError, Point, Reason, SeenExemplar, Visit,
 };
 pub use negotiate::{ACCEPT, Format, FormatError};
-pub use series::series_labels;
+pub use series::{scraped_labels, series_labels};
 
 /// Reads a whole body. The first thing that is wrong ends it: what was shown before must be
 /// forgotten then.

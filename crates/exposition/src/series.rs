@@ -11,9 +11,27 @@ use crate::scan;
 /// The labels that `name{label="value"}` or `{"name", label="value"}` names, as every format that is
 /// read here writes them. A label without a value is no label.
 pub fn series_labels(text: &str) -> Result<Labels, Reason> {
+    pairs(text).and_then(|pairs| finish(&pairs))
+}
+
+/// The labels as [`series_labels`], and the names of labels that stand there with an empty value:
+/// by them a target says that it wants no such label (the Pushgateway does so with `instance`).
+pub fn scraped_labels(text: &str) -> Result<(Labels, Vec<String>), Reason> {
+    let pairs = pairs(text)?;
+    let empty = pairs.iter().filter(|(_, value)| value.is_empty());
+    Ok((
+        finish(&pairs)?,
+        empty.map(|(name, _)| name.to_string()).collect(),
+    ))
+}
+
+type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// Sorted by name.
+fn pairs(text: &str) -> Result<Vec<Pair<'_>>, Reason> {
     let bytes = text.as_bytes();
     let end = scan::name(bytes, 0);
-    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(16);
+    let mut pairs: Vec<Pair<'_>> = Vec::with_capacity(16);
     if bytes.first().is_some_and(u8::is_ascii_digit) {
         return Err(expected("a metric's name", text));
     }
@@ -29,11 +47,11 @@ pub fn series_labels(text: &str) -> Result<Labels, Reason> {
         };
         braces.read(&mut pairs)?;
     }
-    finish(pairs)
+    pairs.sort_unstable();
+    Ok(pairs)
 }
 
-fn finish(mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)>) -> Result<Labels, Reason> {
-    pairs.sort_unstable();
+fn finish(pairs: &[Pair<'_>]) -> Result<Labels, Reason> {
     if let Some(twice) = pairs.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(Reason::DuplicateLabel(shown(&twice[0].0)));
     }
@@ -51,7 +69,7 @@ struct Braces<'a> {
 }
 
 impl<'a> Braces<'a> {
-    fn read(&mut self, pairs: &mut Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Result<(), Reason> {
+    fn read(&mut self, pairs: &mut Vec<Pair<'a>>) -> Result<(), Reason> {
         self.take(b'{', "`{`")?;
         loop {
             if self.peek() == Some(b'}') {

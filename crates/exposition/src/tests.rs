@@ -1,5 +1,7 @@
 //! Bodies, what is seen in them, and what is refused.
 
+use std::fmt::Write as _;
+
 use crate::{Format, Limits, Meta, MetaKind, Point, Reason, Visit, parse};
 
 /// Writes down what it is shown.
@@ -10,11 +12,15 @@ impl Visit for Seen {
     fn sample(&mut self, point: Point<'_>) -> Result<(), Reason> {
         let mut line = format!("{} = {}", point.labels()?, point.value);
         if let Some(time) = point.time_ms {
-            line += &format!(" @ {time}");
+            let _ = write!(line, " @ {time}");
         }
         if let Some(exemplar) = point.exemplar {
             let labels = crate::series_labels(exemplar.labels)?;
-            line += &format!(" # {labels} {} {:?}", exemplar.value, exemplar.time_ms);
+            let _ = write!(
+                line,
+                " # {labels} {} {:?}",
+                exemplar.value, exemplar.time_ms
+            );
         }
         self.0.push(line);
         Ok(())

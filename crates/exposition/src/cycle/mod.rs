@@ -27,13 +27,8 @@ use visit::Visitor;
 /// What becomes of a scraped series: its final labels, or `None` when it is dropped. An error fails
 /// the scrape.
 pub trait Mutate {
-    fn labels(&self, scraped: Labels) -> Result<Option<Labels>, String>;
-}
-
-impl<F: Fn(Labels) -> Result<Option<Labels>, String>> Mutate for F {
-    fn labels(&self, scraped: Labels) -> Result<Option<Labels>, String> {
-        self(scraped)
-    }
+    /// `empty` names labels that the target gave an empty value.
+    fn labels(&self, scraped: Labels, empty: &[String]) -> Result<Option<Labels>, String>;
 }
 
 /// Whose clock counts.

@@ -48,10 +48,13 @@ fn reading(scrape_ms: i64) -> Reading {
     }
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "the shape of `Mutate`")]
-fn keep(labels: Labels) -> Result<Option<Labels>, String> {
-    let drop = labels.metric().is_some_and(|name| name.starts_with("drop"));
-    Ok((!drop).then_some(labels))
+struct Keep;
+
+impl Mutate for Keep {
+    fn labels(&self, labels: Labels, _: &[String]) -> Result<Option<Labels>, String> {
+        let drop = labels.metric().is_some_and(|name| name.starts_with("drop"));
+        Ok((!drop).then_some(labels))
+    }
 }
 
 #[derive(Default)]
@@ -67,7 +70,7 @@ impl Target {
         let mut batch = Batch::default();
         let (tally, outcome) =
             self.cycle
-                .scrape(body.as_bytes(), &reading(self.now), &keep, &mut batch);
+                .scrape(body.as_bytes(), &reading(self.now), &Keep, &mut batch);
         if outcome.is_err() {
             assert!(
                 batch.is_empty(),
@@ -139,7 +142,7 @@ fn times_of_the_body_hold_and_are_not_tracked() {
     let mut batch = Batch::default();
     let mut reading = reading(50);
     reading.times.honor = false;
-    let (_, outcome) = cycle.scrape(b"a 1 5\n", &reading, &keep, &mut batch);
+    let (_, outcome) = cycle.scrape(b"a 1 5\n", &reading, &Keep, &mut batch);
     assert_eq!((outcome, batch.rows[0].time_ms), (Ok(()), 50));
 }
 
@@ -159,7 +162,7 @@ fn too_many_samples_are_counted_to_the_end_and_none_is_stored() {
         sample_limit: 2,
         ..reading(10)
     };
-    let (tally, outcome) = cycle.scrape(b"a 1\nb 1\nc 1\ndrop 1\n", &reading, &keep, &mut batch);
+    let (tally, outcome) = cycle.scrape(b"a 1\nb 1\nc 1\ndrop 1\n", &reading, &Keep, &mut batch);
     assert_eq!(outcome, Err(CycleError::SampleLimit { kept: 3, limit: 2 }));
     assert!(batch.is_empty() && tally.scraped == 4);
 }
@@ -185,7 +188,7 @@ fn metadata_is_told_when_it_changes() {
     let mut cycle = Cycle::default();
     let mut told = |body: &str| {
         let mut batch = Batch::default();
-        let (_, outcome) = cycle.scrape(body.as_bytes(), &reading(1), &keep, &mut batch);
+        let (_, outcome) = cycle.scrape(body.as_bytes(), &reading(1), &Keep, &mut batch);
         outcome.unwrap();
         batch.metadata
     };
@@ -210,7 +213,7 @@ fn rows_that_the_store_has_forgotten_go_again_by_labels() {
     let mut batch = Batch::default();
     let (_, outcome) = target
         .cycle
-        .scrape(b"a 2\n", &reading(20), &keep, &mut batch);
+        .scrape(b"a 2\n", &reading(20), &Keep, &mut batch);
     outcome.unwrap();
     target.cycle.report(
         "up",

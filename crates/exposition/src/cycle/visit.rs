@@ -3,7 +3,7 @@
 use super::{Cycle, Mutate, Reading, Tally};
 use crate::batch::{Batch, Exemplar, Row};
 use crate::entry::{Meta, Point, Reason, SeenExemplar, Visit};
-use crate::series::series_labels;
+use crate::series::{scraped_labels, series_labels};
 
 pub(super) struct Visitor<'a> {
     cycle: &'a mut Cycle,
@@ -49,8 +49,9 @@ impl<'a> Visitor<'a> {
             self.resume_after(entry);
             return Ok(entry);
         }
-        let scraped = series_labels(text)?;
-        let labels = self.mutate.labels(scraped).map_err(Reason::Refused)?;
+        let (scraped, empty) = scraped_labels(text)?;
+        let labels = self.mutate.labels(scraped, &empty);
+        let labels = labels.map_err(Reason::Refused)?;
         if labels
             .as_ref()
             .is_some_and(|labels| labels.metric().is_none())
