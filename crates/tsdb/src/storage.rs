@@ -1,0 +1,190 @@
+//! [`Storage`] for the store: what the query engine asks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use mainstay_series::{LabelQuery, Matcher, Selection, Series, Storage, StorageError, Window};
+
+use crate::block::Block;
+use crate::error::StoreError;
+use crate::head::Found;
+use crate::read::{Part, Selected, Source, join};
+use crate::store::Store;
+
+fn failed(error: StoreError) -> StorageError {
+    match error {
+        StoreError::TooMuch { what, limit } => StorageError::TooMuch { what, limit },
+        other => StorageError::Read(other.to_string()),
+    }
+}
+
+impl Store {
+    /// Everything that meets the matchers in a window, in order.
+    pub(crate) fn find(
+        &self,
+        matchers: &[Matcher],
+        window: Window,
+    ) -> Result<Vec<Selected>, StoreError> {
+        // The blocks are taken while the head is held: what leaves the head is in a block before.
+        let (found, blocks) = {
+            let head = self.head.read();
+            let slots = head.select(matchers)?;
+            (head.read(&slots, window), self.blocks())
+        };
+        let mut all: Vec<Selected> = found.into_iter().map(of_head).collect();
+        for (rank, block) in blocks.iter().enumerate() {
+            if block.window().overlaps(window) {
+                all.extend(of_block(block, rank as u32, matchers, window)?);
+            }
+        }
+        Ok(join(all))
+    }
+
+    fn overlapping(&self, window: Window) -> Vec<Arc<Block>> {
+        let blocks = self.blocks();
+        let within = blocks
+            .iter()
+            .filter(|block| block.window().overlaps(window));
+        within.cloned().collect()
+    }
+}
+
+fn of_head(found: Found) -> Selected {
+    let mut parts: Vec<Part> = Vec::with_capacity(found.chunks.len() + 1);
+    parts.extend(found.chunks.into_iter().map(|chunk| Part {
+        span: chunk.window(),
+        rank: u32::MAX - 1,
+        source: Source::Chunk(chunk),
+    }));
+    if let (Some(first), Some(last)) = (found.late.first(), found.late.last()) {
+        parts.push(Part {
+            span: Window {
+                start_ms: first.time_ms,
+                end_ms: last.time_ms,
+            },
+            rank: u32::MAX,
+            source: Source::Late(found.late),
+        });
+    }
+    Selected {
+        labels: found.labels,
+        parts,
+    }
+}
+
+fn of_block(
+    block: &Arc<Block>,
+    rank: u32,
+    matchers: &[Matcher],
+    window: Window,
+) -> Result<Vec<Selected>, StoreError> {
+    let mut all = Vec::new();
+    for series in block.select(matchers, window)? {
+        let deleted = block.deleted(series.id);
+        let part = |chunk: crate::block::ChunkMeta| Part {
+            span: chunk.span,
+            rank,
+            source: Source::Block {
+                block: Arc::clone(block),
+                chunk,
+                deleted: Arc::clone(&deleted),
+            },
+        };
+        let is_gone = |span: Window| {
+            let covers = |hole: &Window| hole.contains(span.start_ms) && hole.contains(span.end_ms);
+            deleted.iter().any(covers)
+        };
+        let chunks = series
+            .chunks
+            .into_iter()
+            .filter(|chunk| !is_gone(chunk.span));
+        let parts: Vec<_> = chunks.map(part).collect();
+        if !parts.is_empty() {
+            all.push(Selected {
+                labels: series.labels,
+                parts,
+            });
+        }
+    }
+    Ok(all)
+}
+
+impl Storage for Store {
+    fn select(&self, selection: &Selection<'_>) -> Result<Vec<Box<dyn Series + '_>>, StorageError> {
+        let found = self
+            .find(selection.matchers, selection.window)
+            .map_err(failed)?;
+        let boxed = found
+            .into_iter()
+            .map(|series| Box::new(series) as Box<dyn Series>);
+        Ok(boxed.collect())
+    }
+
+    fn label_names(&self, query: LabelQuery<'_>) -> Result<BTreeSet<String>, StorageError> {
+        let mut names = BTreeSet::new();
+        let mut take = |name: &str| {
+            if !names.contains(name) {
+                names.insert(name.to_owned());
+            }
+        };
+        {
+            let head = self.head.read();
+            let slots = some(query.matchers, |m| head.select(m)).map_err(failed)?;
+            head.label_names(slots.as_ref(), &mut take);
+        }
+        for block in self.overlapping(query.window) {
+            block
+                .label_names(query.matchers, &mut take)
+                .map_err(failed)?;
+        }
+        Ok(limited(names, query.limit))
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        query: LabelQuery<'_>,
+    ) -> Result<BTreeSet<String>, StorageError> {
+        let mut values = BTreeSet::new();
+        {
+            let head = self.head.read();
+            let slots = some(query.matchers, |m| head.select(m)).map_err(failed)?;
+            head.label_values(name, slots.as_ref(), &mut |value| {
+                values.insert(value.to_owned());
+                query.limit == 0 || values.len() < query.limit
+            });
+        }
+        for block in self.overlapping(query.window) {
+            let mut left = query.limit;
+            let mut take = |value: &str| {
+                if !values.contains(value) {
+                    values.insert(value.to_owned());
+                }
+                left = left.saturating_sub(1);
+                query.limit == 0 || left > 0
+            };
+            block
+                .label_values(name, query.matchers, &mut take)
+                .map_err(failed)?;
+        }
+        Ok(limited(values, query.limit))
+    }
+}
+
+/// What the matchers select; `None` without matchers: all.
+fn some<T>(
+    matchers: &[Matcher],
+    select: impl Fn(&[Matcher]) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    if matchers.is_empty() {
+        return Ok(None);
+    }
+    select(matchers).map(Some)
+}
+
+fn limited(all: BTreeSet<String>, limit: usize) -> BTreeSet<String> {
+    match limit {
+        0 => all,
+        limit => all.into_iter().take(limit).collect(),
+    }
+}
