@@ -100,6 +100,13 @@ const PEERS: &[Peer] = &[
         program: "systemd-analyze",
     },
     Peer {
+        name: "Prometheus",
+        package: "prometheus",
+        kind: Kind::Debian,
+        wanted_by: "the tests of metrics",
+        program: "promtool",
+    },
+    Peer {
         name: "age",
         package: "age",
         kind: Kind::Debian,
