@@ -8,6 +8,7 @@
 
 mod bench;
 mod guides;
+mod promqltest;
 mod sim;
 mod test;
 
@@ -31,6 +32,8 @@ enum Chore {
     /// What the guides hold, for the pages about them
     #[command(subcommand)]
     Guides(guides::Guides),
+    /// Run scripts of Prometheus's test language against our engine
+    Promqltest(promqltest::Options),
     /// Simulate rollouts by seed, or replay one seed
     Sim(sim::Options),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Bench(bench) => bench::run(&bench),
         Chore::Guides(guides) => guides::run(&guides),
+        Chore::Promqltest(options) => promqltest::run(&options),
         Chore::Sim(options) => sim::run(&options),
     };
     outcome.unwrap_or_else(|error| {

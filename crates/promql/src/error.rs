@@ -1,0 +1,60 @@
+//! Why a query has no answer.
+
+use mainstay_series::StorageError;
+
+/// Why a query has no answer. The words are Prometheus's where it has the same error.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The query itself cannot be carried out on this data: duplicate series, a bad parameter.
+    #[error("{0}")]
+    Execution(String),
+    /// More samples in memory at once than allowed.
+    #[error("query processing would load too many samples into memory in query execution")]
+    TooManySamples,
+    /// More series than allowed.
+    #[error("query would read more than {limit} series")]
+    TooManySeries { limit: usize },
+    /// More points in the answer than allowed.
+    #[error("answer would have more than {limit} points")]
+    TooManyPoints { limit: usize },
+    /// More steps than allowed.
+    #[error(
+        "exceeded maximum resolution of {limit} points per timeseries. Try decreasing the query \
+         resolution (?step=XX)"
+    )]
+    TooManySteps { limit: usize },
+    /// The caller's time was over.
+    #[error("query timed out in expression evaluation")]
+    Timeout,
+    /// The caller gave up.
+    #[error("query was canceled in expression evaluation")]
+    Canceled,
+    /// The store could not answer.
+    #[error("expanding series: {0}")]
+    Storage(#[from] StorageError),
+}
+
+/// Why the caller wants a query to end early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Its time is over.
+    Timeout,
+    /// Nobody waits for it any more.
+    Canceled,
+}
+
+impl From<Interrupt> for QueryError {
+    fn from(interrupt: Interrupt) -> Self {
+        match interrupt {
+            Interrupt::Timeout => Self::Timeout,
+            Interrupt::Canceled => Self::Canceled,
+        }
+    }
+}
+
+impl QueryError {
+    /// Two series of an answer have the same labels.
+    pub(crate) fn same_labels() -> Self {
+        Self::Execution("vector cannot contain metrics with the same labelset".to_owned())
+    }
+}
