@@ -29,6 +29,7 @@
 mod batch;
 mod cycle;
 mod entry;
+mod families;
 mod line;
 mod negotiate;
 mod number;
@@ -36,6 +37,8 @@ mod openmetrics;
 mod scan;
 mod series;
 mod text;
+#[allow(dead_code, reason = "remote write comes next")]
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -45,7 +48,7 @@ pub use cycle::{Cycle, CycleError, Mutate, Reading, Tally, Times};
 pub use entry::{
     Limits, Meta, MetaKind, MetricType, ParseError, Point, Reason, SeenExemplar, Visit,
 };
-pub use negotiate::{ACCEPT, Format, FormatError};
+pub use negotiate::{Format, FormatError, accept};
 pub use series::{scraped_labels, series_labels};
 
 /// Reads a whole body. The first thing that is wrong ends it: what was shown before must be
@@ -59,5 +62,6 @@ pub fn parse(
     match format {
         Format::Text => text::read(line::utf8(body)?, limits, visit),
         Format::OpenMetrics => openmetrics::read(line::utf8(body)?, limits, visit),
+        Format::Protobuf => families::read(body, limits, visit),
     }
 }

@@ -10,12 +10,9 @@ pub enum Format {
     Text,
     /// `application/openmetrics-text; version=1.0.0`.
     OpenMetrics,
+    /// `application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited`.
+    Protobuf,
 }
-
-/// What a scrape asks for: the formats in the order of preference.
-pub const ACCEPT: &str = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
-application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,\
-text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
 
 /// A content type that says no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +25,45 @@ pub enum FormatError {
     Unknown(String),
 }
 
+/// The value of an `accept` header that asks for these formats, the first most. Anything is better
+/// than nothing.
+pub fn accept(formats: &[Format]) -> String {
+    let mut types: Vec<&str> = Vec::new();
+    for format in formats {
+        for kind in format.media_types() {
+            if !types.contains(kind) {
+                types.push(kind);
+            }
+        }
+    }
+    let count = types.len() + 1;
+    let mut parts: Vec<String> = types
+        .iter()
+        .enumerate()
+        .map(|(at, kind)| format!("{kind};q=0.{}", (count - at).min(9)))
+        .collect();
+    parts.push("*/*;q=0.1".to_owned());
+    parts.join(",")
+}
+
 impl Format {
+    /// How it is asked for, names in UTF-8 first.
+    fn media_types(self) -> &'static [&'static str] {
+        match self {
+            Self::Protobuf => &[
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+            ],
+            Self::OpenMetrics => &[
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8",
+                "application/openmetrics-text;version=0.0.1",
+            ],
+            Self::Text => &[
+                "text/plain;version=1.0.0;escaping=allow-utf-8",
+                "text/plain;version=0.0.4",
+            ],
+        }
+    }
+
     /// From a `content-type` header; `fallback` where it is missing or says nothing.
     pub fn of_content_type(
         value: Option<&str>,
@@ -39,19 +74,17 @@ impl Format {
         };
         let mut parts = value.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        match kind.as_str() {
-            "text/plain" => Ok(Self::Text),
-            "application/openmetrics-text" => Ok(Self::OpenMetrics),
-            _ => fallback.ok_or_else(|| FormatError::Unknown(crate::line::shown(value))),
-        }
-    }
-
-    /// From one of Prometheus's names for `scrape_protocols` and `fallback_scrape_protocol`.
-    pub fn of_protocol(name: &str) -> Option<Self> {
-        match name {
-            "PrometheusText0.0.4" | "PrometheusText1.0.0" => Some(Self::Text),
-            "OpenMetricsText0.0.1" | "OpenMetricsText1.0.0" => Some(Self::OpenMetrics),
+        let found = match kind.as_str() {
+            "text/plain" => Some(Self::Text),
+            "application/openmetrics-text" => Some(Self::OpenMetrics),
+            "application/vnd.google.protobuf" => {
+                let delimited = |part: &str| part.replace(['"', ' '], "") == "encoding=delimited";
+                parts.any(delimited).then_some(Self::Protobuf)
+            }
             _ => None,
-        }
+        };
+        found
+            .or(fallback)
+            .ok_or_else(|| FormatError::Unknown(crate::line::shown(value)))
     }
 }

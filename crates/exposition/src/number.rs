@@ -49,6 +49,43 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     (ms.abs() <= 9.0e15).then_some(ms as i64)
 }
 
+/// A value from bytes: NaNs other than the ordinary one do not pass.
+pub(crate) fn normal(value: f64) -> f64 {
+    if value.is_nan() {
+        f64::from_bits(NORMAL_NAN)
+    } else {
+        value
+    }
+}
+
+/// As Go's `FormatFloat(value, 'g', -1, 64)` writes it, which is what Prometheus's writers do: the
+/// shortest digits, with an exponent below 1e-4 and from 1e6 on.
+pub(crate) fn go(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return value.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+/// As OpenMetrics wants numbers in labels: [`go`], with `.0` at the end of a whole one.
+pub(crate) fn openmetrics(value: f64) -> String {
+    let mut text = go(value);
+    if value.is_finite() && !text.contains(['.', 'e']) {
+        text.push_str(".0");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +109,28 @@ mod tests {
             "", "0x1p-2", "1_000", "-NaN", "1e999", "12a", " 1", "e5", "--1",
         ] {
             assert_eq!(value(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_written_as_go_writes_them() {
+        for (value, text, in_label) in [
+            (0.0, "0", "0.0"),
+            (1.0, "1", "1.0"),
+            (-1.5, "-1.5", "-1.5"),
+            (123_456.0, "123456", "123456.0"),
+            (1_234_567.0, "1.234567e+06", "1.234567e+06"),
+            (1e6, "1e+06", "1e+06"),
+            (0.0001, "0.0001", "0.0001"),
+            (0.000_012, "1.2e-05", "1.2e-05"),
+            (1e100, "1e+100", "1e+100"),
+            (f64::INFINITY, "+Inf", "+Inf"),
+            (f64::NAN, "NaN", "NaN"),
+        ] {
+            assert_eq!(
+                (go(value), openmetrics(value)),
+                (text.to_owned(), in_label.to_owned())
+            );
         }
     }
 
