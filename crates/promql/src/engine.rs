@@ -1,6 +1,6 @@
 //! The engine: a query, a store and a time give an answer.
 
-use mainstay_series::{Labels, Samples, Storage};
+use mainstay_series::{Labels, Samples, Storage, Window};
 
 use crate::answer::{Answer, Value};
 use crate::ast::{Expr, ValueType};
@@ -123,8 +123,12 @@ impl Engine {
         time_ms: i64,
         check: Check<'_>,
     ) -> Result<Answer, QueryError> {
-        let grid = Grid::instant(time_ms);
-        let evaluator = Evaluator::new(storage, &self.options, grid, check);
+        let window = Window {
+            start_ms: time_ms,
+            end_ms: time_ms,
+        };
+        let times = (Grid::instant(time_ms), window);
+        let evaluator = Evaluator::new(storage, &self.options, times, check);
         let value = match evaluator.output(&query.expr)? {
             Output::Scalar(column) => Value::Scalar {
                 time_ms,
@@ -164,7 +168,8 @@ impl Engine {
             .ok_or(QueryError::TooManySteps {
                 limit: self.options.max_steps,
             })?;
-        let evaluator = Evaluator::new(storage, &self.options, grid, check);
+        let window = Window { start_ms, end_ms };
+        let evaluator = Evaluator::new(storage, &self.options, (grid, window), check);
         let matrix = match evaluator.output(&query.expr)? {
             Output::Scalar(column) => vec![(Labels::empty(), grid.samples(&column))],
             Output::Rows(rows) => rows

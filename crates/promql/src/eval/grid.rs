@@ -43,11 +43,6 @@ impl Grid {
             .saturating_add(self.step.saturating_mul(step as i64))
     }
 
-    /// The last time; the first where there is none.
-    pub(crate) fn end(self) -> i64 {
-        self.time(self.steps.saturating_sub(1))
-    }
-
     /// The first time alone.
     pub(crate) fn first(self) -> Self {
         Self {
@@ -78,12 +73,12 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// `top` is the grid of the whole query: `start()` and `end()` are its ends.
-    pub(crate) fn new(shift: TimeShift, grid: Grid, top: Grid) -> Self {
+    /// `query` is what the whole query asks for: `start()` and `end()` are its ends.
+    pub(crate) fn new(shift: TimeShift, grid: Grid, query: Window) -> Self {
         let at = shift.at.map(|at| match at {
             At::TimeMs(time) => time,
-            At::Start => top.start,
-            At::End => top.end(),
+            At::Start => query.start_ms,
+            At::End => query.end_ms,
         });
         Self {
             grid,
@@ -128,7 +123,7 @@ mod tests {
     fn a_subquery_stands_on_multiples_of_its_step() {
         let grid = Grid::instant(1000);
         let of = |range, step| {
-            let reference = Reference::new(TimeShift::default(), grid, grid);
+            let reference = Reference::new(TimeShift::default(), grid, Window::ALL);
             reference.subquery(range, step).map(|g| (g.start, g.steps))
         };
         assert_eq!(of(300, 100), Some((800, 3)), "the left end is not in it");
@@ -147,7 +142,7 @@ mod tests {
             offset_ms: i64::MAX,
             at: None,
         };
-        let window = Reference::new(shift, grid, grid).window(i64::MAX);
+        let window = Reference::new(shift, grid, Window::ALL).window(i64::MAX);
         assert!(window.start_ms <= window.end_ms + 1);
     }
 }

@@ -35,7 +35,7 @@ mod special;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use mainstay_series::{Labels, Samples, Storage};
+use mainstay_series::{Labels, Samples, Storage, Window};
 
 use crate::annotation::Annotations;
 use crate::answer::Stats;
@@ -67,6 +67,8 @@ pub(crate) struct Evaluator<'a> {
     options: &'a Options,
     /// The grid of the whole query; what is inside of subqueries has others.
     top: Grid,
+    /// What was asked for; the last step may lie before its end.
+    query: Window,
     check: Check<'a>,
     arena: Rc<Arena>,
     annotations: RefCell<Annotations>,
@@ -78,13 +80,14 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn new(
         storage: &'a dyn Storage,
         options: &'a Options,
-        top: Grid,
+        (top, query): (Grid, Window),
         check: Check<'a>,
     ) -> Self {
         Self {
             storage,
             options,
             top,
+            query,
             check,
             arena: Arena::new(options.max_samples),
             annotations: RefCell::default(),

@@ -140,7 +140,7 @@ impl Evaluator<'_> {
     ) -> Done {
         match expr {
             Expr::Matrix(matrix) => {
-                let reference = Reference::new(matrix.selector.time, grid, self.top);
+                let reference = Reference::new(matrix.selector.time, grid, self.query);
                 let range_ms = matrix.range_ms;
                 let of = Ranged {
                     range_ms,
@@ -164,7 +164,7 @@ impl Evaluator<'_> {
                 })
             }
             Expr::Subquery(subquery) => {
-                let reference = Reference::new(subquery.time, grid, self.top);
+                let reference = Reference::new(subquery.time, grid, self.query);
                 let step = subquery.step_ms.unwrap_or(self.options.subquery_step_ms);
                 let range_ms = subquery.range_ms;
                 let inner = reference.subquery(range_ms, step);

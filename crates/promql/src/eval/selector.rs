@@ -100,7 +100,7 @@ impl Evaluator<'_> {
         look: &mut dyn FnMut(&Samples, Reference, &mut Column),
         sink: Sink<'_>,
     ) -> Done {
-        let reference = Reference::new(selector.time, grid, self.top);
+        let reference = Reference::new(selector.time, grid, self.query);
         let wanted = Wanted {
             matchers: &selector.matchers,
             reference,
@@ -131,7 +131,7 @@ impl Evaluator<'_> {
         let mut out = Vec::new();
         match expr.bare() {
             Expr::Matrix(matrix) => {
-                let reference = Reference::new(matrix.selector.time, self.top, self.top);
+                let reference = Reference::new(matrix.selector.time, self.top, self.query);
                 let wanted = Wanted {
                     matchers: &matrix.selector.matchers,
                     reference,
@@ -150,7 +150,7 @@ impl Evaluator<'_> {
                 })?;
             }
             Expr::Subquery(subquery) => {
-                let reference = Reference::new(subquery.time, self.top, self.top);
+                let reference = Reference::new(subquery.time, self.top, self.query);
                 let step = subquery.step_ms.unwrap_or(self.options.subquery_step_ms);
                 let grid = reference.subquery(subquery.range_ms, step);
                 let grid = grid.ok_or(QueryError::TooManySamples)?;
