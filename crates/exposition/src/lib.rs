@@ -26,6 +26,7 @@
 //! assert_eq!(sum.0, 3.0);
 //! ```
 
+mod backfill;
 mod batch;
 mod cycle;
 mod entry;
@@ -34,15 +35,17 @@ mod line;
 mod negotiate;
 mod number;
 mod openmetrics;
+pub mod remote;
 mod scan;
 mod series;
 mod text;
-#[allow(dead_code, reason = "remote write comes next")]
 mod wire;
+mod write;
 
 #[cfg(test)]
 mod tests;
 
+pub use backfill::backfill;
 pub use batch::{Batch, Exemplar, Metadata, Row};
 pub use cycle::{Cycle, CycleError, Mutate, Reading, Tally, Times};
 pub use entry::{
@@ -50,6 +53,7 @@ pub use entry::{
 };
 pub use negotiate::{Format, FormatError, accept};
 pub use series::{scraped_labels, series_labels};
+pub use write::{Family, Writer};
 
 /// Reads a whole body. The first thing that is wrong ends it: what was shown before must be
 /// forgotten then.

@@ -6,7 +6,7 @@ use crate::{Format, Limits, Meta, MetaKind, Point, Reason, Visit, parse};
 
 /// Writes down what it is shown.
 #[derive(Default)]
-struct Seen(Vec<String>);
+pub(crate) struct Seen(pub(crate) Vec<String>);
 
 impl Visit for Seen {
     fn sample(&mut self, point: Point<'_>) -> Result<(), Reason> {
@@ -231,5 +231,55 @@ fn the_content_type_says_the_format() {
     assert_eq!(
         of(Some("text/html"), Some(Format::Text)),
         Some(Format::Text)
+    );
+}
+
+#[test]
+fn what_is_written_reads_back() {
+    use crate::{Family, MetricType, Writer};
+    use mainstay_series::Labels;
+    let labels = |name: &str, value: &str| Labels::from_pairs([("__name__", name), ("l", value)]);
+    let write = |format| {
+        let mut writer = Writer::new(format);
+        writer.family(Family {
+            name: "a_seconds_total",
+            kind: MetricType::Counter,
+            help: "of \"all\"\nlines \\",
+            unit: "",
+        });
+        writer.sample(&labels("a_seconds_total", "q\"\\\n"), 1e6, Some(1_500));
+        writer.family(Family {
+            name: "k.8",
+            kind: MetricType::Info,
+            ..Family::default()
+        });
+        writer.sample(&labels("k.8", ""), f64::NEG_INFINITY, None);
+        writer.pairs("b", &[("x.y", "1")], 0.5);
+        writer.finish()
+    };
+    let text = write(Format::Text);
+    assert_eq!(
+        text,
+        concat!(
+            "# HELP a_seconds_total of \"all\"\\nlines \\\\\n# TYPE a_seconds_total counter\n",
+            "a_seconds_total{l=\"q\\\"\\\\\\n\"} 1e+06 1500\n",
+            "# TYPE \"k.8\" gauge\n{\"k.8\"} -Inf\nb{\"x.y\"=\"1\"} 0.5\n",
+        )
+    );
+    let open = write(Format::OpenMetrics);
+    assert!(
+        open.contains("# TYPE a_seconds counter\n") && open.contains(" 1.500\n"),
+        "{open}"
+    );
+    let samples = |format, body: &str| {
+        let lines = seen(format, body).unwrap();
+        lines
+            .into_iter()
+            .filter(|line| line.contains('='))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        samples(Format::Text, &text),
+        samples(Format::OpenMetrics, &open)
     );
 }
