@@ -127,16 +127,15 @@ fn merge(parts: &[&Part], window: Window, into: &mut Samples) -> Result<(), Stor
 
 /// Series of several sources, in order, those with the same labels made one.
 pub(crate) fn join(mut all: Vec<Selected>) -> Vec<Selected> {
+    // Stable: what came first stays first, the head before blocks.
     all.sort_by(|a, b| a.labels.cmp(&b.labels));
-    let mut joined: Vec<Selected> = Vec::with_capacity(all.len());
-    for mut series in all {
-        match joined.last_mut() {
-            Some(last) if last.labels == series.labels => last.parts.append(&mut series.parts),
-            _ => joined.push(series),
+    all.dedup_by(|later, first| {
+        let is_same = later.labels == first.labels;
+        if is_same {
+            first.parts.append(&mut later.parts);
+            first.parts.sort_by_key(|part| part.span.start_ms);
         }
-    }
-    for series in &mut joined {
-        series.parts.sort_by_key(|part| part.span.start_ms);
-    }
-    joined
+        is_same
+    });
+    all
 }

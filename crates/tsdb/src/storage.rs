@@ -7,7 +7,6 @@ use mainstay_series::{LabelQuery, Matcher, Selection, Series, Storage, StorageEr
 
 use crate::block::Block;
 use crate::error::StoreError;
-use crate::head::Found;
 use crate::read::{Part, Selected, Source, join};
 use crate::store::Store;
 
@@ -26,12 +25,11 @@ impl Store {
         window: Window,
     ) -> Result<Vec<Selected>, StoreError> {
         // The blocks are taken while the head is held: what leaves the head is in a block before.
-        let (found, blocks) = {
+        let (mut all, blocks) = {
             let head = self.head.read();
             let slots = head.select(matchers)?;
             (head.read(&slots, window), self.blocks())
         };
-        let mut all: Vec<Selected> = found.into_iter().map(of_head).collect();
         for (rank, block) in blocks.iter().enumerate() {
             if block.window().overlaps(window) {
                 all.extend(of_block(block, rank as u32, matchers, window)?);
@@ -46,29 +44,6 @@ impl Store {
             .iter()
             .filter(|block| block.window().overlaps(window));
         within.cloned().collect()
-    }
-}
-
-fn of_head(found: Found) -> Selected {
-    let mut parts: Vec<Part> = Vec::with_capacity(found.chunks.len() + 1);
-    parts.extend(found.chunks.into_iter().map(|chunk| Part {
-        span: chunk.window(),
-        rank: u32::MAX - 1,
-        source: Source::Chunk(chunk),
-    }));
-    if let (Some(first), Some(last)) = (found.late.first(), found.late.last()) {
-        parts.push(Part {
-            span: Window {
-                start_ms: first.time_ms,
-                end_ms: last.time_ms,
-            },
-            rank: u32::MAX,
-            source: Source::Late(found.late),
-        });
-    }
-    Selected {
-        labels: found.labels,
-        parts,
     }
 }
 

@@ -14,6 +14,7 @@ impl BitWriter {
     }
 
     /// The low `count` bits of a value, at most 64.
+    #[inline]
     pub(crate) fn write(&mut self, value: u64, count: u32) {
         if count == 0 {
             return;
@@ -31,14 +32,11 @@ impl BitWriter {
             left -= part;
             self.free -= part as u8;
         }
-        while left >= 8 {
-            self.bytes.push((value >> 56) as u8);
-            value <<= 8;
-            left -= 8;
-        }
         if left > 0 {
-            self.bytes.push((value >> 56) as u8);
-            self.free = 8 - left as u8;
+            let whole = left.div_ceil(8);
+            self.bytes
+                .extend_from_slice(&value.to_be_bytes()[..whole as usize]);
+            self.free = (whole * 8 - left) as u8;
         }
     }
 

@@ -31,10 +31,13 @@ pub(crate) fn count(bytes: &[u8]) -> usize {
 /// A chunk that samples are appended to; it has at least one.
 #[derive(Debug, Clone)]
 pub(crate) struct XorAppender {
+    /// Its first two bytes, the count, are written when the chunk is taken out: they lie far from
+    /// its end in memory.
     bits: BitWriter,
     first_ms: i64,
     last: Sample,
     delta: u64,
+    count: u16,
     leading: u8,
     trailing: u8,
 }
@@ -42,7 +45,7 @@ pub(crate) struct XorAppender {
 impl XorAppender {
     pub(crate) fn new(first: Sample) -> Self {
         let mut bytes = Vec::with_capacity(2 * SAMPLE_BYTES);
-        bytes.extend_from_slice(&1u16.to_be_bytes());
+        bytes.extend_from_slice(&[0, 0]);
         let mut bits = BitWriter::of(bytes);
         bits.write_uvarint(zigzag(first.time_ms));
         bits.write(first.value.to_bits(), 64);
@@ -51,13 +54,14 @@ impl XorAppender {
             first_ms: first.time_ms,
             last: first,
             delta: 0,
+            count: 1,
             leading: NONE,
             trailing: 0,
         }
     }
 
     pub(crate) fn count(&self) -> usize {
-        count(&self.bits.bytes)
+        usize::from(self.count)
     }
 
     pub(crate) fn last(&self) -> Sample {
@@ -68,6 +72,11 @@ impl XorAppender {
         self.first_ms
     }
 
+    /// The last byte: what a next sample is written to.
+    pub(crate) fn touch(&self) -> u8 {
+        self.bits.bytes.last().copied().unwrap_or(0)
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.bits.bytes.capacity()
     }
@@ -75,9 +84,8 @@ impl XorAppender {
     /// Appends a sample that is newer than the last.
     pub(crate) fn append(&mut self, sample: Sample) {
         self.make_room();
-        let count = self.count();
         let delta = sample.time_ms.wrapping_sub(self.last.time_ms) as u64;
-        if count == 1 {
+        if self.count == 1 {
             self.bits.write_uvarint(delta);
         } else {
             self.write_time(delta.wrapping_sub(self.delta) as i64);
@@ -85,8 +93,7 @@ impl XorAppender {
         self.write_value(sample.value.to_bits() ^ self.last.value.to_bits());
         self.last = sample;
         self.delta = delta;
-        let count = (count as u16 + 1).to_be_bytes();
-        self.bits.bytes[..2].copy_from_slice(&count);
+        self.count += 1;
     }
 
     /// In small steps: a million of these are open at once, and doubling would waste half.
@@ -122,10 +129,10 @@ impl XorAppender {
             self.bits.write(0b10, 2);
         } else {
             (self.leading, self.trailing) = (leading, trailing);
-            self.bits.write(0b11, 2);
-            self.bits.write(leading.into(), 5);
             // 64 does not fit into six bits and stands there as 0, which never occurs.
-            self.bits.write((64 - leading - trailing).into(), 6);
+            let width = u64::from(64 - leading - trailing) & 63;
+            let marks = (0b11 << 11) | (u64::from(leading) << 6) | width;
+            self.bits.write(marks, 13);
         }
         let significant = 64 - self.leading - self.trailing;
         self.bits
@@ -134,10 +141,14 @@ impl XorAppender {
 
     /// The bytes so far, which are a whole chunk.
     pub(crate) fn snapshot(&self) -> Chunk {
+        let mut bytes: std::sync::Arc<[u8]> = self.bits.bytes.as_slice().into();
+        if let Some(bytes) = std::sync::Arc::get_mut(&mut bytes) {
+            bytes[..2].copy_from_slice(&self.count.to_be_bytes());
+        }
         Chunk {
             min_ms: self.first_ms,
             max_ms: self.last.time_ms,
-            bytes: self.bits.bytes.as_slice().into(),
+            bytes,
         }
     }
 

@@ -6,6 +6,7 @@ use mainstay_series::{Labels, Window};
 use roaring::RoaringBitmap;
 
 use super::{Found, GENERATIONS, Head, slot_of};
+use crate::read::Selected;
 
 impl Head {
     /// Up to where the head can be cut now: it holds more than one and a half blocks, and nothing
@@ -84,7 +85,7 @@ impl Head {
     }
 
     /// All there is, in no order: for a snapshot.
-    pub(crate) fn everything(&self) -> Vec<Found> {
+    pub(crate) fn everything(&self) -> Vec<Selected> {
         self.read(&self.index.everything, Window::ALL)
     }
 

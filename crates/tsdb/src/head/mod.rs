@@ -25,6 +25,7 @@ use crate::chunk::Chunk;
 use crate::error::{Rejection, StoreError};
 use crate::options::Options;
 use crate::postings;
+use crate::read::Selected;
 use crate::wal::record::RefSample;
 use index::MemIndex;
 pub(crate) use series::MemSeries;
@@ -40,6 +41,9 @@ const SLOT_BITS: u32 = 24;
 const MAX_SLOT: u64 = (1 << SLOT_BITS) - 1;
 const GENERATIONS: u64 = 1 << 16;
 
+/// How many series are brought near before they are appended to.
+const AHEAD: usize = 16;
+
 /// The most series a head can hold, whatever the options say.
 pub(crate) const MAX_SERIES: usize = MAX_SLOT as usize;
 
@@ -54,7 +58,7 @@ pub(crate) struct ForLog {
     pub(crate) samples: Vec<RefSample>,
 }
 
-/// What memory has of one series for one read.
+/// What memory has of one series for a block.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) labels: Labels,
@@ -190,12 +194,23 @@ impl Head {
         Ok(slot)
     }
 
+    /// Brings what some entries will write to near the processor. Each series is a few places in
+    /// memory that nothing else leads to; one after the other they would be waited for.
+    fn touch(&self, entries: &[Entry<'_>]) {
+        let series = entries.iter().filter_map(|entry| self.get(entry.series?.0));
+        let all = series.fold(0, |all, series| all ^ series.touch());
+        std::hint::black_box(all);
+    }
+
     /// Takes a batch, sample by sample in its order.
     pub(crate) fn append(&mut self, batch: &[Entry<'_>]) -> (Appended, ForLog) {
         let mut done = Appended::with_capacity(batch.len());
         let mut log = ForLog::default();
         log.samples.reserve(batch.len());
         for (place, entry) in batch.iter().enumerate() {
+            if place.is_multiple_of(AHEAD) {
+                self.touch(&batch[place..(place + AHEAD).min(batch.len())]);
+            }
             match self.resolve(entry, &mut log) {
                 Ok(slot) => {
                     let id = self.slot(slot).map_or(0, |series| series.id);
@@ -267,18 +282,19 @@ impl Head {
         postings::select(&self.index, matchers)
     }
 
-    /// What memory has of some series in a window.
-    pub(crate) fn read(&self, slots: &RoaringBitmap, window: Window) -> Vec<Found> {
-        let found = slots.iter().filter_map(|slot| {
+    /// What memory has of some series in a window, in no order.
+    pub(crate) fn read(&self, slots: &RoaringBitmap, window: Window) -> Vec<Selected> {
+        let of = |slot| {
             let series = self.slot(slot)?;
-            let (chunks, late) = (series.chunks(window), series.late_samples(window));
-            (!chunks.is_empty() || !late.is_empty()).then(|| Found {
+            let parts = series.parts(window);
+            (!parts.is_empty()).then(|| Selected {
                 labels: series.labels.clone(),
-                chunks,
-                late,
+                parts,
             })
-        });
-        found.collect()
+        };
+        let mut found = Vec::with_capacity(slots.len() as usize);
+        found.extend(slots.iter().filter_map(of));
+        found
     }
 
     /// The names of labels, of some series or of all.

@@ -4,6 +4,10 @@ use mainstay_series::{Labels, Sample, Samples, Window};
 
 use crate::chunk::{self, Chunk, MAX_SAMPLES, XorAppender};
 use crate::error::Rejection;
+use crate::read::{Part, Source};
+
+/// Of the head's chunks; late samples are above, blocks below.
+const RANK: u32 = u32::MAX - 1;
 
 /// Samples that came after a newer one of their series.
 #[derive(Debug, Default)]
@@ -21,7 +25,7 @@ pub(crate) struct MemSeries {
     pub(crate) labels: Labels,
     /// In order, not overlapping, none across the end of a block.
     pub(crate) closed: Vec<Chunk>,
-    open: Option<Box<XorAppender>>,
+    open: Option<XorAppender>,
     /// The newest sample that came in order; it stays known when its chunk has gone to a block.
     newest: Option<Sample>,
     late: Option<Box<Late>>,
@@ -107,6 +111,12 @@ impl MemSeries {
         found.iter().next()
     }
 
+    /// Reads what an append will write to, and nothing of sense: so that the memory of many series is
+    /// under way at once.
+    pub(crate) fn touch(&self) -> u8 {
+        self.open.as_ref().map_or(0, XorAppender::touch)
+    }
+
     fn late(&self) -> Option<&Late> {
         self.late.as_deref()
     }
@@ -141,7 +151,7 @@ impl MemSeries {
             }
         }
         self.close();
-        self.open = Some(Box::new(XorAppender::new(sample)));
+        self.open = Some(XorAppender::new(sample));
         1
     }
 
@@ -170,6 +180,32 @@ impl MemSeries {
         let mut chunks: Vec<_> = closed.cloned().collect();
         chunks.extend(self.open_chunk(window));
         chunks
+    }
+
+    /// What there is of a window, for a read: by the beginning of the spans.
+    pub(crate) fn parts(&self, window: Window) -> Vec<Part> {
+        let part = |chunk: Chunk| Part {
+            span: chunk.window(),
+            rank: RANK,
+            source: Source::Chunk(chunk),
+        };
+        let closed = self.closed.iter().filter(|c| c.window().overlaps(window));
+        let open = self.open_chunk(window);
+        let late = self.late_samples(window);
+        let mut parts = Vec::with_capacity(closed.clone().count() + 2);
+        parts.extend(closed.cloned().chain(open).map(part));
+        if let (Some(first), Some(last)) = (late.first(), late.last()) {
+            parts.push(Part {
+                span: Window {
+                    start_ms: first.time_ms,
+                    end_ms: last.time_ms,
+                },
+                rank: RANK + 1,
+                source: Source::Late(late),
+            });
+            parts.sort_by_key(|part| part.span.start_ms);
+        }
+        parts
     }
 
     /// The spans of [`Self::chunks`], without the chunks.
@@ -238,7 +274,7 @@ impl MemSeries {
         self.closed.retain(|chunk| chunk.max_ms >= before_ms);
         self.closed.shrink_to_fit();
         let open_is_old = |open: &XorAppender| open.last().time_ms < before_ms;
-        if self.open.as_deref().is_some_and(open_is_old) {
+        if self.open.as_ref().is_some_and(open_is_old) {
             self.open = None;
         }
         if let Some(late) = &mut self.late {
@@ -278,7 +314,7 @@ impl MemSeries {
     /// How many samples memory has of it.
     pub(crate) fn sample_count(&self) -> u64 {
         let closed: usize = self.closed.iter().map(|c| chunk::count(&c.bytes)).sum();
-        let open = self.open.as_ref().map_or(0, |open| open.count());
+        let open = self.open.as_ref().map_or(0, XorAppender::count);
         let late = self
             .late()
             .map_or(0, |late| late.samples.len() + late.writing.len());
@@ -293,7 +329,7 @@ impl MemSeries {
     /// The first and last instant memory has of it.
     pub(crate) fn span(&self) -> Option<Window> {
         let first = self.closed.first().map(|c| c.min_ms);
-        let first = first.or(self.open.as_ref().map(|open| open.first_ms()));
+        let first = first.or(self.open.as_ref().map(XorAppender::first_ms));
         let last = self.open.as_ref().map(|open| open.last().time_ms);
         let last = last.or(self.closed.last().map(|c| c.max_ms));
         let late = self.late_samples(Window::ALL);
@@ -311,7 +347,7 @@ impl MemSeries {
     /// About how many bytes it takes.
     pub(crate) fn bytes(&self) -> usize {
         let closed: usize = self.closed.iter().map(|c| c.bytes.len() + 16).sum();
-        let open = self.open.as_ref().map_or(0, |open| open.capacity() + 80);
+        let open = self.open.as_ref().map_or(0, |open| open.capacity() + 16);
         let late = self
             .late()
             .map_or(0, |late| 16 * (late.samples.len() + late.writing.len()));

@@ -47,8 +47,7 @@ impl Store {
         let meta = Meta::new(id, start_ms, end_ms + 1, compaction);
         let mut writer = BlockWriter::begin(target, meta, symbols)?;
         for one in all {
-            let block_ms = self.options.block_ms;
-            let chunks = compact::merged_chunks(&one.labels, one.chunks, one.late, block_ms)?;
+            let chunks = compact::chunks_of(one.labels.clone(), one.parts, self.options.block_ms)?;
             writer.add(&one.labels, &chunks)?;
         }
         writer.finish().map(|_| ())
