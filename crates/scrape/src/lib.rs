@@ -14,6 +14,7 @@
 mod client;
 mod discovery;
 mod fetch;
+mod forward;
 mod pool;
 mod scraper;
 mod sink;
@@ -22,6 +23,7 @@ mod task;
 
 pub use client::ClientError;
 pub use discovery::{DockerTargets, LookUp};
+pub use forward::{ForwardError, Forwarded, Forwarder, QUEUE_BYTES};
 pub use scraper::{Clock, Counted, Scraper, Settings};
 pub use sink::{Appended, Sink, SinkError};
 pub use state::{ActiveTarget, DiscoveryTrouble, DroppedTarget, Health, Snapshot};
