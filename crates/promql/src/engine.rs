@@ -20,7 +20,17 @@ pub struct Query {
 impl Query {
     /// Parses a query and checks its types.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let expr = syntax::parse(text)?;
+        Self::parse_as(text, false)
+    }
+
+    /// As [`Query::parse`], with the functions that Prometheus has behind
+    /// `promql-experimental-functions`.
+    pub fn parse_experimental(text: &str) -> Result<Self, ParseError> {
+        Self::parse_as(text, true)
+    }
+
+    fn parse_as(text: &str, experimental: bool) -> Result<Self, ParseError> {
+        let expr = syntax::parse(text, experimental)?;
         let text = text.to_owned();
         Ok(Self { text, expr })
     }

@@ -1,7 +1,7 @@
 //! The table of functions: names, types, and what evaluates each.
 //!
-//! Functions of Prometheus that are experimental there, or that read native histograms, are known by
-//! name so that they can be refused by name.
+//! Functions that are experimental in Prometheus are there only for those who ask for them; those that
+//! read native histograms are known by name so that they can be refused by name.
 
 use crate::ast::ValueType::{self, Matrix, Scalar, String, Vector};
 
@@ -38,11 +38,13 @@ pub(crate) enum RangeFn {
     CountOverTime,
     Delta,
     Deriv,
+    DoubleExponentialSmoothing,
     FirstOverTime,
     Idelta,
     Increase,
     Irate,
     LastOverTime,
+    MadOverTime,
     MaxOverTime,
     MinOverTime,
     PredictLinear,
@@ -53,6 +55,10 @@ pub(crate) enum RangeFn {
     StddevOverTime,
     StdvarOverTime,
     SumOverTime,
+    TsOfFirstOverTime,
+    TsOfLastOverTime,
+    TsOfMaxOverTime,
+    TsOfMinOverTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +107,23 @@ pub(crate) enum DatePart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Special {
     Absent,
+    End,
     HistogramFraction,
     HistogramQuantile,
+    HistogramQuantiles,
     LabelJoin,
     LabelReplace,
+    MaxOf,
+    MinOf,
     Pi,
+    Range,
     Scalar,
     Sort,
+    SortByLabel,
+    SortByLabelDesc,
     SortDesc,
+    Start,
+    Step,
     Time,
     Timestamp,
     Vector,
@@ -260,26 +275,38 @@ static FUNCTIONS: [Function; 68] = [
     date("year", DatePart::Year),
 ];
 
-/// Experimental in Prometheus, behind a feature flag there.
-const EXPERIMENTAL: [&str; 17] = [
-    "double_exponential_smoothing",
-    "end",
-    "histogram_quantiles",
-    "info",
-    "mad_over_time",
-    "max_of",
-    "min_of",
-    "range",
-    "sort_by_label",
-    "sort_by_label_desc",
-    "start",
-    "start_timestamp",
-    "step",
-    "ts_of_first_over_time",
-    "ts_of_last_over_time",
-    "ts_of_max_over_time",
-    "ts_of_min_over_time",
+/// Experimental in Prometheus, behind a feature flag there, and behind one here. Sorted by name.
+static EXPERIMENTAL: [Function; 15] = [
+    range(
+        "double_exponential_smoothing",
+        RangeFn::DoubleExponentialSmoothing,
+    )
+    .taking(&[Matrix, Scalar, Scalar], 0),
+    special("end", &[], Scalar, Special::End),
+    special(
+        "histogram_quantiles",
+        &[Vector, String, Scalar, Scalar],
+        Vector,
+        Special::HistogramQuantiles,
+    )
+    .taking(&[Vector, String, Scalar, Scalar], 9),
+    range("mad_over_time", RangeFn::MadOverTime),
+    special("max_of", &[Scalar, Scalar], Scalar, Special::MaxOf),
+    special("min_of", &[Scalar, Scalar], Scalar, Special::MinOf),
+    special("range", &[], Scalar, Special::Range),
+    special("sort_by_label", &[], Vector, Special::SortByLabel).taking(&[Vector, String], -1),
+    special("sort_by_label_desc", &[], Vector, Special::SortByLabelDesc)
+        .taking(&[Vector, String], -1),
+    special("start", &[], Scalar, Special::Start),
+    special("step", &[], Scalar, Special::Step),
+    range("ts_of_first_over_time", RangeFn::TsOfFirstOverTime),
+    range("ts_of_last_over_time", RangeFn::TsOfLastOverTime),
+    range("ts_of_max_over_time", RangeFn::TsOfMaxOverTime),
+    range("ts_of_min_over_time", RangeFn::TsOfMinOverTime),
 ];
+
+/// Experimental as well, and not there.
+const MISSING: [&str; 2] = ["info", "start_timestamp"];
 
 /// They read native histograms, which are not stored.
 const NATIVE_HISTOGRAM: [&str; 5] = [
@@ -290,12 +317,25 @@ const NATIVE_HISTOGRAM: [&str; 5] = [
     "histogram_sum",
 ];
 
+fn among(table: &'static [Function], name: &str) -> Option<&'static Function> {
+    let at = table.binary_search_by(|function| function.name.cmp(name));
+    at.ok().and_then(|at| table.get(at))
+}
+
 /// The function of a name, or why there is none.
-pub(crate) fn find(name: &str) -> Result<&'static Function, std::string::String> {
-    if let Ok(at) = FUNCTIONS.binary_search_by(|function| function.name.cmp(name)) {
-        return Ok(&FUNCTIONS[at]);
+pub(crate) fn find(
+    name: &str,
+    experimental: bool,
+) -> Result<&'static Function, std::string::String> {
+    if let Some(function) = among(&FUNCTIONS, name) {
+        return Ok(function);
     }
-    Err(if EXPERIMENTAL.contains(&name) {
+    match among(&EXPERIMENTAL, name) {
+        Some(function) if experimental => return Ok(function),
+        Some(_) => return Err(format!("function {name:?} is experimental and not enabled")),
+        None => {}
+    }
+    Err(if MISSING.contains(&name) {
         format!("function {name:?} is experimental and not supported")
     } else if NATIVE_HISTOGRAM.contains(&name) {
         format!("function {name:?} reads native histograms, which are not supported")
@@ -313,11 +353,18 @@ pub(crate) fn depends_on_time(function: &Function) -> bool {
         function.does,
         Does::Date(_)
             | Does::Range(RangeFn::PredictLinear)
-            | Does::Special(Special::Time | Special::Timestamp)
+            | Does::Special(
+                Special::Time
+                    | Special::Timestamp
+                    | Special::Start
+                    | Special::End
+                    | Special::Range
+                    | Special::Step
+            )
     )
 }
 
-/// The supported functions, sorted by name.
+/// The stable functions, sorted by name.
 pub fn all() -> &'static [Function] {
     &FUNCTIONS
 }
@@ -327,28 +374,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sorted_and_every_name_is_found() {
-        assert!(FUNCTIONS.windows(2).all(|pair| pair[0].name < pair[1].name));
+    fn the_tables_are_sorted_and_every_name_is_found() {
+        for table in [&FUNCTIONS[..], &EXPERIMENTAL[..]] {
+            assert!(table.windows(2).all(|pair| pair[0].name < pair[1].name));
+        }
         for function in all() {
-            assert_eq!(
-                find(function.name).map(|found| found.name),
-                Ok(function.name)
-            );
+            let found = find(function.name, false).map(|found| found.name);
+            assert_eq!(found, Ok(function.name));
+        }
+    }
+
+    #[test]
+    fn what_is_experimental_must_be_enabled() {
+        for function in &EXPERIMENTAL {
+            let error = find(function.name, false).unwrap_err();
+            assert!(error.contains("experimental and not enabled"), "{error}");
+            assert!(find(function.name, true).is_ok());
         }
     }
 
     #[test]
     fn what_is_not_supported_is_refused_by_name() {
-        for name in EXPERIMENTAL.iter().chain(&NATIVE_HISTOGRAM) {
-            let error = find(name).unwrap_err();
+        for name in MISSING.iter().chain(&NATIVE_HISTOGRAM) {
+            let error = find(name, true).unwrap_err();
             assert!(
                 error.contains(name) && error.contains("not supported"),
                 "{error}"
             );
         }
-        assert_eq!(
-            find("nope"),
-            Err("unknown function with name \"nope\"".to_owned())
-        );
+        let unknown = Err("unknown function with name \"nope\"".to_owned());
+        assert_eq!(find("nope", true), unknown);
     }
 }

@@ -1,4 +1,4 @@
-//! `histogram_quantile` and `histogram_fraction` over classic histograms: series with a bound in `le`.
+//! `histogram_quantile`, `histogram_quantiles` and `histogram_fraction` over classic histograms: series with a bound in `le`.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,11 @@ use mainstay_series::Labels;
 use super::buckets::{Bucket, Raised, fraction, quantile};
 use super::column::{ABSENT, Column, Row};
 use super::names::Same;
-use super::{Done, Evaluator, Grid, Sink};
+use super::{Done, Evaluator, Grid, Sink, string};
 use crate::annotation::Forced;
 use crate::ast::{Call, Expr, Span};
 use crate::error::QueryError;
+use crate::format::general;
 
 /// The label that holds a bucket's upper bound.
 const BOUND: &str = "le";
@@ -60,6 +61,56 @@ impl Evaluator<'_> {
         })
     }
 
+    /// Several quantiles of each histogram, each with a label that says which.
+    pub(super) fn histogram_quantiles(&self, call: &Call, grid: Grid, sink: Sink<'_>) -> Done {
+        let [vector, label, quantiles @ ..] = call.args.as_slice() else {
+            return Ok(());
+        };
+        let label = string(label);
+        let histograms = self.collect_histograms(vector, grid)?;
+        let mut columns = Vec::new();
+        for q in quantiles {
+            let column = self.scalar(q, grid)?;
+            for value in column.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
+                let mut annotations = self.annotations.borrow_mut();
+                annotations.invalid_quantile(*value, q.span());
+            }
+            columns.push(column);
+        }
+        let mut rows = Vec::new();
+        for column in &columns {
+            let names = quantile_names(column);
+            for name in names {
+                let of_name = |step: usize| {
+                    let q = column.get(step).copied().unwrap_or(f64::NAN);
+                    (open_metrics(q) == name).then_some(q)
+                };
+                self.evaluated(
+                    &histograms,
+                    grid,
+                    &mut |row| {
+                        let labels = row.labels.to_builder().set(label, name.as_str()).build();
+                        rows.push(Row { labels, ..row });
+                        Ok(())
+                    },
+                    &|labels, step, buckets| {
+                        let Some(q) = of_name(step) else {
+                            return ABSENT;
+                        };
+                        let (value, raised) = quantile(q, buckets);
+                        if let Some(raised) = raised {
+                            self.say_raised(labels, grid.time(step), raised, vector.span());
+                        }
+                        value
+                    },
+                )?;
+            }
+        }
+        self.renaming(false, grid, Same::Merges, sink, &mut |sink| {
+            std::mem::take(&mut rows).into_iter().try_for_each(sink)
+        })
+    }
+
     fn say_raised(&self, labels: &Labels, time: i64, raised: Raised, span: Span) {
         let delayed = self.options.delayed_name_removal;
         let name = labels.metric().filter(|_| delayed).unwrap_or_default();
@@ -97,23 +148,34 @@ impl Evaluator<'_> {
     ) -> Done {
         let histograms = self.collect_histograms(vector, grid)?;
         self.renaming(false, grid, Same::Merges, sink, &mut |sink| {
-            let mut buckets = Vec::new();
-            for histogram in &histograms {
-                let mut values = self.column(grid, ABSENT)?;
-                for (step, into) in values.iter_mut().enumerate() {
-                    histogram.at(step, &mut buckets);
-                    if !buckets.is_empty() {
-                        *into = value(&histogram.labels, step, &mut buckets);
-                    }
-                }
-                sink(Row {
-                    labels: histogram.labels.clone(),
-                    drop_name: true,
-                    values,
-                })?;
-            }
-            Ok(())
+            self.evaluated(&histograms, grid, sink, value)
         })
+    }
+
+    fn evaluated(
+        &self,
+        histograms: &[Histogram],
+        grid: Grid,
+        sink: Sink<'_>,
+        value: &dyn Fn(&Labels, usize, &mut Vec<Bucket>) -> f64,
+    ) -> Done {
+        let mut buckets = Vec::new();
+        for histogram in histograms {
+            self.tick()?;
+            let mut values = self.column(grid, ABSENT)?;
+            for (step, into) in values.iter_mut().enumerate() {
+                histogram.at(step, &mut buckets);
+                if !buckets.is_empty() {
+                    *into = value(&histogram.labels, step, &mut buckets);
+                }
+            }
+            sink(Row {
+                labels: histogram.labels.clone(),
+                drop_name: true,
+                values,
+            })?;
+        }
+        Ok(())
     }
 
     fn collect_histograms(&self, vector: &Expr, grid: Grid) -> Result<Vec<Histogram>, QueryError> {
@@ -149,6 +211,27 @@ impl Evaluator<'_> {
         })?;
         Ok(found)
     }
+}
+
+/// The different quantiles of a column, as labels have them.
+fn quantile_names(column: &[f64]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for q in column {
+        let name = open_metrics(*q);
+        if names.last() != Some(&name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// A number as OpenMetrics writes it: never without a point or an exponent.
+fn open_metrics(value: f64) -> String {
+    let text = general(value);
+    if value.is_finite() && !text.contains(['.', 'e']) {
+        return text + ".0";
+    }
+    text
 }
 
 /// A number as Go's `strconv.ParseFloat` takes it: also `+Inf` and `Infinity` in any case.

@@ -64,6 +64,45 @@ pub(super) fn quantile(q: f64, window: &Window<'_>, sorted: &mut Vec<f64>) -> f6
     quantile::quantile(q, sorted)
 }
 
+/// The median of the distances from the median; NaN if there is any.
+pub(super) fn deviation(window: &Window<'_>, sorted: &mut Vec<f64>) -> f64 {
+    if window.values.iter().any(|value| value.is_nan()) {
+        return f64::NAN;
+    }
+    let median = quantile(0.5, window, sorted);
+    for value in sorted.iter_mut() {
+        *value = (*value - median).abs();
+    }
+    quantile::quantile(0.5, sorted)
+}
+
+/// When the value was the best so far, and of equal ones the last.
+pub(super) fn when<'a>(window: &Window<'a>, better: impl Fn(f64, f64) -> bool) -> Option<&'a i64> {
+    let mut best = (window.times.first()?, *window.values.first()?);
+    for (time, value) in window.times.iter().zip(window.values) {
+        if better(*value, best.1) || best.1.is_nan() {
+            best = (time, *value);
+        }
+    }
+    Some(best.0)
+}
+
+/// Holt's linear smoothing: a level and a trend.
+pub(super) fn smoothed(window: &Window<'_>, smoothing: f64, trend: f64) -> Option<f64> {
+    let [first, second, ..] = window.values else {
+        return None;
+    };
+    let (mut before, mut level, mut slope) = (0.0, *first, second - first);
+    for (i, value) in window.values.iter().enumerate().skip(1) {
+        if i > 1 {
+            slope = trend * (level - before) + (1.0 - trend) * slope;
+        }
+        let next = smoothing * value + (1.0 - smoothing) * (level + slope);
+        (before, level) = (level, next);
+    }
+    Some(level)
+}
+
 /// How often the value changed; NaN after NaN is no change.
 pub(super) fn changes(window: &Window<'_>) -> f64 {
     count_pairs(window, |before, after| {

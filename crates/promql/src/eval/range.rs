@@ -89,13 +89,14 @@ impl Evaluator<'_> {
         let Some(range) = call.args.iter().find(is_range).map(Expr::bare) else {
             return Ok(());
         };
-        let parameter = call.args.iter().find(|arg| !is_range(arg));
-        let parameter = parameter.map(|arg| self.scalar(arg, grid)).transpose()?;
+        let parameters = call.args.iter().filter(|arg| !is_range(arg));
+        let parameters = parameters.map(|arg| self.scalar(arg, grid));
+        let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
         if function == RangeFn::AbsentOverTime {
             return self.absent_over_time(call, range, grid, sink);
         }
         let mut evaluate = |sink: Sink<'_>| {
-            let mut kernel = Kernel::new(function, parameter.as_deref());
+            let mut kernel = Kernel::new(function, &parameters);
             let mut counters = NonCounters::default();
             self.each_range(
                 range,
@@ -104,6 +105,9 @@ impl Evaluator<'_> {
                 &mut |labels, gone, samples, of| {
                     let mut values = self.column(grid, ABSENT)?;
                     kernel.fill(samples, of, &mut values);
+                    if let Some(message) = kernel.failed.take() {
+                        return Err(QueryError::Execution(message));
+                    }
                     if matches!(function, RangeFn::Rate | RangeFn::Increase) {
                         counters.look(self, labels, &values, range.span());
                     }
@@ -215,28 +219,26 @@ impl Evaluator<'_> {
 /// A function with what it keeps from window to window and from series to series.
 struct Kernel<'a> {
     function: RangeFn,
-    /// The scalar argument, for each step.
-    parameter: Option<&'a [f64]>,
+    /// The scalar arguments, for each step.
+    parameters: &'a [Column],
     resets: Resets,
     sorted: Vec<f64>,
     /// Quantiles outside of 0 to 1 that were asked for.
     invalid: Vec<f64>,
+    /// An argument that cannot be.
+    failed: Option<String>,
 }
 
 impl<'a> Kernel<'a> {
-    fn new(function: RangeFn, parameter: Option<&'a [f64]>) -> Self {
+    fn new(function: RangeFn, parameters: &'a [Column]) -> Self {
         Self {
             function,
-            parameter,
+            parameters,
             resets: Resets::default(),
             sorted: Vec::new(),
             invalid: Vec::new(),
+            failed: None,
         }
-    }
-
-    fn parameter(&self, step: usize) -> f64 {
-        let values = self.parameter.unwrap_or_default();
-        values.get(step).copied().unwrap_or(f64::NAN)
     }
 
     /// Evaluates over one series.
@@ -277,9 +279,26 @@ impl<'a> Kernel<'a> {
             }),
             RangeFn::PredictLinear => slide(samples, of, into, |w| {
                 let (slope, now) = over_time::regression(w, w.time_ms)?;
-                Some(slope * self.parameter(w.step) + now)
+                Some(slope * parameter(self.parameters, 0, w.step) + now)
             }),
             RangeFn::QuantileOverTime => self.quantile(samples, of, into),
+            RangeFn::MadOverTime => {
+                let sorted = &mut self.sorted;
+                slide(samples, of, into, |w| Some(over_time::deviation(w, sorted)));
+            }
+            RangeFn::DoubleExponentialSmoothing => self.smoothed(samples, of, into),
+            RangeFn::TsOfFirstOverTime => slide(samples, of, into, |w| seconds(w.times.first())),
+            RangeFn::TsOfLastOverTime => slide(samples, of, into, |w| seconds(w.times.last())),
+            RangeFn::TsOfMaxOverTime => {
+                slide(samples, of, into, |w| {
+                    seconds(over_time::when(w, |a, b| a >= b))
+                });
+            }
+            RangeFn::TsOfMinOverTime => {
+                slide(samples, of, into, |w| {
+                    seconds(over_time::when(w, |a, b| a <= b))
+                });
+            }
         }
     }
 
@@ -291,11 +310,29 @@ impl<'a> Kernel<'a> {
         slide(samples, of, into, |w| rate::extrapolated(w, kind, resets));
     }
 
+    fn smoothed(&mut self, samples: &Samples, of: Ranged, into: &mut Column) {
+        let (parameters, failed) = (self.parameters, &mut self.failed);
+        slide(samples, of, into, |w| {
+            let factor = |which| parameter(parameters, which, w.step);
+            for (which, what) in [(0, "smoothing"), (1, "trend")] {
+                let (value, short) = (factor(which), &what[..1]);
+                if value <= 0.0 || value >= 1.0 {
+                    failed.get_or_insert_with(|| {
+                        format!(
+                            "invalid {what} factor. Expected: 0 < {short}f < 1, got: {value:.6}"
+                        )
+                    });
+                }
+            }
+            over_time::smoothed(w, factor(0), factor(1))
+        });
+    }
+
     fn quantile(&mut self, samples: &Samples, of: Ranged, into: &mut Column) {
-        let parameter = self.parameter.unwrap_or_default();
+        let parameters = self.parameters;
         let (sorted, invalid) = (&mut self.sorted, &mut self.invalid);
         slide(samples, of, into, |w| {
-            let q = parameter.get(w.step).copied().unwrap_or(f64::NAN);
+            let q = parameter(parameters, 0, w.step);
             let known = |known: &f64| known.to_bits() == q.to_bits();
             if !(0.0..=1.0).contains(&q) && !invalid.iter().any(known) {
                 invalid.push(q);
@@ -303,6 +340,17 @@ impl<'a> Kernel<'a> {
             Some(over_time::quantile(q, w, sorted))
         });
     }
+}
+
+/// A scalar argument at a step.
+fn parameter(parameters: &[Column], which: usize, step: usize) -> f64 {
+    let column = parameters.get(which);
+    let value = column.and_then(|column| column.get(step).copied());
+    value.unwrap_or(f64::NAN)
+}
+
+fn seconds(ms: Option<&i64>) -> Option<f64> {
+    ms.map(|ms| *ms as f64 / 1000.0)
 }
 
 /// Says of `rate` and `increase` when a metric does not look like a counter: once per name.

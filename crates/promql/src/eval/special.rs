@@ -1,4 +1,6 @@
-//! `absent`, `sort`, `timestamp`, `vector`.
+//! `absent`, `sort`, `sort_by_label`, `timestamp`, `vector`.
+
+use std::cmp::Ordering;
 
 use mainstay_series::{Labels, METRIC_NAME, MatchOp};
 
@@ -52,6 +54,35 @@ impl Evaluator<'_> {
         rows.into_iter().try_for_each(sink)
     }
 
+    /// By the values of labels, numbers in them as numbers, then by all labels.
+    pub(super) fn sort_by_label(
+        &self,
+        call: &Call,
+        descending: bool,
+        grid: Grid,
+        sink: Sink<'_>,
+    ) -> Done {
+        let Some((vector, names)) = call.args.split_first() else {
+            return Ok(());
+        };
+        if grid.steps > 1 {
+            self.annotations.borrow_mut().sort_in_range(call.span);
+            return self.stream(vector, grid, sink);
+        }
+        let names: Vec<&str> = names.iter().map(super::string).collect();
+        let mut rows = self.rows(vector, grid)?;
+        rows.sort_by(|a, b| {
+            let value = |row: &Row, name: &str| row.labels.get(name).unwrap_or_default().to_owned();
+            let by_names = names
+                .iter()
+                .map(|name| natural(&value(a, name), &value(b, name)));
+            let order = by_names.into_iter().find(|order| order.is_ne());
+            let order = order.unwrap_or_else(|| a.labels.cmp(&b.labels));
+            if descending { order.reverse() } else { order }
+        });
+        rows.into_iter().try_for_each(sink)
+    }
+
     /// When a value was: of a selector the time of its sample, of all else the step's.
     pub(super) fn timestamp(&self, call: &Call, grid: Grid, sink: Sink<'_>) -> Done {
         let Some(vector) = call.args.first() else {
@@ -87,6 +118,31 @@ impl Evaluator<'_> {
             values: self.scalar(scalar, grid)?,
         })
     }
+}
+
+/// The order in which people count: runs of digits are numbers.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a, b);
+    while !a.is_empty() && !b.is_empty() {
+        let ((left, rest_a), (right, rest_b)) = (run(a), run(b));
+        let numbers = (left.parse::<i64>(), right.parse::<i64>());
+        let order = match numbers {
+            (Ok(left), Ok(right)) => left.cmp(&right),
+            _ => left.cmp(right),
+        };
+        if order.is_ne() {
+            return order;
+        }
+        (a, b) = (rest_a, rest_b);
+    }
+    a.len().cmp(&b.len())
+}
+
+/// The digits at the beginning, or what is none, and the rest.
+fn run(text: &str) -> (&str, &str) {
+    let digits = text.starts_with(|c: char| c.is_ascii_digit());
+    let end = text.find(|c: char| c.is_ascii_digit() != digits);
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// The labels that a selector surely asks for; one that is asked for twice is left out.

@@ -35,8 +35,8 @@ pub struct ParseError {
     pub message: String,
 }
 
-/// Parses an expression and checks its types.
-pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
+/// Parses an expression and checks its types. `experimental`: with Prometheus's experimental functions.
+pub(crate) fn parse(text: &str, experimental: bool) -> Result<Expr, ParseError> {
     let error = |(span, message): (Span, String)| ParseError {
         span,
         position: span.position(text),
@@ -46,7 +46,7 @@ pub(crate) fn parse(text: &str) -> Result<Expr, ParseError> {
         let message = format!("expression longer than {MAX_TEXT} bytes");
         return Err(error((Span::default(), message)));
     }
-    let mut expr = parser::Parser::new(text)
+    let mut expr = parser::Parser::new(text, experimental)
         .and_then(parser::Parser::whole)
         .map_err(error)?;
     check::check(&mut expr, text).map_err(error)?;

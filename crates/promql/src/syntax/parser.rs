@@ -26,10 +26,12 @@ pub(crate) struct Parser<'a> {
     /// The end of the token before.
     pub(super) last_end: usize,
     depth: usize,
+    /// Functions that are experimental in Prometheus may be called.
+    experimental: bool,
 }
 
 impl<'a> Parser<'a> {
-    pub(crate) fn new(text: &'a str) -> Parsed<Self> {
+    pub(crate) fn new(text: &'a str, experimental: bool) -> Parsed<Self> {
         let mut lexer = Lexer::new(text);
         let next = lexer.next()?;
         Ok(Self {
@@ -38,6 +40,7 @@ impl<'a> Parser<'a> {
             next,
             last_end: 0,
             depth: 0,
+            experimental,
         })
     }
 
@@ -250,7 +253,7 @@ impl<'a> Parser<'a> {
     }
 
     fn call(&mut self, name: Token) -> Parsed<Expr> {
-        let found = functions::find(self.text_of(name));
+        let found = functions::find(self.text_of(name), self.experimental);
         let args = self.arguments()?;
         let function = found.map_err(|message| (name.span, message))?;
         let span = Span {

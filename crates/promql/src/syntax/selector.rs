@@ -125,7 +125,7 @@ pub(super) fn series(text: &str) -> Parsed<(Labels, &str)> {
         pairs.push((METRIC_NAME.to_owned(), name.to_owned()));
     }
     if rest.starts_with('{') && !rest.starts_with("{{") {
-        let mut parser = Parser::new(rest)?;
+        let mut parser = Parser::new(rest, false)?;
         let selector = parser.selector_only()?;
         for matcher in &selector.matchers {
             if matcher.op() != MatchOp::Equal {

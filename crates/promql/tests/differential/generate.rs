@@ -271,8 +271,12 @@ fn element(random: &mut Random, depth: usize) -> String {
                 "day_of_year",
                 "days_in_month",
             ]);
-            let argument =
-                random.of(&["", "timestamp(up)", "vector(time() * 1.5)", "vector(-1e9)"]);
+            let argument = random.of(&[
+                "",
+                "timestamp(up)",
+                "vector(time() * 1.5)",
+                "vector(-123456)",
+            ]);
             format!("{part}({argument})")
         }
         _ => {
@@ -413,7 +417,8 @@ fn vector(random: &mut Random, depth: usize) -> String {
         _ => match random.below(3) {
             0 => format!("absent({})", vector(random, depth - 1)),
             1 => format!("vector({})", scalar(random, 1)),
-            _ => format!("-({})", vector(random, depth - 1)),
+            // 2.42 fails on series that are the same without their names, even at other times.
+            _ => format!("-({})", selector(random)),
         },
     }
 }

@@ -129,13 +129,19 @@ impl Prometheus {
                 ),
             ),
         };
-        let request = format!(
-            "GET /api/v1/{path}?query={}&{times} HTTP/1.0\r\n\r\n",
-            percent(text)
-        );
+        self.get(&format!("{path}?query={}&{times}", percent(text)))
+    }
+
+    /// An expression as it prints it.
+    pub(crate) fn format(&self, text: &str) -> Result<Json, String> {
+        self.get(&format!("format_query?query={}", percent(text)))
+    }
+
+    fn get(&self, path: &str) -> Result<Json, String> {
+        let request = format!("GET /api/v1/{path} HTTP/1.0\r\n\r\n");
         let (_, body) = self.exchange(request.as_bytes()).expect("an answer");
         let mut answer: Json = serde_json::from_slice(&body).unwrap_or_else(|error| {
-            panic!("{text}: {error}: {}", String::from_utf8_lossy(&body));
+            panic!("{path}: {error}: {}", String::from_utf8_lossy(&body));
         });
         if answer["status"] == "success" {
             return Ok(answer["data"].take());

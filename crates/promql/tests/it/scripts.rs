@@ -71,7 +71,7 @@ fn what_is_not_supported_is_refused_and_not_passed() {
         "eval instant at 0 h\n",
         "eval instant at 0 {__name__=~\"x|h\"}\n  x 1\n",
         "eval instant at 0 histogram_sum(x)\n",
-        "eval instant at 0 mad_over_time(x[1m])\n",
+        "eval instant at 0 start_timestamp(x)\n",
         "eval instant at 0 x anchored\n  x 1\n",
         "eval instant at 0 limitk(1, x)\n  x 1\n",
         "eval instant at 0 sum_over_time(x[1m + 1m])\n",
