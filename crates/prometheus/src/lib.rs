@@ -1,0 +1,49 @@
+//! Prometheus's HTTP API, over any store of series.
+//!
+//! [`router`] makes an axum `Router` of [`Sources`] (where answers come from: the store, the targets,
+//! the receiver of writes, …) and [`Options`] (limits). The server nests it where it likes. Paths,
+//! parameters, codes, error types and the shape of every answer are those of Prometheus 3, so that
+//! Grafana, promtool and curl need not know that it is none; `docs/prometheus-api.md` lists what
+//! differs.
+//!
+//! Read `sources.rs` first (what is asked of others), then `pool.rs` (how a query runs and ends),
+//! then `query.rs`.
+//!
+//! **Invariants:** no query runs on the async runtime; how many run and wait is bounded, and each
+//! has a deadline and ends early when nobody waits for it. It decides nothing about who may ask:
+//! [`access`] says what a path needs, and the server checks.
+
+mod access;
+mod admin;
+mod compress;
+mod escape;
+mod exemplars;
+mod failure;
+mod federate;
+mod form;
+mod health;
+mod json;
+mod labels;
+mod metadata;
+mod number;
+mod options;
+mod params;
+mod pool;
+mod query;
+mod read;
+mod reply;
+mod routes;
+mod sources;
+mod status;
+mod targets;
+mod time;
+mod write;
+
+pub use access::{Access, access};
+pub use options::Options;
+pub use routes::router;
+pub use sources::{
+    ActiveTarget, Admin, BuildInfo, Count, DroppedTarget, Exemplar, Exemplars, MetricMetadata,
+    Readiness, Reload, RuntimeInfo, ScrapeState, SourceError, Sources, Status, Stored,
+    TargetMetadata, Targets, TsdbStatus, WalReplay, Writer,
+};

@@ -1,0 +1,109 @@
+//! `targets`, `scrape_pools`, and what has to do with rules and Alertmanagers, of which there are
+//! none yet: the answers of a Prometheus without any.
+
+use axum::extract::State;
+
+use crate::failure::Failure;
+use crate::form::{Address, Form};
+use crate::json::Json;
+use crate::params;
+use crate::reply::{Answered, Reply};
+use crate::routes::Api;
+use crate::sources::ActiveTarget;
+use crate::time;
+
+pub(crate) async fn pools(State(api): State<Api>) -> Answered {
+    let mut pools = api.sources.targets.pools();
+    pools.sort();
+    Ok(Reply::data(|json| {
+        json.open('{').key("scrapePools").texts(&pools).close('}');
+    }))
+}
+
+pub(crate) async fn targets(State(api): State<Api>, Address(form): Address) -> Answered {
+    let state = form.first("state").to_lowercase();
+    let shown = |kind: &str| matches!(state.as_str(), "" | "any") || state == kind;
+    let pool = form.first("scrapePool").to_owned();
+    let wanted = |name: &str| pool.is_empty() || pool == name;
+    let targets = &api.sources.targets;
+    Ok(Reply::data(|json| {
+        json.open('{').key("activeTargets").open('[');
+        if shown("active") {
+            let mut active = targets.active();
+            active.sort_by(|a, b| a.pool.cmp(&b.pool));
+            for target in active.iter().filter(|target| wanted(&target.pool)) {
+                write_active(json, target);
+            }
+        }
+        json.close(']').key("droppedTargets").open('[');
+        if shown("dropped") {
+            let mut dropped = targets.dropped();
+            dropped.sort_by(|a, b| a.pool.cmp(&b.pool));
+            for target in dropped.iter().filter(|target| wanted(&target.pool)) {
+                json.open('{')
+                    .key("discoveredLabels")
+                    .labels(&target.discovered);
+                json.key("scrapePool").text(&target.pool).close('}');
+            }
+        }
+        json.close(']').key("droppedTargetCounts");
+        if shown("dropped") {
+            json.serde(&targets.dropped_counts());
+        } else {
+            json.serde(&());
+        }
+        json.close('}');
+    }))
+}
+
+fn write_active(json: &mut Json, target: &ActiveTarget) {
+    let global = Some(&target.global_url).filter(|url| !url.is_empty());
+    json.open('{');
+    json.key("discoveredLabels").labels(&target.discovered);
+    json.key("labels").labels(&target.labels);
+    json.key("scrapePool").text(&target.pool);
+    json.key("scrapeUrl").text(&target.url);
+    json.key("globalUrl").text(global.unwrap_or(&target.url));
+    json.key("lastError").text(&target.last_error);
+    json.key("lastScrape")
+        .text(&time::rfc3339(target.last_scrape_ms));
+    json.key("lastScrapeDuration")
+        .number(target.last_duration.as_secs_f64());
+    json.key("health").text(target.health.as_str());
+    json.key("scrapeInterval")
+        .text(&mainstay_targets::format_duration(target.interval));
+    json.key("scrapeTimeout")
+        .text(&mainstay_targets::format_duration(target.timeout));
+    json.close('}');
+}
+
+pub(crate) async fn rules(form: Form) -> Answered {
+    params::selectors(&form).map_err(Failure::bad_data)?;
+    let kind = form.first("type").to_lowercase();
+    if !matches!(kind.as_str(), "" | "alert" | "record") {
+        let reason = format!("not supported value {}", time::quoted(&kind));
+        return Err(Failure::parameter("type", reason));
+    }
+    Ok(Reply::data(|json| {
+        json.open('{').key("groups").open('[').close(']').close('}');
+    }))
+}
+
+pub(crate) async fn alerts() -> Answered {
+    Ok(Reply::data(|json| {
+        json.open('{').key("alerts").open('[').close(']').close('}');
+    }))
+}
+
+pub(crate) async fn alertmanagers() -> Answered {
+    Ok(Reply::data(|json| {
+        json.open('{')
+            .key("activeAlertmanagers")
+            .open('[')
+            .close(']');
+        json.key("droppedAlertmanagers")
+            .open('[')
+            .close(']')
+            .close('}');
+    }))
+}

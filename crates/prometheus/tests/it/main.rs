@@ -1,0 +1,13 @@
+//! The API over a store in memory: by itself, asked by promtool, and beside a real Prometheus that
+//! has the same data.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod data;
+mod http;
+mod parts;
+mod peer;
+mod promtool;
+mod remote;
+mod requests;
+mod server;
