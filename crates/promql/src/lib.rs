@@ -6,7 +6,7 @@
 //! aggregations take series in one by one, so that a sum over twenty thousand series never holds
 //! more than one of them.
 //!
-//! Read `eval/mod.rs` first, then `eval/range.rs` (windows) and `eval/aggregate/mod.rs`.
+//! Read `eval/mod.rs` first, then `eval/window.rs` and `eval/aggregate/mod.rs`.
 //!
 //! **Invariants:** no IO, no clock; whoever calls says what time it is and when to stop. What is
 //! not supported (native histograms, everything experimental) is refused by name and never

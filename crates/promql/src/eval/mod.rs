@@ -21,6 +21,7 @@ mod grid;
 mod histogram;
 mod invariant;
 mod kahan;
+mod kernel;
 mod labels;
 mod matching;
 mod names;
@@ -31,6 +32,7 @@ mod rate;
 mod selector;
 mod sets;
 mod special;
+mod window;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -41,11 +43,14 @@ use crate::annotation::Annotations;
 use crate::answer::Stats;
 use crate::ast::{Expr, ValueType};
 use crate::engine::{Check, Options};
-use crate::error::QueryError;
+use crate::error::{Interrupt, QueryError};
 
 pub(crate) use column::Row;
 use column::{ABSENT, Arena, Column};
 pub(crate) use grid::Grid;
+
+/// Values that are looked at between two looks at whether the caller still waits.
+const VALUES_PER_TICK: usize = 1 << 20;
 
 /// Nothing, or why there is no answer.
 type Done = Result<(), QueryError>;
@@ -74,6 +79,10 @@ pub(crate) struct Evaluator<'a> {
     annotations: RefCell<Annotations>,
     series: Cell<usize>,
     samples: Cell<usize>,
+    /// Values looked at since the caller was last asked.
+    work: Cell<usize>,
+    /// What the caller said where it could not be passed on at once.
+    interrupted: Cell<Option<Interrupt>>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -93,6 +102,8 @@ impl<'a> Evaluator<'a> {
             annotations: RefCell::default(),
             series: Cell::new(0),
             samples: Cell::new(0),
+            work: Cell::new(0),
+            interrupted: Cell::new(None),
         }
     }
 
@@ -125,6 +136,30 @@ impl<'a> Evaluator<'a> {
     /// Whether the caller still wants an answer.
     fn tick(&self) -> Done {
         (self.check)().map_err(QueryError::from)
+    }
+
+    /// Says that so many values are looked at; `false`: the caller gave up, see
+    /// [`Evaluator::interrupted`].
+    #[inline]
+    fn spend(&self, values: usize) -> bool {
+        let work = self.work.get() + values;
+        self.work.set(work);
+        work < VALUES_PER_TICK || self.ask()
+    }
+
+    fn ask(&self) -> bool {
+        self.work.set(0);
+        if self.interrupted.get().is_none() {
+            self.interrupted.set((self.check)().err());
+        }
+        self.interrupted.get().is_none()
+    }
+
+    /// What [`Evaluator::spend`] was told.
+    fn interrupted(&self) -> Done {
+        self.interrupted
+            .get()
+            .map_or(Ok(()), |interrupt| Err(interrupt.into()))
     }
 
     fn column(&self, grid: Grid, value: f64) -> Result<Column, QueryError> {

@@ -2,7 +2,7 @@
 
 use super::kahan::{Kahan, Mean};
 use super::quantile;
-use super::range::Window;
+use super::window::Window;
 
 pub(super) fn sum(window: &Window<'_>) -> f64 {
     let mut sum = Kahan::default();

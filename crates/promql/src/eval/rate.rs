@@ -1,6 +1,6 @@
 //! `rate`, `increase`, `delta`, and the instantaneous `irate` and `idelta`.
 
-use super::range::Window;
+use super::window::Window;
 
 /// What kind of rate is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

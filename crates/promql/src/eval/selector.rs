@@ -8,9 +8,6 @@ use super::{Column, Done, Evaluator, Grid, Sink};
 use crate::ast::{Expr, Selector};
 use crate::error::QueryError;
 
-/// Samples between two looks at whether the caller still waits.
-const SAMPLES_PER_TICK: usize = 1 << 16;
-
 /// How a selector is asked of the store.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
@@ -49,15 +46,10 @@ impl Evaluator<'_> {
         }
         self.series.set(total);
         let mut samples = Samples::default();
-        let mut since_tick = 0;
         for series in found {
+            self.tick()?;
             samples.clear();
             series.read(window, &mut samples)?;
-            since_tick += samples.len() + 64;
-            if since_tick > SAMPLES_PER_TICK {
-                self.tick()?;
-                since_tick = 0;
-            }
             self.samples.set(self.samples.get() + samples.len());
             let held = samples.len();
             self.arena.hold(held)?;

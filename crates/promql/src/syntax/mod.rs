@@ -10,6 +10,7 @@ mod number;
 mod parser;
 mod selector;
 mod text;
+mod time;
 mod token;
 
 use crate::ast::{Expr, Span};
