@@ -66,8 +66,9 @@ fn step_at(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     (1..bytes.len()).find(|at| {
         let sign = matches!(bytes[*at], b'+' | b'-');
-        let exponent = matches!(bytes[*at - 1], b'e' | b'E')
-            && bytes.get(*at - 2).is_some_and(u8::is_ascii_digit);
+        let before = |n: usize| at.checked_sub(n).and_then(|at| bytes.get(at));
+        let exponent =
+            matches!(before(1), Some(b'e' | b'E')) && before(2).is_some_and(u8::is_ascii_digit);
         sign && !exponent
     })
 }
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(values("Inf -Inf"), [f64::INFINITY, f64::NEG_INFINITY]);
         assert!(values("NaN")[0].is_nan() && mainstay_series::is_stale(values("stale")[0]));
         assert_eq!(parse("{{schema:0}} 1"), Ok(Sequence::Native));
-        for text in ["1+2", "x3", "1xx", "1x-1", "abc"] {
+        for text in ["1+2", "x3", "1xx", "1x-1", "abc", "e+", "+"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
