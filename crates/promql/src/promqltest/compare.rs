@@ -8,15 +8,23 @@ use crate::format::float;
 use crate::nearly::nearly_equal;
 
 /// The relative error that values may have.
-const TOLERANCE: f64 = 1e-6;
+pub(super) const TOLERANCE: f64 = 1e-6;
 
 type ExpectedSeries = [(Labels, Vec<Option<f64>>)];
 
+/// How an answer is compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// The order of a vector counts.
+    pub(super) ordered: bool,
+    pub(super) tolerance: f64,
+}
+
 /// Compares an answer with what an evaluation expects.
-pub(super) fn value(eval: &Eval, found: &Value, ordered: bool) -> Result<(), String> {
+pub(super) fn value(eval: &Eval, found: &Value, how: How) -> Result<(), String> {
     match (found, &eval.expected) {
         (Value::Scalar { value, .. }, Expectation::Scalar(wanted)) => {
-            if nearly_equal(*value, *wanted, TOLERANCE) {
+            if nearly_equal(*value, *wanted, how.tolerance) {
                 return Ok(());
             }
             Err(format!(
@@ -32,7 +40,7 @@ pub(super) fn value(eval: &Eval, found: &Value, ordered: bool) -> Result<(), Str
             Err(format!("expected string {wanted:?}, got {value:?}"))
         }
         (Value::Vector { samples, .. }, Expectation::Series(wanted)) => {
-            vector(wanted, samples, ordered)
+            vector(wanted, samples, how)
         }
         (Value::Matrix(series), Expectation::Series(wanted)) => {
             let times = match (eval.range_vector, eval.times) {
@@ -40,13 +48,13 @@ pub(super) fn value(eval: &Eval, found: &Value, ordered: bool) -> Result<(), Str
                 (None, Times::Range { start, end, step }) => (start, end, step),
                 (None, Times::Instant(time)) => (time, time, 1),
             };
-            matrix(wanted, series, times)
+            matrix(wanted, series, times, how)
         }
         (found, wanted) => Err(format!("expected {wanted:?}, got {found:?}")),
     }
 }
 
-fn vector(wanted: &ExpectedSeries, found: &[(Labels, f64)], ordered: bool) -> Result<(), String> {
+fn vector(wanted: &ExpectedSeries, found: &[(Labels, f64)], how: How) -> Result<(), String> {
     for (at, (labels, value)) in found.iter().enumerate() {
         // Of two lines with the same labels the later one holds.
         let Some((position, (_, values))) =
@@ -55,13 +63,13 @@ fn vector(wanted: &ExpectedSeries, found: &[(Labels, f64)], ordered: bool) -> Re
             let value = float(*value);
             return Err(format!("unexpected {labels} with value {value}"));
         };
-        if ordered && position != at {
+        if how.ordered && position != at {
             return Err(format!(
                 "expected {labels} at position {position}, is at {at}"
             ));
         }
         let wanted = values.first().copied().flatten().unwrap_or_default();
-        if !nearly_equal(*value, wanted, TOLERANCE) {
+        if !nearly_equal(*value, wanted, how.tolerance) {
             let (wanted, value) = (float(wanted), float(*value));
             return Err(format!("expected {wanted} for {labels}, got {value}"));
         }
@@ -80,6 +88,7 @@ fn matrix(
     wanted: &ExpectedSeries,
     found: &[(Labels, Samples)],
     (start, end, step): (i64, i64, i64),
+    how: How,
 ) -> Result<(), String> {
     if !found.windows(2).all(|pair| pair[0].0 <= pair[1].0) {
         return Err("series are not sorted by labels".to_owned());
@@ -105,7 +114,7 @@ fn matrix(
                 .values
                 .iter()
                 .zip(&samples.values)
-                .all(|(a, b)| nearly_equal(*a, *b, TOLERANCE));
+                .all(|(a, b)| nearly_equal(*a, *b, how.tolerance));
         if !same {
             return Err(format!(
                 "expected {expected:?} for {labels}, got {samples:?}"

@@ -18,12 +18,14 @@
 
 mod compare;
 mod expect;
+mod judge;
 mod pinned;
 mod run;
 mod script;
 mod sequence;
 mod storage;
 
+pub use judge::{Subject, judge};
 pub use run::{Case, Outcome, Report, run};
 pub use script::ScriptError;
 pub use storage::MemoryStorage;

@@ -1,5 +1,6 @@
 //! Runs scripts and counts.
 
+use super::compare::How;
 use super::expect::{self, Kind};
 use super::{
     Command, Eval, Expectation, MemoryStorage, ScriptError, Times, compare, parse, pinned,
@@ -92,6 +93,13 @@ fn outcome(eval: &Eval, storage: &MemoryStorage, engine: &Engine) -> Outcome {
     }
 }
 
+fn how(ordered: bool) -> How {
+    How {
+        ordered,
+        tolerance: compare::TOLERANCE,
+    }
+}
+
 struct Attempt<'a> {
     eval: &'a Eval,
     storage: &'a MemoryStorage,
@@ -144,7 +152,7 @@ impl Attempt<'_> {
         let expects = &self.eval.expects;
         expect::check(expects, Kind::Warn, Kind::NoWarn, &answer.warnings)?;
         expect::check(expects, Kind::Info, Kind::NoInfo, &answer.infos)?;
-        compare::value(self.eval, &answer.value, self.expects(Kind::Ordered))?;
+        compare::value(self.eval, &answer.value, how(self.expects(Kind::Ordered)))?;
         Ok(Some(answer))
     }
 
@@ -213,6 +221,6 @@ impl Attempt<'_> {
                 samples,
             },
         };
-        compare::value(self.eval, &value, false)
+        compare::value(self.eval, &value, how(false))
     }
 }

@@ -13,6 +13,44 @@ const TOLERANCE: f64 = 1e-6;
 
 type Points = BTreeMap<Labels, Vec<(i64, f64)>>;
 
+/// An answer of theirs as ours are; times are less by `since_ms`.
+pub(crate) fn value(data: &Json, since_ms: i64) -> Value {
+    let kind = data["resultType"].as_str().unwrap_or_default();
+    let result = &data["result"];
+    if kind == "string" {
+        let value = result[1].as_str().unwrap_or_default().to_owned();
+        return Value::String { time_ms: 0, value };
+    }
+    let points = their_points(result, kind);
+    let first = |points: &[(i64, f64)]| points.first().map_or(f64::NAN, |(_, value)| *value);
+    match kind {
+        "scalar" => Value::Scalar {
+            time_ms: 0,
+            value: points
+                .values()
+                .next()
+                .map_or(f64::NAN, |points| first(points)),
+        },
+        "vector" => Value::Vector {
+            time_ms: 0,
+            samples: points
+                .iter()
+                .map(|(labels, points)| (labels.clone(), first(points)))
+                .collect(),
+        },
+        _ => {
+            let series = points.into_iter().map(|(labels, points)| {
+                let mut samples = Samples::default();
+                for (time, value) in points {
+                    samples.push(time - since_ms, value);
+                }
+                (labels, samples)
+            });
+            Value::Matrix(series.collect())
+        }
+    }
+}
+
 #[allow(clippy::float_cmp, reason = "infinities are equal only to themselves")]
 fn near(a: f64, b: f64) -> bool {
     a == b

@@ -9,6 +9,7 @@ mod data;
 mod generate;
 mod peer;
 mod random;
+mod scripts;
 
 use compare::{Mine, differ};
 use mainstay_promql::{Engine, Options, Query, Value, uninterrupted};
@@ -31,6 +32,16 @@ fn setting(name: &str) -> Option<u64> {
 /// A text without space: 2.42 sets less of it.
 fn squeezed(text: &str) -> String {
     text.split_whitespace().collect()
+}
+
+#[test]
+fn prometheus_answers_what_our_scripts_expect() {
+    let test = "prometheus_answers_what_our_scripts_expect";
+    let Some(prometheus) = Prometheus::start(test) else {
+        return;
+    };
+    let cases = scripts::check(&prometheus, data::START_MS);
+    assert!(cases > 250, "{cases} cases");
 }
 
 #[test]

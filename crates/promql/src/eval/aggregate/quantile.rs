@@ -15,8 +15,13 @@ impl Evaluator<'_> {
     ) -> Done {
         let span = q.span();
         let quantiles = self.scalar(q, grid)?;
-        for q in quantiles.iter().filter(|q| !(0.0..=1.0).contains(*q)) {
-            self.annotations.borrow_mut().invalid_quantile(*q, span);
+        // Of all steps only the outermost, as Prometheus has it.
+        let numbers = || quantiles.iter().copied().filter(|q| !q.is_nan());
+        let nan = quantiles.iter().copied().find(|q| q.is_nan());
+        let largest = numbers().reduce(f64::max).filter(|q| *q > 1.0);
+        let smallest = numbers().reduce(f64::min).filter(|q| *q < 0.0);
+        for q in [nan, largest, smallest].into_iter().flatten() {
+            self.annotations.borrow_mut().invalid_quantile(q, span);
         }
         let delayed = self.options.delayed_name_removal;
         let mut groups = Grouping::new(&aggregate.grouping, aggregate.without);
