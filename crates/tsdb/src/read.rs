@@ -40,7 +40,7 @@ impl Part {
             Source::Chunk(chunk) => chunk::decode(&chunk.bytes, window, into).map_err(failed),
             Source::Late(samples) => {
                 let samples = samples.iter().filter(|s| window.contains(s.time_ms));
-                samples.for_each(|s| into.push(s.time_ms, s.value));
+                samples.for_each(|s| chunk::put(into, s.time_ms, s.value));
                 Ok(())
             }
             Source::Block {
@@ -59,7 +59,7 @@ impl Part {
                 let is_left = |s: &Sample| !deleted.iter().any(|hole| hole.contains(s.time_ms));
                 all.iter()
                     .filter(is_left)
-                    .for_each(|s| into.push(s.time_ms, s.value));
+                    .for_each(|s| chunk::put(into, s.time_ms, s.value));
                 Ok(())
             }
         }
@@ -85,6 +85,7 @@ impl Series for Selected {
             .iter()
             .filter(|p| p.span.overlaps(window))
             .collect();
+        let from = into.len();
         let mut rest = parts.as_slice();
         while let Some((first, _)) = rest.split_first() {
             let mut end_ms = first.span.end_ms;
@@ -102,7 +103,11 @@ impl Series for Selected {
             }
             rest = after;
         }
-        Ok(())
+        if into.times[from..].is_sorted_by(|a, b| a < b) {
+            return Ok(());
+        }
+        let reason = format!("the times of {} do not ascend", self.labels);
+        Err(StorageError::Read(reason))
     }
 }
 
@@ -120,7 +125,7 @@ fn merge(parts: &[&Part], window: Window, into: &mut Samples) -> Result<(), Stor
     all.sort_by_key(|(time_ms, rank, _)| (*time_ms, *rank));
     all.dedup_by_key(|(time_ms, _, _)| *time_ms);
     for (time_ms, _, value) in all {
-        into.push(time_ms, value);
+        chunk::put(into, time_ms, value);
     }
     Ok(())
 }

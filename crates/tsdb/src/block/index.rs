@@ -15,7 +15,7 @@ use mainstay_series::{Labels, Window};
 use roaring::RoaringBitmap;
 
 use super::cache::{CachedFile, PageCache};
-use crate::bytes::Cursor;
+use crate::bytes::{Cursor, sums_up};
 use crate::error::StoreError;
 use crate::postings;
 use crate::wal::record::checked_labels;
@@ -81,7 +81,7 @@ impl IndexFile {
         for place in &mut places {
             *place = cursor.u64().ok_or_else(wrong)?;
         }
-        if cursor.u32() != Some(crc32c::crc32c(&toc[..TOC_BYTES - 4])) {
+        if !sums_up(&toc[..TOC_BYTES - 4], cursor.u32()) {
             return Err(file.corrupt("its table of contents has a wrong checksum"));
         }
         let mut index = Self {
@@ -102,7 +102,7 @@ impl IndexFile {
         let mut bytes = self.file.read(from + 4, length + 4)?;
         let sum = Cursor(&bytes[length..]).u32();
         bytes.truncate(length);
-        if sum != Some(crc32c::crc32c(&bytes)) {
+        if !sums_up(&bytes, sum) {
             return Err(self.file.corrupt("a section has a wrong checksum"));
         }
         Ok(bytes)
@@ -236,7 +236,7 @@ impl IndexFile {
         }
         let sum = Cursor(&bytes[head + length..]).u32();
         let body = &bytes[head..head + length];
-        if sum != Some(crc32c::crc32c(body)) {
+        if !sums_up(body, sum) {
             return Err(self.file.corrupt("a series has a wrong checksum"));
         }
         Ok(body.to_vec())

@@ -19,7 +19,7 @@ use mainstay_series::{Matcher, Window};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
-use crate::bytes::Cursor;
+use crate::bytes::{Cursor, sums_up};
 use crate::chunk::ENCODING_XOR;
 use crate::error::{At as _, StoreError};
 use crate::postings;
@@ -166,7 +166,7 @@ impl Block {
             bytes = file.read(from, whole)?;
         }
         let sum = Cursor(&bytes[head + 1 + length..]).u32();
-        if sum != Some(crc32c::crc32c(&bytes[head..=head + length])) {
+        if !sums_up(&bytes[head..=head + length], sum) {
             return Err(file.corrupt("a chunk has a wrong checksum"));
         }
         if bytes[head] != ENCODING_XOR {

@@ -17,7 +17,13 @@ pub(crate) const MAX_SAMPLES: usize = 120;
 /// The one encoding there is here; histograms would be 2 and 3.
 pub(crate) const ENCODING_XOR: u8 = 1;
 
-/// Appends the samples of a chunk that lie in a window.
+/// Appends a sample of foreign bytes: they may go backwards, which the reader of all parts checks.
+pub(crate) fn put(into: &mut Samples, time_ms: i64, value: f64) {
+    into.times.push(time_ms);
+    into.values.push(value);
+}
+
+/// Appends the samples of a chunk that lie in a window, in the order in which they stand there.
 pub(crate) fn decode(bytes: &[u8], window: Window, into: &mut Samples) -> Result<(), Corrupt> {
     let mut reader = XorReader::new(bytes)?;
     while let Some(Sample { time_ms, value }) = reader.next()? {
@@ -25,11 +31,7 @@ pub(crate) fn decode(bytes: &[u8], window: Window, into: &mut Samples) -> Result
             break;
         }
         if time_ms >= window.start_ms {
-            // Foreign bytes may go backwards; the columns must not.
-            if into.times.last().is_some_and(|last| *last >= time_ms) {
-                return Err(Corrupt("times do not ascend"));
-            }
-            into.push(time_ms, value);
+            put(into, time_ms, value);
         }
     }
     Ok(())

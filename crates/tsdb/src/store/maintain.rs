@@ -35,11 +35,13 @@ impl Store {
     pub fn maintain(&self, now_ms: i64) -> Result<Maintenance, StoreError> {
         let _only = self.maintenance.lock();
         let mut done = Maintenance::default();
+        // First what makes room: on a full disk the rest fails.
+        self.retire(now_ms, &mut done)?;
         let end = self.head.read().cut_end();
         if let Some(end) = end {
             self.cut(end, now_ms, &mut done)?;
+            self.retire(now_ms, &mut done)?;
         }
-        self.retire(now_ms, &mut done)?;
         self.merge_due(now_ms, &mut done)?;
         Ok(done)
     }
@@ -191,7 +193,7 @@ impl Store {
             gone.push(block);
         }
         self.publish(&[], &gone)?;
-        done.retired = gone.len();
+        done.retired += gone.len();
         gone.iter().try_for_each(|block| remove_block(&block.dir))
     }
 }

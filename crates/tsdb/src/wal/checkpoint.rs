@@ -102,14 +102,19 @@ fn reduce(record: Record, keep: &Keep<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// Writes framed records into the one segment of a checkpoint.
+/// Writes framed records into the segments of a checkpoint.
 struct Writer<'a> {
     dir: &'a Path,
     file: File,
+    segment: u64,
+    length: usize,
     compress: bool,
     page: usize,
     buffer: Vec<u8>,
 }
+
+/// A segment is read at once after a start; no larger than those of the log.
+const SEGMENT: usize = 128 << 20;
 
 /// Bytes that are gathered before a write.
 const BUFFER: usize = 1 << 20;
@@ -120,6 +125,8 @@ impl<'a> Writer<'a> {
         Ok(Self {
             dir,
             file: File::create(&path).at(&path)?,
+            segment: 0,
+            length: 0,
             compress,
             page: 0,
             buffer: Vec::new(),
@@ -135,14 +142,28 @@ impl<'a> Writer<'a> {
             _ => frame::put(record, false, &mut self.page, &mut self.buffer),
         }
         if self.buffer.len() > BUFFER {
-            self.file.write_all(&self.buffer).at(self.dir)?;
-            self.buffer.clear();
+            self.write()?;
+        }
+        if self.length > SEGMENT {
+            frame::pad(&mut self.page, &mut self.buffer);
+            self.write()?;
+            self.file.sync_all().at(self.dir)?;
+            self.segment += 1;
+            let path = segments::segment(self.dir, self.segment);
+            (self.file, self.length) = (File::create(&path).at(&path)?, 0);
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), StoreError> {
+    fn write(&mut self) -> Result<(), StoreError> {
         self.file.write_all(&self.buffer).at(self.dir)?;
+        self.length += self.buffer.len();
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), StoreError> {
+        self.write()?;
         self.file.sync_all().at(self.dir)
     }
 }

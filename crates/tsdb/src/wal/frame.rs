@@ -3,6 +3,8 @@
 //! Source: Prometheus, `tsdb/docs/format/wal.md`. Reading stops at the first thing that does not
 //! fit and says where; it never skips one to find a next.
 
+use crate::bytes::sums_up;
+
 /// A page; a piece never crosses its end.
 pub(crate) const PAGE: usize = 32 * 1024;
 
@@ -182,7 +184,7 @@ impl<'a> Records<'a> {
         let Some(piece) = self.bytes.get(from..from + length) else {
             return Err(self.torn("the bytes end within a piece"));
         };
-        if crc32c::crc32c(piece) != u32::from_be_bytes([a, b, c, d]) {
+        if !sums_up(piece, Some(u32::from_be_bytes([a, b, c, d]))) {
             return Err(self.broken("a checksum that is wrong"));
         }
         Ok((kind, piece))

@@ -89,9 +89,10 @@ pub(crate) struct Wal {
 }
 
 impl Wal {
-    /// Begins a new segment of that number and the thread that writes it.
+    /// Starts the thread that writes, into a segment of that number as soon as there is something to
+    /// write. A disk that is full does not keep a store from opening.
     pub(crate) fn start(dir: &Path, segment: u64, settings: Settings) -> Result<Self, StoreError> {
-        let output = Output::create(dir, segment, settings.clone())?;
+        let output = Output::new(dir, segment, settings.clone());
         let shared = Arc::new(Shared {
             settings,
             state: Mutex::default(),
@@ -264,7 +265,8 @@ fn gather(shared: &Shared, items: &mut VecDeque<Item>, taken: &mut u64) -> bool 
 struct Output {
     dir: PathBuf,
     settings: Settings,
-    file: File,
+    /// Made with the first write.
+    file: Option<File>,
     segment: u64,
     /// Up to here the file is durable.
     durable: u64,
@@ -278,14 +280,11 @@ struct Output {
 }
 
 impl Output {
-    fn create(dir: &Path, segment: u64, settings: Settings) -> Result<Self, StoreError> {
-        let path = segments::segment(dir, segment);
-        let file = create(&path).at(&path)?;
-        segments::sync_dir(dir)?;
-        Ok(Self {
+    fn new(dir: &Path, segment: u64, settings: Settings) -> Self {
+        Self {
             dir: dir.to_owned(),
             settings,
-            file,
+            file: None,
             segment,
             durable: 0,
             pending: Vec::new(),
@@ -294,7 +293,7 @@ impl Output {
             rotated: None,
             rotated_at: 0,
             handled: 0,
-        })
+        }
     }
 
     /// Writes all items durably. After an error the same call goes on where it stopped.
@@ -339,18 +338,28 @@ impl Output {
         segments::segment(&self.dir, self.segment)
     }
 
-    fn push(&mut self) -> Result<(), StoreError> {
-        let place = self.durable + self.written as u64;
-        let written = self
-            .file
-            .write_all_at(&self.pending[self.written..], place)
-            .at(self.path());
-        if written.is_err() {
-            // Where it stopped is not known: all that is not durable is written again.
-            self.written = 0;
+    /// The open file, made where it is missing.
+    fn file(&mut self) -> Result<&File, StoreError> {
+        let file = if let Some(file) = self.file.take() {
+            file
         } else {
-            self.written = self.pending.len();
-        }
+            let file = create(&self.path()).at(self.path())?;
+            segments::sync_dir(&self.dir)?;
+            file
+        };
+        Ok(self.file.insert(file))
+    }
+
+    fn push(&mut self) -> Result<(), StoreError> {
+        let (place, from) = (self.durable + self.written as u64, self.written);
+        let pending = std::mem::take(&mut self.pending);
+        let path = self.path();
+        let written = self
+            .file()
+            .and_then(|file| file.write_all_at(&pending[from..], place).at(path));
+        self.pending = pending;
+        // Where an error stopped it is not known: all that is not durable is written again.
+        self.written = written.as_ref().map_or(0, |()| self.pending.len());
         written
     }
 
@@ -359,10 +368,11 @@ impl Output {
             return Ok(());
         }
         self.push()?;
-        if let Err(error) = self.file.sync_data() {
+        let path = self.path();
+        if let Err(error) = self.file()?.sync_data() {
             // The kernel may have dropped the pages: they are written again.
             self.written = 0;
-            return Err(error).at(self.path());
+            return Err(error).at(path);
         }
         self.durable += self.pending.len() as u64;
         self.pending.clear();
@@ -371,11 +381,14 @@ impl Output {
         Ok(())
     }
 
+    /// Goes on in the next segment, unless this one is still to be made: numbers have no gaps.
     fn rotate(&mut self) -> Result<(), StoreError> {
         frame::pad(&mut self.page, &mut self.pending);
         self.sync()?;
-        let next = Self::create(&self.dir, self.segment + 1, self.settings.clone())?;
-        (self.file, self.segment, self.durable) = (next.file, next.segment, 0);
+        if self.file.take().is_some() {
+            self.segment += 1;
+            self.durable = 0;
+        }
         Ok(())
     }
 }
