@@ -107,6 +107,27 @@ const PEERS: &[Peer] = &[
         program: "promtool",
     },
     Peer {
+        name: "node_exporter",
+        package: "prometheus-node-exporter",
+        kind: Kind::Debian,
+        wanted_by: "the comparison of the host's metrics",
+        program: "prometheus-node-exporter",
+    },
+    Peer {
+        name: "postgres_exporter",
+        package: "prometheus-postgres-exporter",
+        kind: Kind::Debian,
+        wanted_by: "the comparison of PostgreSQL's metrics",
+        program: "prometheus-postgres-exporter",
+    },
+    Peer {
+        name: "redis_exporter",
+        package: "prometheus-redis-exporter",
+        kind: Kind::Debian,
+        wanted_by: "the comparison of Redis's metrics",
+        program: "prometheus-redis-exporter",
+    },
+    Peer {
         name: "age",
         package: "age",
         kind: Kind::Debian,
