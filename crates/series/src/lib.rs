@@ -20,6 +20,7 @@
 
 mod labels;
 mod matcher;
+mod re2;
 mod sample;
 mod storage;
 
@@ -27,5 +28,6 @@ pub use labels::{
     Builder, Labels, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name, quote,
 };
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use re2::from_re2;
 pub use sample::{STALE, Sample, Samples, is_stale};
 pub use storage::{LabelQuery, Selection, Series, Storage, StorageError, Window};

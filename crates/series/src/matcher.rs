@@ -8,6 +8,7 @@ use std::fmt;
 use regex::{Regex, RegexBuilder};
 
 use crate::labels::{is_legacy_label_name, quote};
+use crate::re2::from_re2;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,14 +131,16 @@ fn compile(name: &str, pattern: &str) -> Result<Regex, MatcherError> {
             .size_limit(REGEX_LIMIT)
             .build()
     };
+    let refused = |reason: String| MatcherError::Regex {
+        name: name.to_owned(),
+        pattern: pattern.to_owned(),
+        reason,
+    };
+    let translated = from_re2(pattern).map_err(refused)?;
     // On its own first: `a)(b` would become valid between the anchors.
-    build(pattern)
-        .and_then(|_| build(&format!("^(?:{pattern})$")))
-        .map_err(|error| MatcherError::Regex {
-            name: name.to_owned(),
-            pattern: pattern.to_owned(),
-            reason: last_line(&error.to_string()),
-        })
+    build(&translated)
+        .and_then(|_| build(&format!("^(?:{translated})$")))
+        .map_err(|error| refused(last_line(&error.to_string())))
 }
 
 /// The expression's own message is a drawing over several lines; its last one says what is wrong.

@@ -1,6 +1,6 @@
 //! `label_replace` and `label_join`: they change labels and look at no value.
 
-use mainstay_series::{Labels, METRIC_NAME};
+use mainstay_series::{Labels, METRIC_NAME, from_re2};
 use regex::Regex;
 
 use super::{Done, Evaluator, Grid, Row, Sink, string};
@@ -11,6 +11,13 @@ fn refused(message: String) -> QueryError {
     QueryError::Execution(message)
 }
 
+/// The whole value must match.
+fn compile(pattern: &str) -> Option<Regex> {
+    let translated = from_re2(pattern).ok()?;
+    Regex::new(&translated).ok()?;
+    Regex::new(&format!("^(?s:{translated})$")).ok()
+}
+
 impl Evaluator<'_> {
     /// Sets a label to a template of what a pattern found in another.
     pub(super) fn label_replace(&self, call: &Call, grid: Grid, sink: Sink<'_>) -> Done {
@@ -18,13 +25,11 @@ impl Evaluator<'_> {
             return Ok(());
         };
         let [to, template, from, pattern] = [to, template, from, pattern].map(string);
-        let regex = Regex::new(pattern)
-            .and_then(|_| Regex::new(&format!("^(?s:{pattern})$")))
-            .map_err(|_| {
-                refused(format!(
-                    "invalid regular expression in label_replace(): {pattern}"
-                ))
-            })?;
+        let regex = compile(pattern).ok_or_else(|| {
+            refused(format!(
+                "invalid regular expression in label_replace(): {pattern}"
+            ))
+        })?;
         if to.is_empty() {
             let message = format!("invalid destination label name in label_replace(): {to}");
             return Err(refused(message));

@@ -70,6 +70,16 @@ impl Fold {
         }
     }
 
+    /// How many numbers are held for each step.
+    pub(super) fn weight(op: Aggregation) -> usize {
+        match op {
+            Aggregation::Sum => 2,
+            Aggregation::Avg => 5,
+            Aggregation::StdDev | Aggregation::StdVar => 3,
+            _ => 1,
+        }
+    }
+
     /// Takes in a row.
     pub(super) fn add(&mut self, values: &[f64]) {
         match &mut self.state {

@@ -32,13 +32,14 @@ impl Evaluator<'_> {
         let delayed = self.options.delayed_name_removal;
         let mut groups = Grouping::new(&aggregate.grouping, aggregate.without);
         let mut folds: Vec<Fold> = Vec::new();
+        let held = grid.steps.saturating_mul(Fold::weight(aggregate.op));
         self.stream(&aggregate.expr, grid, &mut |row| {
             if row.values.is_empty() {
                 return Ok(());
             }
             let at = groups.find(&row.labels, row.drop_name && !delayed);
             if at == folds.len() {
-                self.arena.hold(grid.steps)?;
+                self.arena.hold(held)?;
                 folds.push(Fold::new(aggregate.op, grid.steps));
             }
             if let Some(fold) = folds.get_mut(at) {
@@ -51,7 +52,7 @@ impl Evaluator<'_> {
             let mut values = self.column(grid, super::ABSENT)?;
             let drop_name = fold.drop_name;
             fold.finish(&mut values);
-            self.arena.release(grid.steps);
+            self.arena.release(held);
             sink(Row {
                 labels,
                 drop_name,
