@@ -184,22 +184,26 @@ fn operator_span(text: &str, left: Span, right: Span) -> Span {
 }
 
 fn check_selector(selector: &Selector) -> Parsed<()> {
-    let span = selector.span;
-    if let Some(name) = &selector.name {
-        let others = selector
-            .matchers
-            .split_last()
-            .map_or(&[][..], |(_, rest)| rest);
-        if let Some(other) = others.iter().find(|m| m.name() == METRIC_NAME) {
-            let value = other.value();
-            let message = format!("metric name must not be set twice: {name:?} or {value:?}");
-            return Err((span, message));
-        }
-        return Ok(());
-    }
-    if selector.matchers.iter().all(|matcher| matcher.matches("")) {
+    check_name(selector)?;
+    let meets_all = selector.matchers.iter().all(|m| m.matches(""));
+    if selector.name.is_none() && meets_all {
         let message = "vector selector must contain at least one non-empty matcher".to_owned();
-        return Err((span, message));
+        return Err((selector.span, message));
+    }
+    Ok(())
+}
+
+/// A name before the braces is the only one.
+pub(super) fn check_name(selector: &Selector) -> Parsed<()> {
+    let Some(name) = &selector.name else {
+        return Ok(());
+    };
+    let others = selector.matchers.split_last();
+    let others = others.map_or(&[][..], |(_, rest)| rest);
+    if let Some(other) = others.iter().find(|m| m.name() == METRIC_NAME) {
+        let value = other.value();
+        let message = format!("metric name must not be set twice: {name:?} or {value:?}");
+        return Err((selector.span, message));
     }
     Ok(())
 }

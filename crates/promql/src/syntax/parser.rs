@@ -8,7 +8,7 @@ use super::token::{Keyword, Kind, Token};
 use super::{MAX_DEPTH, number, text};
 use crate::ast::{
     Aggregate, Aggregation, Binary, BinaryOp, Call, Cardinality, Expr, Matching, Number, Paren,
-    Span, StringLiteral, Unary,
+    Selector, Span, StringLiteral, Unary,
 };
 use crate::functions;
 
@@ -57,8 +57,22 @@ impl<'a> Parser<'a> {
         Ok(expr)
     }
 
+    /// The whole text as one selector, without a range, `offset` or `@`.
+    pub(super) fn whole_selector(mut self) -> Parsed<Selector> {
+        let name = match self.next.kind {
+            Kind::LeftBrace => None,
+            kind if kind.names_metric() => Some(self.advance()?),
+            _ => return Err(self.unexpected("", "")),
+        };
+        let selector = self.selector(name)?;
+        if self.next.kind != Kind::End {
+            return Err(self.unexpected("", ""));
+        }
+        Ok(selector)
+    }
+
     /// A selector, whatever follows it: what follows is not even looked at.
-    pub(super) fn selector_only(&mut self) -> Parsed<crate::ast::Selector> {
+    pub(super) fn selector_only(&mut self) -> Parsed<Selector> {
         self.lexer.stop_after_brace();
         self.selector(None)
     }
