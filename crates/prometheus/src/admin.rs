@@ -29,6 +29,9 @@ pub(crate) async fn delete_series(State(api): State<Api>, form: Form) -> Answere
         .map(params::selector)
         .collect::<Result<_, _>>()
         .map_err(|reason| Failure::parameter("match[]", reason))?;
+    if sets.iter().any(Vec::is_empty) {
+        return Err(Failure::parameter("match[]", "a selector without matchers"));
+    }
     let work = move |_: &Ticket| {
         for set in &sets {
             admin.delete_series(set, window)?;

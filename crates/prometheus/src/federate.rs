@@ -80,7 +80,8 @@ fn newest(
 ) -> Result<Vec<Newest>, Failure> {
     let mut found: Vec<Newest> = Vec::new();
     let mut samples = Samples::default();
-    for set in sets {
+    // A selector without any matcher meets nothing, as in Prometheus.
+    for set in sets.iter().filter(|set| !set.is_empty()) {
         let read =
             |error: mainstay_series::StorageError| Failure::new(Kind::Internal, error.to_string());
         for series in storage.select(&Selection::new(set, window)).map_err(read)? {

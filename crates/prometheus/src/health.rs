@@ -36,22 +36,28 @@ pub(crate) async fn when_ready(State(api): State<Api>, request: Request, next: N
         .into_response()
 }
 
-pub(crate) async fn reload(State(api): State<Api>) -> Result<(), PlainError> {
+pub(crate) async fn reload(State(api): State<Api>) -> Response {
     let Some(reload) = api.sources.reload.clone() else {
-        return Err(lifecycle_is_off().await);
+        return lifecycle_is_off().await;
     };
     let work = move |_: &Ticket| Ok(reload.reload()?);
     let done = api.lookups.run(api.options.timeout, work).await;
-    done.map_err(|failure| {
-        let mut error = PlainError::from(failure);
-        error.message = format!("failed to reload config: {}", error.message);
-        error
-    })
+    let Err(failure) = done else {
+        return StatusCode::OK.into_response();
+    };
+    let mut error = PlainError::from(failure);
+    error.message = format!("failed to reload config: {}", error.message);
+    error.into_response()
 }
 
 /// Also for `/-/quit`: whoever runs the server stops it, and nobody else.
-pub(crate) async fn lifecycle_is_off() -> PlainError {
-    PlainError::new(StatusCode::FORBIDDEN, "Lifecycle API is not enabled.")
+pub(crate) async fn lifecycle_is_off() -> Response {
+    (
+        StatusCode::FORBIDDEN,
+        PLAIN,
+        "Lifecycle API is not enabled.",
+    )
+        .into_response()
 }
 
 pub(crate) async fn needs_post() -> Response {

@@ -1,7 +1,5 @@
 //! Parameters that several requests have: times, limits, selectors.
 
-use mainstay_promql::Query;
-use mainstay_promql::ast::{Expr, TimeShift};
 use mainstay_series::{Matcher, Window};
 
 use crate::failure::Failure;
@@ -61,19 +59,7 @@ pub(crate) fn one_more(limit: usize) -> usize {
 
 /// A selector, without `offset` and `@`.
 pub(crate) fn selector(text: &str) -> Result<Vec<Matcher>, String> {
-    let query = Query::parse(text).map_err(|error| error.to_string())?;
-    match query.expr() {
-        Expr::Selector(selector) if selector.time == TimeShift::default() => {
-            Ok(selector.matchers.clone())
-        }
-        other => {
-            let position = other.span().position(text);
-            Err(format!(
-                "{position}: parse error: {} is not a series selector",
-                time::quoted(text)
-            ))
-        }
-    }
+    mainstay_promql::parse_selector(text).map_err(|error| error.to_string())
 }
 
 /// All of `match[]`. Each must have a matcher that does not meet the empty value.

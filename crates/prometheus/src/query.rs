@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
+use mainstay_promql::ast::ValueType;
 use mainstay_promql::{Answer, Engine, Query, Value};
 use mainstay_series::{Labels, Samples};
 
@@ -108,14 +109,31 @@ fn asked(api: &Api, form: &Form, when: When, limit: usize) -> Result<Asked, Fail
             Some(nanos / 1_000_000).filter(|ms| *ms > 0)
         }
     };
+    let query = parsed(form)?;
+    if matches!(when, When::Range(..)) {
+        has_a_range(query.value_type())?;
+    }
     Ok(Asked {
         when,
-        query: parsed(form)?,
+        query,
         limit,
         timeout,
         lookback_ms,
         stats: form.first("stats").to_owned(),
     })
+}
+
+/// Only scalars and instant vectors can be evaluated over a range.
+fn has_a_range(kind: ValueType) -> Result<(), Failure> {
+    let kind = match kind {
+        ValueType::Scalar | ValueType::Vector => return Ok(()),
+        ValueType::Matrix => "range vector",
+        ValueType::String => "string",
+    };
+    let reason = format!(
+        "invalid expression type \"{kind}\" for range query, must be Scalar or instant Vector"
+    );
+    Err(Failure::parameter("query", reason))
 }
 
 async fn answer(api: &Api, asked: Asked) -> Answered {
@@ -179,7 +197,11 @@ fn truncate(value: &mut Value, limit: usize) -> bool {
 
 fn write_value(json: &mut Json, value: &Value) {
     match value {
-        Value::Scalar { time_ms, value } => _ = json.point(*time_ms, *value),
+        // Only a scalar is never written with an exponent.
+        Value::Scalar { time_ms, value } => {
+            let value = mainstay_promql::format_float(*value);
+            json.open('[').time(*time_ms).text(&value).close(']');
+        }
         Value::String { time_ms, value } => {
             json.open('[').time(*time_ms).text(value).close(']');
         }

@@ -57,6 +57,10 @@ fn one(
     left: &mut usize,
     ticket: &Ticket,
 ) -> Result<Option<ReadResult>, Failure> {
+    // A query without any matcher meets nothing, as in Prometheus.
+    if query.matchers.is_empty() {
+        return Ok(Some(Vec::new()));
+    }
     let matchers: Vec<_> = query.matchers.iter().map(|m| stored(m, external)).collect();
     let selection = Selection {
         matchers: &matchers,

@@ -52,6 +52,7 @@ pub fn router(sources: Sources, options: Options) -> Router {
         .route("/-/reload", lifecycle(health::reload))
         .route("/-/quit", lifecycle(health::lifecycle_is_off))
         .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(preflight))
         .with_state(api)
 }
@@ -119,4 +120,9 @@ async fn preflight(request: Request, next: Next) -> Response {
 async fn not_found() -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     (StatusCode::NOT_FOUND, kind, "404 page not found\n").into_response()
+}
+
+async fn wrong_method() -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (StatusCode::METHOD_NOT_ALLOWED, kind, "Method Not Allowed\n").into_response()
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod bad;
+mod compare;
 mod data;
 mod http;
 mod parts;
