@@ -84,7 +84,7 @@ pub struct Options {
     pub max_series: usize,
     /// The most points in an answer.
     pub max_points: usize,
-    /// The most steps of a range query.
+    /// The most steps of a range query, which has one point more.
     pub max_steps: usize,
 }
 
@@ -173,11 +173,14 @@ impl Engine {
             );
             return Err(QueryError::Execution(message));
         }
+        if step_ms <= 0 {
+            return Err(QueryError::NoStep);
+        }
+        let limit = self.options.max_steps;
+        // As Prometheus counts: the steps between the points.
         let grid = Grid::range(start_ms, end_ms, step_ms)
-            .filter(|grid| grid.steps <= self.options.max_steps)
-            .ok_or(QueryError::TooManySteps {
-                limit: self.options.max_steps,
-            })?;
+            .filter(|grid| grid.steps.saturating_sub(1) <= limit)
+            .ok_or(QueryError::TooManySteps { limit })?;
         let window = Window { start_ms, end_ms };
         let evaluator = Evaluator::new(storage, &self.options, (grid, window), check);
         let matrix = match evaluator.output(&query.expr)? {

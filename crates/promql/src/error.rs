@@ -19,10 +19,15 @@ pub enum QueryError {
     TooManyPoints { limit: usize },
     /// More steps than allowed.
     #[error(
-        "exceeded maximum resolution of {limit} points per timeseries. Try decreasing the query \
-         resolution (?step=XX)"
+        "exceeded maximum resolution of {} points per timeseries. Try decreasing the query \
+         resolution (?step=XX)", thousands(*limit)
     )]
     TooManySteps { limit: usize },
+    /// A range without steps.
+    #[error(
+        "zero or negative query resolution step widths are not accepted. Try a positive integer"
+    )]
+    NoStep,
     /// The caller's time was over.
     #[error("query timed out in expression evaluation")]
     Timeout,
@@ -50,6 +55,19 @@ impl From<Interrupt> for QueryError {
             Interrupt::Canceled => Self::Canceled,
         }
     }
+}
+
+/// A number with its thousands apart: `11,000`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 impl QueryError {

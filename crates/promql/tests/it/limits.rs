@@ -54,24 +54,29 @@ fn series_points_and_steps_are_limited() {
     let error = range(points.clone(), "x").expect_err("303 points");
     assert_eq!(error.to_string(), "answer would have more than 302 points");
     assert!(range(points, "sum(x)").is_ok());
-    let steps = Options {
-        max_steps: 100,
+    let steps = |max_steps| Options {
+        max_steps,
         ..Options::default()
     };
-    let error = range(steps, "x").expect_err("101 steps").to_string();
+    assert!(range(steps(100), "x").is_ok(), "100 steps are 101 points");
+    let error = range(steps(99), "x").expect_err("100 steps").to_string();
     assert!(
-        error.starts_with("exceeded maximum resolution of 100 points"),
+        error.starts_with("exceeded maximum resolution of 99 points"),
         "{error}"
     );
+    let error = QueryError::TooManySteps { limit: 11_000 }.to_string();
+    assert!(error.contains("of 11,000 points"), "{error}");
     let storage = MemoryStorage::load(DATA).expect("a load");
     let query = Query::parse("x").expect("a query");
-    for times in [(0, 1, 0), (0, 1, -1), (i64::MIN, i64::MAX, 1)] {
-        let answer = Engine::default().range(&storage, &query, times, &uninterrupted);
+    let run = |times| Engine::default().range(&storage, &query, times, &uninterrupted);
+    for step in [0, -1, i64::MIN] {
         assert!(
-            matches!(answer, Err(QueryError::TooManySteps { .. })),
-            "{times:?}"
+            matches!(run((0, 1, step)), Err(QueryError::NoStep)),
+            "{step}"
         );
     }
+    let all = run((i64::MIN, i64::MAX, 1));
+    assert!(matches!(all, Err(QueryError::TooManySteps { .. })));
     let none = Engine::default().range(&storage, &query, (10, 0, 5), &uninterrupted);
     assert!(none.is_ok(), "an end before the start is an empty answer");
 }
