@@ -71,6 +71,23 @@ fn thousands(number: usize) -> String {
 }
 
 impl QueryError {
+    /// What Prometheus's HTTP API calls it in `errorType`; there `bad_data` is status 400,
+    /// `execution` 422, `timeout` 503, `canceled` 499, `internal` 500.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::TooManySteps { .. } | Self::NoStep => "bad_data",
+            Self::Execution(_)
+            | Self::TooManySamples
+            | Self::TooManySeries { .. }
+            | Self::TooManyPoints { .. } => "execution",
+            Self::Timeout => "timeout",
+            Self::Canceled => "canceled",
+            Self::Storage(StorageError::Read(_)) => "internal",
+            // What is asked for cannot be had, and nothing is broken.
+            Self::Storage(_) => "execution",
+        }
+    }
+
     /// Two series of an answer have the same labels.
     pub(crate) fn same_labels() -> Self {
         Self::Execution("vector cannot contain metrics with the same labelset".to_owned())

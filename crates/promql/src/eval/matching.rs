@@ -6,7 +6,7 @@ use mainstay_series::{Labels, METRIC_NAME, is_legacy_label_name, quote};
 
 use super::binary::{combine, compare};
 use super::column::{ABSENT, Row, is_absent, is_name};
-use super::{Done, Evaluator, Grid, Sink};
+use super::{Column, Done, Evaluator, Grid, Sink};
 use crate::ast::{Binary, BinaryOp, Cardinality, Matching};
 use crate::error::QueryError;
 
@@ -71,13 +71,12 @@ fn refused<T>(message: &str) -> Result<T, QueryError> {
     Err(QueryError::Execution(message.to_owned()))
 }
 
-/// Both sides of an operation; `many` is the side of which several may belong to one of `one`.
+/// An operation, and the side of which one series may belong to several of the other, `many`.
 struct Sides<'a> {
     binary: &'a Binary,
     matching: &'a Matching,
-    many: &'a [Row],
     one: &'a [Row],
-    /// At which steps `many` has any value: without, nothing is looked at.
+    /// At which steps the other side has any value: without, nothing is looked at.
     any_many: Vec<bool>,
     grid: Grid,
 }
@@ -94,23 +93,22 @@ impl Evaluator<'_> {
             return Ok(());
         }
         let (many, one) = if matching.cardinality == Cardinality::OneToMany {
-            (&right, &left)
+            (right, left)
         } else {
-            (&left, &right)
+            (left, right)
         };
         let sides = Sides {
             binary,
             matching,
-            many,
-            one,
-            any_many: steps_with_values(many, grid.steps),
+            one: &one,
+            any_many: steps_with_values(&many, grid.steps),
             grid,
         };
-        let rows = self.matched_rows(&sides)?;
+        let rows = self.matched_rows(&sides, many)?;
         self.pass_merged(rows, grid, sink)
     }
 
-    fn matched_rows(&self, sides: &Sides<'_>) -> Result<Vec<Row>, QueryError> {
+    fn matched_rows(&self, sides: &Sides<'_>, many: Vec<Row>) -> Result<Vec<Row>, QueryError> {
         let signature = Signature::of(sides.matching);
         let ones = by_signature(sides.one, &signature);
         for (labels, group) in &ones {
@@ -120,14 +118,16 @@ impl Evaluator<'_> {
         let mut given: HashMap<(Labels, Labels), Vec<bool>> = HashMap::new();
         let one_to_one = sides.matching.cardinality == Cardinality::OneToOne;
         let mut out = Vec::new();
-        for many in sides.many {
+        for many in many {
             let key = signature.labels(&many.labels);
             let Some(group) = ones.get(&key) else {
                 continue;
             };
-            for one in group.iter().filter_map(|i| sides.one.get(*i)) {
+            // Its values become those of the result; for the last of the group its very column.
+            let mut left = Some(many.values);
+            for (i, one) in group.iter().filter_map(|i| sides.one.get(*i)).enumerate() {
                 self.tick()?;
-                let labels = self.result_labels(sides, many, one);
+                let labels = self.result_labels(sides, &many.labels, one);
                 let name = if one_to_one {
                     Labels::empty()
                 } else {
@@ -137,8 +137,11 @@ impl Evaluator<'_> {
                 let given = given
                     .entry((key.clone(), name))
                     .or_insert_with(|| vec![false; steps]);
-                let mut values = self.column(sides.grid, ABSENT)?;
-                sides.combine(many, one, given, &mut values)?;
+                let last = i + 1 == group.len();
+                let Some(mut values) = self.copied(&mut left, last, sides.grid)? else {
+                    continue;
+                };
+                sides.combine(one, given, &mut values)?;
                 if !values.is_empty() {
                     out.push(Row {
                         labels,
@@ -151,14 +154,32 @@ impl Evaluator<'_> {
         Ok(out)
     }
 
+    /// A column again, or itself if it is needed no more.
+    fn copied(
+        &self,
+        column: &mut Option<Column>,
+        last: bool,
+        grid: Grid,
+    ) -> Result<Option<Column>, QueryError> {
+        if last {
+            return Ok(column.take());
+        }
+        let Some(values) = column else {
+            return Ok(None);
+        };
+        let mut copy = self.column(grid, ABSENT)?;
+        copy.copy_from_slice(values);
+        Ok(Some(copy))
+    }
+
     /// The labels of a pair's result: those of the many side, or only those that match, with the
     /// included ones of the other.
-    fn result_labels(&self, sides: &Sides<'_>, many: &Row, one: &Row) -> Labels {
+    fn result_labels(&self, sides: &Sides<'_>, many: &Labels, one: &Row) -> Labels {
         let (binary, matching) = (sides.binary, sides.matching);
         let at_once = binary.return_bool && !self.options.delayed_name_removal;
         let drops_name = at_once || changes_meaning(binary.op);
         let named = |name: &str| matching.labels.iter().any(|n| n == name);
-        let kept = many.labels.retain(|name| {
+        let kept = many.retain(|name| {
             let matched =
                 matching.cardinality != Cardinality::OneToOne || named(name) == matching.on;
             matched && !(drops_name && is_name(name))
@@ -231,12 +252,13 @@ impl Sides<'_> {
         ))
     }
 
-    /// Combines a pair at each step where both are.
-    fn combine(&self, many: &Row, one: &Row, given: &mut [bool], into: &mut [f64]) -> Done {
+    /// Combines the many side's values with those of one at each step where both are.
+    fn combine(&self, one: &Row, given: &mut [bool], into: &mut [f64]) -> Done {
         let (op, return_bool) = (self.binary.op, self.binary.return_bool);
         let swapped = self.matching.cardinality == Cardinality::OneToMany;
         for (step, into) in into.iter_mut().enumerate() {
-            let (Some(many), Some(one)) = (many.at(step), one.at(step)) else {
+            let many = std::mem::replace(into, ABSENT);
+            let Some(one) = one.at(step).filter(|_| !is_absent(many)) else {
                 continue;
             };
             let Some(given) = given.get_mut(step) else {

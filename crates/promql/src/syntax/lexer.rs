@@ -135,8 +135,9 @@ impl<'a> Lexer<'a> {
             '(' => self.parens += 1,
             ')' => {
                 let open = self.parens.checked_sub(1);
-                self.parens = open
-                    .ok_or_else(|| self.error(start, "unexpected right parenthesis ')'".into()))?;
+                self.parens = open.ok_or_else(|| {
+                    self.error(self.at, "unexpected right parenthesis ')'".into())
+                })?;
             }
             '{' => self.in_braces = true,
             '[' => self.in_brackets = true,

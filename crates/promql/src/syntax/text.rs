@@ -65,7 +65,12 @@ fn escape(
         'x' => (2, 16, None),
         'u' => (4, 16, None),
         'U' => (8, 16, None),
-        other => return Err(format!("unknown escape sequence {other:?}")),
+        other => {
+            return Err(format!(
+                "unknown escape sequence U+{:04X} {other:?}",
+                u32::from(other)
+            ));
+        }
     };
     let mut value = first.unwrap_or(0);
     for _ in 0..digits {

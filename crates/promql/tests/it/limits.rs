@@ -96,6 +96,8 @@ fn a_caller_can_give_up_at_any_look() {
             "query was canceled in expression evaluation",
         ),
     ] {
+        let kind = QueryError::from(interrupt).error_type();
+        assert!(["timeout", "canceled"].contains(&kind), "{kind}");
         let mut looks = 0;
         loop {
             let seen = Cell::new(0);
