@@ -79,12 +79,14 @@ impl QueryError {
             Self::Execution(_)
             | Self::TooManySamples
             | Self::TooManySeries { .. }
-            | Self::TooManyPoints { .. } => "execution",
+            | Self::TooManyPoints { .. }
+            // What is asked for cannot be had, and nothing is broken.
+            | Self::Storage(StorageError::TooMuch { .. } | StorageError::OnlyAggregates(_)) => {
+                "execution"
+            }
             Self::Timeout => "timeout",
             Self::Canceled => "canceled",
             Self::Storage(StorageError::Read(_)) => "internal",
-            // What is asked for cannot be had, and nothing is broken.
-            Self::Storage(_) => "execution",
         }
     }
 
