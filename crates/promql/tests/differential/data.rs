@@ -32,36 +32,47 @@ fn labels(name: &str, pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(name.iter().chain(pairs).copied())
 }
 
-/// Writes the data to both.
-pub(crate) fn load(prometheus: &Prometheus) -> MemoryStorage {
+/// All series with their samples.
+pub(crate) fn series() -> BTreeMap<Labels, Samples> {
     let mut random = Random::new(42);
-    let mut all: BTreeMap<Labels, Vec<Option<f64>>> = BTreeMap::new();
+    let mut all = All::new();
     counters(&mut random, &mut all);
     gauges(&mut random, &mut all);
     others(&mut random, &mut all);
-    let offsets: Vec<i64> = all.iter().map(|_| 1 + random.below(997) as i64).collect();
-    let time = |at: usize, offset: i64| START_MS + at as i64 * EVERY_MS + offset;
-    // In the order of time, as samples come in life.
-    for at in 0..COUNT {
-        let series = all.iter().zip(&offsets);
-        let samples: Vec<(&Labels, i64, f64)> = series
-            .filter_map(|((labels, values), offset)| {
-                Some((labels, time(at, *offset), (*values.get(at)?)?))
-            })
-            .collect();
-        prometheus.write(&samples);
-    }
-    let mut storage = MemoryStorage::default();
-    for ((labels, values), offset) in all.iter().zip(&offsets) {
-        let mut samples = Samples::default();
-        for (at, value) in values.iter().enumerate() {
-            if let Some(value) = value {
-                samples.push(time(at, *offset), *value);
+    all.into_iter()
+        .map(|(labels, values)| {
+            let offset = 1 + random.below(997) as i64;
+            let mut samples = Samples::default();
+            for (at, value) in values.iter().enumerate() {
+                if let Some(value) = value {
+                    samples.push(START_MS + at as i64 * EVERY_MS + offset, *value);
+                }
             }
-        }
-        storage.append(labels, &samples);
+            (labels, samples)
+        })
+        .collect()
+}
+
+/// The data for us.
+pub(crate) fn store() -> MemoryStorage {
+    let mut storage = MemoryStorage::default();
+    for (labels, samples) in series() {
+        storage.append(&labels, &samples);
     }
     storage
+}
+
+/// The data for Prometheus, in the order of time, as samples come in life.
+pub(crate) fn write(prometheus: &Prometheus) {
+    let series = series();
+    let mut samples: Vec<(&Labels, i64, f64)> = series
+        .iter()
+        .flat_map(|(labels, samples)| samples.iter().map(move |s| (labels, s.time_ms, s.value)))
+        .collect();
+    samples.sort_by_key(|(_, time, _)| *time);
+    for chunk in samples.chunks(1000) {
+        prometheus.write(chunk);
+    }
 }
 
 type All = BTreeMap<Labels, Vec<Option<f64>>>;

@@ -7,6 +7,7 @@
 mod compare;
 mod data;
 mod generate;
+mod itself;
 mod peer;
 mod random;
 mod scripts;
@@ -49,7 +50,8 @@ fn prometheus_answers_the_same() {
     let Some(prometheus) = Prometheus::start("prometheus_answers_the_same") else {
         return;
     };
-    let storage = data::load(&prometheus);
+    data::write(&prometheus);
+    let storage = data::store();
     let engine = Engine::new(Options::default());
     let first = setting(SEED).unwrap_or(1);
     let count = setting(COUNT).unwrap_or(3000);
