@@ -138,7 +138,7 @@ fn typed(kind: &str, more: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// A scraper with jobs of 50 ms, from a configuration that begins with `scrape_configs`.
+/// A scraper with jobs of 500 ms, from a configuration that begins with `scrape_configs`.
 fn scraper(config: &str) -> (Scraper, Arc<Memory>) {
     let memory = Arc::new(Memory::default());
     let scraper = Scraper::new(memory.clone(), Settings::default());
@@ -147,7 +147,7 @@ fn scraper(config: &str) -> (Scraper, Arc<Memory>) {
 }
 
 fn jobs(config: &str) -> Vec<mainstay_targets::Job> {
-    let text = format!("global: {{scrape_interval: 50ms, scrape_timeout: 50ms}}\n{config}");
+    let text = format!("global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}\n{config}");
     let (config, problems) = Configuration::read(&text, Path::new("/p.yml"), "p.yml");
     assert!(problems.is_empty(), "{problems}");
     config.jobs
@@ -183,7 +183,7 @@ async fn a_target_is_scraped_with_its_automatic_series() {
     let (address, requests) = target(vec![answer(body), answer("a{x=\"1\"} 3\n")]).await;
     let config = job(
         address,
-        ", scrape_timeout: 40ms, params: {m: [x]}, basic_auth: {username: u, password: p}",
+        ", scrape_timeout: 400ms, params: {m: [x]}, basic_auth: {username: u, password: p}",
     );
     let (scraper, memory) = scraper(&config);
     let values = memory
@@ -214,7 +214,7 @@ async fn a_target_is_scraped_with_its_automatic_series() {
         "authorization: basic dtpw",
         "accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,",
         "accept-encoding: gzip",
-        "x-prometheus-scrape-timeout-seconds: 0.04",
+        "x-prometheus-scrape-timeout-seconds: 0.4",
     ] {
         assert!(request.contains(line), "{line} in {request}");
     }
