@@ -7,6 +7,7 @@ use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 use crate::routes::Api;
@@ -108,9 +109,10 @@ impl FromRequest<Api> for Form {
         let (parts, body) = request.into_parts();
         let mut form = Self::default();
         if has_form(&parts)? {
-            let body = to_bytes(body, api.options.form_bytes)
-                .await
-                .map_err(|_| unreadable("http: POST too large"))?;
+            let read = to_bytes(body, api.options.form_bytes);
+            let body = timeout(api.options.body_timeout, read).await;
+            let body = body.map_err(|_| unreadable("the body did not arrive in time"))?;
+            let body = body.map_err(|_| unreadable("http: POST too large"))?;
             let body = std::str::from_utf8(&body);
             form.read(body.map_err(|_| unreadable("the form is not UTF-8"))?)?;
         }

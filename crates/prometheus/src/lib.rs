@@ -12,6 +12,35 @@
 //! **Invariants:** no query runs on the async runtime; how many run and wait is bounded, and each
 //! has a deadline and ends early when nobody waits for it. It decides nothing about who may ask:
 //! [`access`] says what a path needs, and the server checks.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use mainstay_prometheus::{
+//!     BuildInfo, Options, RuntimeInfo, SourceError, Sources, Status, TsdbStatus, router,
+//! };
+//! use mainstay_promql::promqltest::MemoryStorage;
+//!
+//! struct Me;
+//! impl Status for Me {
+//!     fn configuration(&self) -> String {
+//!         "global: {}\n".to_owned()
+//!     }
+//!     fn runtime(&self) -> RuntimeInfo {
+//!         RuntimeInfo::default()
+//!     }
+//!     fn build(&self) -> BuildInfo {
+//!         BuildInfo::of_version("3.5.0")
+//!     }
+//!     fn tsdb(&self, _limit: usize) -> Result<TsdbStatus, SourceError> {
+//!         Err(SourceError("no head".to_owned()))
+//!     }
+//! }
+//!
+//! let storage = MemoryStorage::load("load 1m\n  up 1x10").unwrap();
+//! let api = router(Sources::of(Arc::new(storage), Arc::new(Me)), Options::default());
+//! let _app: axum::Router = axum::Router::new().nest("/prometheus", api);
+//! ```
 
 mod access;
 mod admin;

@@ -18,6 +18,9 @@ use crate::failure::{Failure, Kind};
 /// How long work that is over its time gets to notice.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// No work may take longer, whatever is configured.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
 /// So many at once, and so many more that wait.
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
@@ -27,6 +30,10 @@ pub(crate) struct Pool {
     concurrency: usize,
     queue: usize,
 }
+
+/// A place among those that run or wait.
+#[derive(Debug)]
+pub(crate) struct Admitted(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
 /// What work is shown: how long it may go on, and whether anybody waits for it.
 #[derive(Debug)]
@@ -77,15 +84,37 @@ impl Pool {
         }
     }
 
+    /// A place among those that run or wait, or the reason why there is none.
+    pub(crate) fn admit(&self) -> Result<Admitted, Failure> {
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned();
+        admitted.map(Admitted).map_err(|_| {
+            let message = format!(
+                "too many requests at once: {} run and {} wait; try again later",
+                self.concurrency, self.queue
+            );
+            Failure::new(Kind::Busy, message)
+        })
+    }
+
     /// Runs work when its turn comes.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         timeout: Duration,
         work: impl FnOnce(&Ticket) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
+        self.run_admitted(self.admit()?, timeout, work).await
+    }
+
+    /// The same for who has a place already.
+    pub(crate) async fn run_admitted<T: Send + 'static>(
+        &self,
+        admitted: Admitted,
+        timeout: Duration,
+        work: impl FnOnce(&Ticket) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         let begun = Instant::now();
-        let deadline = begun + timeout;
-        let (admitted, turn) = self.turn(deadline).await?;
+        let deadline = begun + timeout.min(LONGEST);
+        let turn = self.turn(deadline).await?;
         let ticket = Arc::new(Ticket {
             deadline,
             abandoned: AtomicBool::new(false),
@@ -105,20 +134,10 @@ impl Pool {
         }
     }
 
-    async fn turn(
-        &self,
-        deadline: Instant,
-    ) -> Result<(OwnedSemaphorePermit, OwnedSemaphorePermit), Failure> {
-        let Ok(admitted) = Arc::clone(&self.admitted).try_acquire_owned() else {
-            let message = format!(
-                "too many requests at once: {} run and {} wait; try again later",
-                self.concurrency, self.queue
-            );
-            return Err(Failure::new(Kind::Busy, message));
-        };
-        let turn = timeout_at(deadline.into(), Arc::clone(&self.running).acquire_owned()).await;
-        match turn {
-            Ok(Ok(turn)) => Ok((admitted, turn)),
+    async fn turn(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Failure> {
+        let turn = Arc::clone(&self.running).acquire_owned();
+        match timeout_at(deadline.into(), turn).await {
+            Ok(Ok(turn)) => Ok(turn),
             _ => Err(Failure::new(
                 Kind::Timeout,
                 "query timed out in query queue",

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use mainstay_promql::ast::ValueType;
-use mainstay_promql::{Answer, Engine, Query, Value};
+use mainstay_promql::{Answer, Engine, Query, Stats, Value};
 use mainstay_series::{Labels, Samples};
 
 use crate::failure::Failure;
@@ -53,18 +53,24 @@ pub(crate) async fn range(State(api): State<Api>, form: Form) -> Answered {
     answer(&api, asked(&api, &form, when, limit)?).await
 }
 
-pub(crate) async fn format(form: Form) -> Answered {
-    let query = parsed(&form)?;
+pub(crate) async fn format(State(api): State<Api>, form: Form) -> Answered {
+    let query = parsed(&api, &form)?;
     Ok(Reply::data(|json| _ = json.text(&query.pretty())))
 }
 
-pub(crate) async fn parse(form: Form) -> Answered {
-    let query = parsed(&form)?;
+pub(crate) async fn parse(State(api): State<Api>, form: Form) -> Answered {
+    let query = parsed(&api, &form)?;
     Ok(Reply::data(|json| _ = json.serde(&query.json())))
 }
 
-fn parsed(form: &Form) -> Result<Query, Failure> {
-    Query::parse(form.first("query")).map_err(|error| Failure::parameter("query", error))
+fn parsed(api: &Api, form: &Form) -> Result<Query, Failure> {
+    let text = form.first("query");
+    let query = if api.options.experimental_functions {
+        Query::parse_experimental(text)
+    } else {
+        Query::parse(text)
+    };
+    query.map_err(|error| Failure::parameter("query", error))
 }
 
 /// `start`, `end` and `step`.
@@ -109,7 +115,7 @@ fn asked(api: &Api, form: &Form, when: When, limit: usize) -> Result<Asked, Fail
             Some(nanos / 1_000_000).filter(|ms| *ms > 0)
         }
     };
-    let query = parsed(form)?;
+    let query = parsed(api, form)?;
     if matches!(when, When::Range(..)) {
         has_a_range(query.value_type())?;
     }
@@ -172,14 +178,14 @@ fn written(mut answer: Answer, limit: usize, stats: &str, times: Times) -> Reply
             time::quoted(stats)
         ));
     }
+    let (value, counted) = (answer.value, answer.stats);
     Reply::with(&answer.warnings, &answer.infos, |json| {
         json.open('{');
-        json.key("resultType")
-            .text(answer.value.value_type().as_str());
+        json.key("resultType").text(value.value_type().as_str());
         json.key("result");
-        write_value(json, &answer.value);
+        write_value(json, value);
         if !stats.is_empty() {
-            write_stats(json, &answer, times);
+            write_stats(json, counted, times);
         }
         json.close('}');
     })
@@ -195,21 +201,21 @@ fn truncate(value: &mut Value, limit: usize) -> bool {
     true
 }
 
-fn write_value(json: &mut Json, value: &Value) {
+fn write_value(json: &mut Json, value: Value) {
     match value {
         // Only a scalar is never written with an exponent.
         Value::Scalar { time_ms, value } => {
-            let value = mainstay_promql::format_float(*value);
-            json.open('[').time(*time_ms).text(&value).close(']');
+            let value = mainstay_promql::format_float(value);
+            json.open('[').time(time_ms).text(&value).close(']');
         }
         Value::String { time_ms, value } => {
-            json.open('[').time(*time_ms).text(value).close(']');
+            json.open('[').time(time_ms).text(&value).close(']');
         }
         Value::Vector { time_ms, samples } => {
             json.open('[');
             for (labels, value) in samples {
-                json.open('{').key("metric").labels(labels);
-                json.key("value").point(*time_ms, *value).close('}');
+                json.open('{').key("metric").labels(&labels);
+                json.key("value").point(time_ms, value).close('}');
             }
             json.close(']');
         }
@@ -217,19 +223,20 @@ fn write_value(json: &mut Json, value: &Value) {
     }
 }
 
-fn write_matrix(json: &mut Json, matrix: &[(Labels, Samples)]) {
+/// Each series is let go of once it is written: the text is larger than the samples are.
+fn write_matrix(json: &mut Json, matrix: Vec<(Labels, Samples)>) {
     json.open('[');
     for (labels, samples) in matrix {
-        json.open('{').key("metric").labels(labels);
-        json.key("values").points(samples).close('}');
+        json.open('{').key("metric").labels(&labels);
+        json.key("values").points(&samples).close('}');
     }
     json.close(']');
 }
 
 /// Times that are not told apart here are 0, and every sample is counted once, however many windows
 /// it lies in.
-fn write_stats(json: &mut Json, answer: &Answer, (queued, took): Times) {
-    let samples = answer.stats.samples as i64;
+fn write_stats(json: &mut Json, stats: Stats, (queued, took): Times) {
+    let samples = stats.samples as i64;
     json.key("stats").open('{').key("timings").open('{');
     json.key("evalTotalTime").number(took.as_secs_f64());
     json.key("resultSortTime").number(0.0);
@@ -241,7 +248,6 @@ fn write_stats(json: &mut Json, answer: &Answer, (queued, took): Times) {
     json.close('}').key("samples").open('{');
     json.key("totalQueryableSamples").integer(samples);
     json.key("samplesRead").integer(samples);
-    json.key("peakSamples")
-        .integer(answer.stats.peak_samples as i64);
+    json.key("peakSamples").integer(stats.peak_samples as i64);
     json.close('}').close('}');
 }

@@ -15,6 +15,7 @@ use crate::routes::Api;
 use crate::write::body;
 
 pub(crate) async fn read(State(api): State<Api>, request: Request) -> Result<Response, PlainError> {
+    let place = api.reads.admit()?;
     let body = body(&api, request).await?;
     let limit = api.options.unpacked_bytes;
     let storage = api.sources.storage.clone();
@@ -41,7 +42,10 @@ pub(crate) async fn read(State(api): State<Api>, request: Request) -> Result<Res
         }
         Ok(response.encode()?)
     };
-    let body = api.reads.run(api.options.timeout, work).await?;
+    let body = api
+        .reads
+        .run_admitted(place, api.options.timeout, work)
+        .await?;
     let headers = [
         (header::CONTENT_TYPE, "application/x-protobuf"),
         (header::CONTENT_ENCODING, "snappy"),

@@ -34,8 +34,8 @@ pub fn router(sources: Sources, options: Options) -> Router {
     let api = Api {
         queries: Pool::new(options.concurrency, options.queue),
         lookups: Pool::new(options.concurrency, options.queue),
-        reads: Pool::new(options.read_concurrency, options.queue),
-        writes: Pool::new(options.write_concurrency, options.queue),
+        reads: Pool::new(options.read_concurrency, options.write_queue),
+        writes: Pool::new(options.write_concurrency, options.write_queue),
         options: Arc::new(options),
         sources,
     };

@@ -28,6 +28,57 @@ pub struct Sources {
     pub reload: Option<Arc<dyn Reload>>,
 }
 
+impl Sources {
+    /// Of a store alone: no targets, no exemplars, nothing that changes anything. The other fields can
+    /// be set afterwards.
+    pub fn of(storage: Arc<dyn Storage>, status: Arc<dyn Status>) -> Self {
+        Self {
+            storage,
+            status,
+            exemplars: Arc::new(Nobody),
+            targets: Arc::new(Nobody),
+            writer: None,
+            admin: None,
+            reload: None,
+        }
+    }
+}
+
+/// Where there are none.
+struct Nobody;
+
+impl Exemplars for Nobody {
+    fn exemplars(&self, _: &[Vec<Matcher>], _: Window) -> Result<Vec<Exemplar>, SourceError> {
+        Ok(Vec::new())
+    }
+}
+
+impl Targets for Nobody {
+    fn pools(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn active(&self) -> Vec<ActiveTarget> {
+        Vec::new()
+    }
+
+    fn dropped(&self) -> Vec<DroppedTarget> {
+        Vec::new()
+    }
+
+    fn dropped_counts(&self) -> BTreeMap<String, usize> {
+        BTreeMap::new()
+    }
+
+    fn target_metadata(&self, _: Option<&str>) -> Vec<TargetMetadata> {
+        Vec::new()
+    }
+
+    fn metadata(&self, _: Option<&str>) -> Vec<MetricMetadata> {
+        Vec::new()
+    }
+}
+
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sources")
@@ -209,6 +260,20 @@ pub struct BuildInfo {
     pub go_version: String,
 }
 
+impl BuildInfo {
+    /// Only the version is told.
+    pub fn of_version(version: impl Into<String>) -> Self {
+        Self {
+            version: version.into(),
+            revision: String::new(),
+            branch: String::new(),
+            build_user: String::new(),
+            build_date: String::new(),
+            go_version: String::new(),
+        }
+    }
+}
+
 /// A name and how often it occurs, or how large it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Count {
@@ -241,18 +306,27 @@ pub struct WalReplay {
 
 /// What is known of the server itself.
 pub trait Status: Send + Sync {
-    fn readiness(&self) -> Readiness;
+    /// Ready, unless it says otherwise.
+    fn readiness(&self) -> Readiness {
+        Readiness::Ready
+    }
     /// The configuration as YAML, without secrets.
     fn configuration(&self) -> String;
     /// Flags and their values, under Prometheus's names.
-    fn flags(&self) -> BTreeMap<String, String>;
+    fn flags(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
     fn runtime(&self) -> RuntimeInfo;
     fn build(&self) -> BuildInfo;
     /// At most `limit` of each list, the largest first. May take long.
     fn tsdb(&self, limit: usize) -> Result<TsdbStatus, SourceError>;
-    fn wal_replay(&self) -> WalReplay;
+    fn wal_replay(&self) -> WalReplay {
+        WalReplay::default()
+    }
     /// The external labels, which federation and remote read attach.
-    fn external_labels(&self) -> Labels;
+    fn external_labels(&self) -> Labels {
+        Labels::empty()
+    }
 }
 
 /// What became of a batch.

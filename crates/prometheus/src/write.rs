@@ -17,6 +17,7 @@ use crate::pool::Ticket;
 use crate::routes::Api;
 use crate::sources::{Stored, Writer};
 use crate::time;
+use tokio::time::timeout;
 
 /// Reasons that are told.
 const REASONS: usize = 10;
@@ -30,6 +31,8 @@ pub(crate) async fn write(
         return Err(PlainError::new(StatusCode::NOT_FOUND, message));
     };
     let version = version(request.headers())?;
+    // Before the body is read: so many bodies are in memory and not more.
+    let place = api.writes.admit()?;
     let body = body(&api, request).await?;
     let limit = api.options.unpacked_bytes;
     let latest_ms = time::now_ms().saturating_add(time::millis(api.options.ahead));
@@ -37,14 +40,20 @@ pub(crate) async fn write(
         Ok(written) => store(&*writer, written, latest_ms),
         Err(error) => Err(Failure::bad_data(error.to_string())),
     };
-    let outcome = api.writes.run(api.options.timeout, work).await?;
+    let outcome = api.writes.run_admitted(place, api.options.timeout, work);
+    let outcome = outcome.await?;
     Ok(answer(&outcome))
 }
 
 /// The body as it was sent.
 pub(crate) async fn body(api: &Api, request: Request) -> Result<bytes::Bytes, PlainError> {
     let limit = api.options.body_bytes;
-    let body = to_bytes(request.into_body(), limit).await;
+    let read = to_bytes(request.into_body(), limit);
+    let body = timeout(api.options.body_timeout, read).await;
+    let body = body.map_err(|_| {
+        let message = "the body did not arrive in time";
+        PlainError::new(StatusCode::REQUEST_TIMEOUT, message)
+    })?;
     body.map_err(|_| {
         let message = format!("the body is larger than {limit} bytes, or ended too early");
         PlainError::new(StatusCode::PAYLOAD_TOO_LARGE, message)

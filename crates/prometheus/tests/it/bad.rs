@@ -9,7 +9,7 @@ use mainstay_series::{
     LabelQuery, Labels, Samples, Selection, Series, Storage, StorageError, Window,
 };
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -219,6 +219,36 @@ fn writes_that_are_none_are_refused() {
         "{}",
         streamed.text()
     );
+}
+
+#[test]
+fn a_body_that_does_not_come_is_not_waited_for() {
+    let options = Options {
+        body_timeout: Duration::from_millis(20),
+        ..Options::default()
+    };
+    let server = Server::with(options, |_| {});
+    for (path, status) in [("query", "400"), ("write", "408"), ("read", "408")] {
+        let mut client = TcpStream::connect(("127.0.0.1", server.client.port)).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        let kind = if path == "query" {
+            "x-www-form-urlencoded"
+        } else {
+            "x-protobuf"
+        };
+        let request = format!(
+            "POST /prometheus/api/v1/{path} HTTP/1.0\r\nHost: a\r\nContent-Type: application/{kind}\r\n\
+             Content-Length: 100\r\n\r\nquery=1"
+        );
+        client.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{answer}");
+        assert!(
+            answer.contains("the body did not arrive in time"),
+            "{answer}"
+        );
+    }
 }
 
 /// A store that has a bad day.

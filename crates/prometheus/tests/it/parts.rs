@@ -234,14 +234,7 @@ impl Status for Parts {
     }
 
     fn build(&self) -> BuildInfo {
-        BuildInfo {
-            version: "3.5.0".to_owned(),
-            revision: String::new(),
-            branch: String::new(),
-            build_user: String::new(),
-            build_date: String::new(),
-            go_version: String::new(),
-        }
+        BuildInfo::of_version("3.5.0")
     }
 
     fn tsdb(&self, limit: usize) -> Result<TsdbStatus, SourceError> {

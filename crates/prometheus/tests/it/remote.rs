@@ -1,10 +1,15 @@
 //! Remote write, remote read and federation, by requests of ours and with a real Prometheus.
 
-use crate::data::{START_MS, body, labels, some};
+use crate::data::{One, START_MS, body, labels, some};
+use crate::http::Answer;
 use crate::peer::{Prometheus, wait_for};
 use crate::server::Server;
+use mainstay_exposition::remote::{
+    Hints, ReadQuery, ReadRequest, ReadResponse, ReadResult, encode_v2, pack,
+};
+use mainstay_exposition::{Metadata, MetricType};
 use mainstay_prometheus::Options;
-use mainstay_series::Sample;
+use mainstay_series::{Labels, Matcher, Sample, Window};
 
 #[test]
 fn what_was_written_is_there_and_what_was_not_taken_is_told() {
@@ -64,6 +69,136 @@ fn samples_far_in_the_future_are_refused() {
             .keys()
             .all(|l| l.metric() != Some("far"))
     );
+}
+
+fn second(server: &Server, message: &[u8]) -> Answer {
+    let kind = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
+    let headers = [("Content-Type", kind), ("Content-Encoding", "snappy")];
+    let body = pack(message).unwrap();
+    server
+        .client
+        .send("POST", "/api/v1/write", &headers, &body)
+        .unwrap()
+}
+
+fn counts(answer: &Answer) -> [Option<&str>; 3] {
+    ["samples", "histograms", "exemplars"]
+        .map(|what| answer.header(&format!("x-prometheus-remote-write-{what}-written")))
+}
+
+#[test]
+fn the_second_version_counts_what_it_took() {
+    let server = Server::start();
+    let at = |time_ms| Sample {
+        time_ms,
+        value: 2.0,
+    };
+    let metadata = Metadata {
+        metric: "new_total".to_owned(),
+        kind: MetricType::Counter,
+        help: "all of them".to_owned(),
+        unit: String::new(),
+    };
+    let good = (labels("new_total", &[("k", "ü")]), vec![at(1), at(2)]);
+    let nameless = (Labels::from_pairs([("job", "x")]), vec![at(1)]);
+    let message = |series: &[One]| {
+        let series = series
+            .iter()
+            .map(|(labels, samples)| (labels, &samples[..]));
+        encode_v2(series, |name| (name == "new_total").then_some(&metadata))
+    };
+    let all = second(&server, &message(std::slice::from_ref(&good)));
+    assert_eq!(all.status, 204, "{}", all.text());
+    assert_eq!(counts(&all), [Some("2"), Some("0"), Some("0")]);
+    let later = (good.0.clone(), vec![at(3)]);
+    let part = second(&server, &message(&[nameless, later]));
+    assert_eq!(part.status, 400);
+    assert_eq!(part.text(), "a series has no metric name\n");
+    assert_eq!(counts(&part), [Some("1"), Some("0"), Some("0")]);
+    let stored = server.parts.series.read().unwrap()[&good.0].clone();
+    assert_eq!(stored.times, [1, 2, 3]);
+    let metadata = server
+        .client
+        .get("/api/v1/metadata?metric=new_total")
+        .json();
+    assert_eq!(metadata["data"]["new_total"][0]["help"], "all of them");
+    assert_eq!(metadata["data"]["new_total"][0]["type"], "counter");
+}
+
+fn read(server: &Server, matchers: Vec<Matcher>, window: Window) -> Result<ReadResult, String> {
+    let request = ReadRequest {
+        queries: vec![ReadQuery {
+            window,
+            matchers,
+            hints: Hints::default(),
+        }],
+        takes_samples: true,
+    };
+    let answer = server
+        .client
+        .send("POST", "/api/v1/read", &[], &request.encode().unwrap());
+    let answer = answer.unwrap();
+    if answer.status != 200 {
+        return Err(answer.text());
+    }
+    assert_eq!(answer.header("content-encoding"), Some("snappy"));
+    let mut results = ReadResponse::decode(&answer.body, 1 << 20).unwrap();
+    assert_eq!(results.len(), 1);
+    Ok(results.remove(0))
+}
+
+#[test]
+fn external_labels_are_attached_on_the_way_out() {
+    let server = Server::start();
+    let external = Labels::from_pairs([("region", "eu"), ("job", "all")]);
+    *server.parts.external.write().unwrap() = external;
+    let window = Window {
+        start_ms: START_MS,
+        end_ms: START_MS + 20_000,
+    };
+    let equal = |name: &str, value: &str| Matcher::equal(name, value);
+    let found = read(
+        &server,
+        vec![equal("__name__", "odd"), equal("region", "eu")],
+        window,
+    );
+    let found = found.unwrap();
+    let own = [("k", "q\"\\\n<ü>&"), ("region", "eu"), ("job", "all")];
+    assert_eq!(found[0].0, labels("odd", &own));
+    assert_eq!(found[0].1.len(), 2);
+    // A label of its own stays; and what is asked of another region is not here.
+    let up = read(
+        &server,
+        vec![equal("__name__", "up"), equal("job", "api")],
+        window,
+    )
+    .unwrap();
+    assert_eq!(up[0].0.get("job"), Some("api"));
+    let other = read(
+        &server,
+        vec![equal("__name__", "up"), equal("region", "us")],
+        window,
+    );
+    assert_eq!(other, Ok(Vec::new()));
+    assert_eq!(
+        read(&server, Vec::new(), window),
+        Ok(Vec::new()),
+        "no matcher meets nothing"
+    );
+}
+
+#[test]
+fn a_remote_read_has_a_number_of_samples() {
+    let options = Options {
+        read_samples: 119,
+        ..Options::default()
+    };
+    let server = Server::with(options, |_| {});
+    let of = |name: &str| vec![Matcher::equal("__name__", name)];
+    let gone = read(&server, of("gone"), Window::ALL).unwrap();
+    assert_eq!(gone[0].1.len(), 41, "the stale marker among them");
+    let odd = read(&server, of("odd"), Window::ALL);
+    assert_eq!(odd, Err("exceeded sample limit (119)\n".to_owned()));
 }
 
 /// A Prometheus that scrapes our federation, writes what it scrapes to us, and reads from us what it

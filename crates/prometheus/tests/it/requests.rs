@@ -1,10 +1,12 @@
 //! What each path answers, by itself.
 
+use crate::data::labels;
 use crate::http::percent;
 use crate::parts::exemplar;
 use crate::server::Server;
 use mainstay_prometheus::MetricMetadata;
 use mainstay_prometheus::Options;
+use mainstay_series::Sample;
 use serde_json::json;
 use std::io::Read as _;
 use std::sync::atomic::Ordering;
@@ -59,6 +61,100 @@ fn unknown_paths_and_preflights_are_answered_as_prometheus_does() {
         server.client.get("/-/ready").text(),
         "Prometheus Server is Ready.\n"
     );
+}
+
+#[test]
+fn it_stands_on_a_listener_of_its_own_too() {
+    let server = Server::below("", Options::default(), |_| {});
+    assert_eq!(server.client.get("/api/v1/query?query=1").status, 200);
+    assert_eq!(
+        server.client.get("/api/v1/label/job/values").json()["data"],
+        json!(["api", "web"])
+    );
+    assert_eq!(server.client.get("/-/healthy").status, 200);
+    let options = server
+        .client
+        .send("OPTIONS", "/api/v1/write", &[], b"")
+        .unwrap();
+    assert_eq!(options.status, 204);
+    assert_eq!(server.client.get("/").text(), "404 page not found\n");
+}
+
+#[test]
+fn names_beyond_the_classic_form_are_asked_for_as_they_are_or_escaped() {
+    let server = Server::start();
+    let pod = labels("http.requests", &[("k8s.pod", "a/b")]);
+    server.parts.add(&[(
+        pod,
+        vec![Sample {
+            time_ms: 1000,
+            value: 1.0,
+        }],
+    )]);
+    for name in ["k8s.pod", "k8s%2Epod", "U__k8s_2e_pod"] {
+        let answer = server.client.get(&format!("/api/v1/label/{name}/values"));
+        assert_eq!(answer.json()["data"], json!(["a/b"]), "{name}");
+    }
+    let path = format!(
+        "/api/v1/query?time=1&query={}",
+        percent("{\"http.requests\"}")
+    );
+    assert_eq!(
+        server.client.get(&path).json()["data"]["result"][0]["metric"]["k8s.pod"],
+        "a/b"
+    );
+}
+
+#[test]
+fn queries_are_formatted_and_parsed() {
+    let server = Server::start();
+    let query = percent("sum by (job) (rate(up{job=~\"a.*\"}[5m] offset 1m)) > bool 0");
+    let formatted = server
+        .client
+        .get(&format!("/api/v1/format_query?query={query}"))
+        .json();
+    assert_eq!(
+        formatted["data"],
+        "sum by (job) (rate(up{job=~\"a.*\"}[5m] offset 1m)) > bool 0"
+    );
+    let parsed = server
+        .client
+        .form("/api/v1/parse_query", &format!("query={query}"))
+        .json();
+    let tree = &parsed["data"];
+    assert_eq!(
+        (&tree["type"], &tree["op"]),
+        (&json!("binaryExpr"), &json!(">"))
+    );
+    assert_eq!(
+        (&tree["bool"], &tree["rhs"]["val"]),
+        (&json!(true), &json!("0"))
+    );
+    let selector = &tree["lhs"]["expr"]["args"][0];
+    assert_eq!(
+        (&selector["type"], &selector["range"]),
+        (&json!("matrixSelector"), &json!(300_000))
+    );
+    assert_eq!(
+        selector["matchers"][0],
+        json!({"name": "job", "type": "=~", "value": "a.*"})
+    );
+    let bad = server.client.get("/api/v1/parse_query?query=up(").json();
+    assert_eq!(
+        bad["error"],
+        "invalid parameter \"query\": 1:4: parse error: unclosed left parenthesis"
+    );
+}
+
+#[test]
+fn experimental_functions_are_there_where_they_are_allowed() {
+    let query = "/api/v1/query?query=sort_by_label(up,%20%22job%22)";
+    assert_eq!(Server::start().client.get(query).status, 400);
+    let options = Options {
+        experimental_functions: true,
+        ..Options::default()
+    };
+    assert_eq!(Server::with(options, |_| {}).client.get(query).status, 200);
 }
 
 #[test]

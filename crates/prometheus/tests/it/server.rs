@@ -25,6 +25,15 @@ impl Server {
 
     /// With other limits, or without some of its sources.
     pub(crate) fn with(options: Options, change: impl FnOnce(&mut Sources)) -> Self {
+        Self::below("/prometheus", options, change)
+    }
+
+    /// Below another path; empty: on a listener of its own.
+    pub(crate) fn below(
+        prefix: &'static str,
+        options: Options,
+        change: impl FnOnce(&mut Sources),
+    ) -> Self {
         let parts = Arc::new(Parts::default());
         parts.add(&data::some(data::START_MS));
         let mut sources = Sources {
@@ -45,16 +54,16 @@ impl Server {
             .enable_all()
             .build()
             .unwrap();
-        let app = Router::new().nest("/prometheus", router(sources, options));
+        let app = match prefix {
+            "" => router(sources, options),
+            prefix => Router::new().nest(prefix, router(sources, options)),
+        };
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             axum::serve(listener, app).await.unwrap();
         });
         Self {
-            client: Client {
-                port,
-                prefix: "/prometheus",
-            },
+            client: Client { port, prefix },
             parts,
             _runtime: runtime,
         }
