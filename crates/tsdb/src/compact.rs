@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use mainstay_series::{Labels, Sample, Samples, Series as _, Window};
 
+use crate::aggregate::{self, Column};
 use crate::block::meta::{Compaction, Meta, Parent};
 use crate::block::write::BlockWriter;
 use crate::block::{Block, BlockSeries};
@@ -89,12 +90,21 @@ fn filling(spans: &[Span], ranges: &[i64]) -> Option<Vec<Span>> {
     None
 }
 
-/// Merges blocks into one. `None`: nothing was left of them.
+/// What becomes of the samples of a series.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rewrite {
+    /// They stay, in chunks that do not cross a multiple of this span.
+    Keep { block_ms: i64 },
+    /// One figure for each five minutes.
+    Aggregate(Column),
+}
+
+/// Writes blocks as one. `None`: nothing was left of them.
 pub(crate) fn merge(
     parent: &Path,
     blocks: &[Arc<Block>],
     ulid: String,
-    block_ms: i64,
+    rewrite: Rewrite,
 ) -> Result<Option<PathBuf>, StoreError> {
     let mut symbols = BTreeSet::new();
     for block in blocks {
@@ -104,8 +114,13 @@ pub(crate) fn merge(
             }
         })?;
     }
-    let mut writer = BlockWriter::begin(parent, merged_meta(blocks, ulid), symbols)?;
-    match write_merged(blocks, block_ms, &mut writer) {
+    let mut meta = merged_meta(blocks, ulid);
+    if matches!(rewrite, Rewrite::Aggregate(_)) {
+        // It takes nobody's place: what it was made of lies elsewhere, under the same name.
+        meta.compaction.parents.clear();
+    }
+    let mut writer = BlockWriter::begin(parent, meta, symbols)?;
+    match write_merged(blocks, rewrite, &mut writer) {
         Ok(()) => writer.finish(),
         Err(error) => {
             writer.abandon();
@@ -171,7 +186,7 @@ impl Walk<'_> {
 
 fn write_merged(
     blocks: &[Arc<Block>],
-    block_ms: i64,
+    rewrite: Rewrite,
     writer: &mut BlockWriter,
 ) -> Result<(), StoreError> {
     let mut walks = Vec::with_capacity(blocks.len());
@@ -199,7 +214,13 @@ fn write_merged(
             }
         }
         parts.sort_by_key(|part| part.span.start_ms);
-        let chunks = chunks_of(labels.clone(), parts, block_ms)?;
+        let chunks = match rewrite {
+            Rewrite::Keep { block_ms } => chunks_of(labels.clone(), parts, block_ms)?,
+            Rewrite::Aggregate(column) => {
+                let samples = samples_of(labels.clone(), parts)?;
+                chunk::encode(column.of(&samples), aggregate::CHUNK_MS)
+            }
+        };
         writer.add(&labels, &chunks)?;
     }
 }
@@ -217,11 +238,16 @@ pub(crate) fn chunks_of(
     if let (true, Some(copied)) = (apart, copied) {
         return copied.into_iter().collect();
     }
+    let samples = samples_of(labels, parts)?;
+    Ok(chunk::encode(samples.iter(), block_ms))
+}
+
+fn samples_of(labels: Labels, parts: Vec<Part>) -> Result<Samples, StoreError> {
     let mut samples = Samples::default();
     Selected { labels, parts }
         .read(Window::ALL, &mut samples)
         .map_err(|error| StoreError::Refused(error.to_string()))?;
-    Ok(chunk::encode(samples.iter(), block_ms))
+    Ok(samples)
 }
 
 /// The part's chunk, when it can be taken as it is.

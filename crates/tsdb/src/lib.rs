@@ -37,6 +37,7 @@
 //! assert_eq!(samples.times, [1_000, 16_000]);
 //! ```
 
+mod aggregate;
 mod append;
 mod block;
 mod bytes;

@@ -15,7 +15,10 @@ pub struct Options {
     pub out_of_order_ms: i64,
     /// How long samples are kept. Default 15 days.
     pub retention_ms: i64,
-    /// How many bytes blocks and log may take together; the oldest blocks go first. Default: any.
+    /// How long 5-minute aggregates are kept of samples that are older than that; 0: none are made.
+    /// Default 90 days. They are made when a block grows too old, not when it goes for its size.
+    pub aggregate_retention_ms: i64,
+    /// How many bytes blocks and log, without aggregates, may take together; the oldest blocks go first. Default: any.
     pub retention_bytes: Option<u64>,
     /// How many series the head takes. Default 5 000 000; at most 16 777 215.
     pub max_series: usize,
@@ -45,6 +48,7 @@ impl Default for Options {
             max_block_ms: 31 * 24 * HOUR_MS,
             out_of_order_ms: HOUR_MS / 6,
             retention_ms: 15 * 24 * HOUR_MS,
+            aggregate_retention_ms: 90 * 24 * HOUR_MS,
             retention_bytes: None,
             max_series: 5_000_000,
             max_batch: 1_000_000,

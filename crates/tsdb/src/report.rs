@@ -50,6 +50,10 @@ pub struct Maintenance {
     pub compacted: usize,
     /// Blocks deleted by age or size.
     pub retired: usize,
+    /// Of those, blocks of which aggregates were written, and blocks of which none could be because
+    /// there were aggregates of their time already.
+    pub aggregated: usize,
+    pub not_aggregated: usize,
     /// Series that the head forgot because all of theirs is in blocks.
     pub forgotten: usize,
     /// Files that turned out to be damaged and were put aside.

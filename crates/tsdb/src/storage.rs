@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mainstay_series::{LabelQuery, Matcher, Selection, Series, Storage, StorageError, Window};
 
+use crate::aggregate::Column;
 use crate::block::Block;
 use crate::error::StoreError;
 use crate::read::{Part, Selected, Source, join};
@@ -19,23 +20,52 @@ fn failed(error: StoreError) -> StorageError {
 
 impl Store {
     /// Everything that meets the matchers in a window, in order.
-    pub(crate) fn find(
-        &self,
-        matchers: &[Matcher],
-        window: Window,
-    ) -> Result<Vec<Selected>, StoreError> {
+    fn find(&self, selection: &Selection<'_>) -> Result<Vec<Selected>, StorageError> {
+        let (matchers, window) = (selection.matchers, selection.window);
         // The blocks are taken while the head is held: what leaves the head is in a block before.
         let (mut all, blocks) = {
             let head = self.head.read();
-            let slots = head.select(matchers)?;
+            let slots = head.select(matchers).map_err(failed)?;
             (head.read(&slots, window), self.blocks())
         };
         for (rank, block) in blocks.iter().enumerate() {
             if block.window().overlaps(window) {
-                all.extend(of_block(block, rank as u32, matchers, window)?);
+                let of = of_block(block, rank as u32, matchers, window);
+                all.extend(of.map_err(failed)?);
             }
         }
+        all.extend(self.aggregated(selection, &blocks)?);
         Ok(join(all))
+    }
+
+    /// What only aggregates have, if they can answer it.
+    fn aggregated(
+        &self,
+        selection: &Selection<'_>,
+        blocks: &[Arc<Block>],
+    ) -> Result<Vec<Selected>, StorageError> {
+        let mut all = Vec::new();
+        let (matchers, window) = (selection.matchers, selection.window);
+        match Column::answering(selection) {
+            Ok(column) => {
+                for block in self.aggregates_beside(blocks, column, window) {
+                    all.extend(of_block(&block, 0, matchers, window).map_err(failed)?);
+                }
+            }
+            Err(reason) => {
+                for block in self.aggregates_beside(blocks, Column::Last, window) {
+                    if !block.select(matchers, window).map_err(failed)?.is_empty() {
+                        let end = block.window().end_ms + 1;
+                        let text = format!(
+                            "of before {end} ms there are aggregates of 5 minutes only, which {reason}\n  \
+                             hint: ask for later times, or for what docs/metrics-storage.md says they answer"
+                        );
+                        return Err(StorageError::OnlyAggregates(text));
+                    }
+                }
+            }
+        }
+        Ok(all)
     }
 
     fn overlapping(&self, window: Window) -> Vec<Arc<Block>> {
@@ -43,7 +73,9 @@ impl Store {
         let within = blocks
             .iter()
             .filter(|block| block.window().overlaps(window));
-        within.cloned().collect()
+        let mut all: Vec<_> = within.cloned().collect();
+        all.extend(self.aggregates_beside(&blocks, Column::Last, window));
+        all
     }
 }
 
@@ -86,9 +118,7 @@ fn of_block(
 
 impl Storage for Store {
     fn select(&self, selection: &Selection<'_>) -> Result<Vec<Box<dyn Series + '_>>, StorageError> {
-        let found = self
-            .find(selection.matchers, selection.window)
-            .map_err(failed)?;
+        let found = self.find(selection)?;
         let boxed = found
             .into_iter()
             .map(|series| Box::new(series) as Box<dyn Series>);

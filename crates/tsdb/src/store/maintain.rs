@@ -160,7 +160,10 @@ impl Store {
     }
 
     fn merge_blocks(&self, chosen: &[Arc<Block>], now_ms: i64) -> Result<(), StoreError> {
-        let merged = compact::merge(&self.dir, chosen, ulid(now_ms), self.options.block_ms)?;
+        let rewrite = compact::Rewrite::Keep {
+            block_ms: self.options.block_ms,
+        };
+        let merged = compact::merge(&self.dir, chosen, ulid(now_ms), rewrite)?;
         let new: Vec<PathBuf> = merged.into_iter().collect();
         self.publish(&new, chosen)?;
         chosen.iter().try_for_each(|block| remove_block(&block.dir))
@@ -192,8 +195,12 @@ impl Store {
             bytes -= block.bytes;
             gone.push(block);
         }
+        for block in gone.iter().filter(|block| block.meta.max_time <= from_ms) {
+            self.aggregate(block, from_ms, done)?;
+        }
         self.publish(&[], &gone)?;
         done.retired += gone.len();
-        gone.iter().try_for_each(|block| remove_block(&block.dir))
+        gone.iter().try_for_each(|block| remove_block(&block.dir))?;
+        self.retire_aggregates(newest.min(now_ms))
     }
 }

@@ -3,6 +3,7 @@
 //! Lock order: maintenance, then head, then blocks or the log's queue. The blocks that come from the
 //! head are published before the head forgets: a reader sees samples twice rather than not at all.
 
+mod aggregates;
 mod backfill;
 mod maintain;
 mod marker;
@@ -27,6 +28,7 @@ use crate::metadata::{Metadata, MetadataTable};
 use crate::options::Options;
 use crate::wal::{Wal, record};
 
+use aggregates::Aggregates;
 pub use backfill::Backfilled;
 pub use stats::{BlockInfo, Stats};
 
@@ -42,6 +44,8 @@ pub struct Store {
     wal: Wal,
     /// By the time they were made: a later one's samples hold against an earlier one's.
     blocks: RwLock<Arc<[Arc<Block>]>>,
+    /// By column; a block has the name of the one it was made of.
+    aggregates: RwLock<Arc<Aggregates>>,
     cache: Arc<PageCache>,
     /// Held by whoever changes blocks or takes samples out of the head.
     maintenance: Mutex<()>,
@@ -96,7 +100,8 @@ impl Store {
     }
 
     /// Takes the samples of a window away from all series that meet the matchers. They are gone for
-    /// readers at once, and from disk when their block is next rewritten. Returns how many series of
+    /// readers at once, and from disk when their block is next rewritten; aggregates, from which
+    /// whole five minutes are taken, go from disk with their age. Returns how many series of
     /// the head and of blocks were concerned.
     pub fn delete(&self, matchers: &[Matcher], window: Window) -> Result<usize, StoreError> {
         if matchers.is_empty() {
@@ -119,6 +124,7 @@ impl Store {
                 concerned += block.delete(matchers, window)?;
             }
         }
+        self.delete_aggregates(matchers, window)?;
         self.wal.wait(ticket)?;
         Ok(concerned)
     }

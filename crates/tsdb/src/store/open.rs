@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::aggregates::{Aggregates, FOLDER};
 use super::marker::Marker;
 use super::{Store, remove_block};
+use crate::aggregate::Column;
 use crate::block::cache::PageCache;
 use crate::block::{Block, meta, write};
 use crate::error::{At as _, StoreError};
@@ -40,6 +42,7 @@ impl Store {
         let mut report = RecoveryReport::default();
         let cache = PageCache::new(options.cache_bytes);
         let blocks = open_blocks(dir, &cache, &aside, &mut report)?;
+        let aggregates = open_aggregates(dir, &cache, &aside, &mut report)?;
         let mut marker = Marker::read(dir)?;
         if marker.is_none() {
             let end = blocks.iter().map(|block| block.meta.max_time).max();
@@ -65,6 +68,7 @@ impl Store {
             head: RwLock::new(head),
             wal,
             blocks: RwLock::new(blocks.into()),
+            aggregates: RwLock::new(Arc::new(aggregates)),
             cache,
             maintenance: Mutex::new(()),
             exemplars: Mutex::new(Ring::new(options.max_exemplars)),
@@ -111,6 +115,24 @@ fn take(head: &mut Head, marker: Option<Marker>, segment: u64, record: Record) {
         }
         Record::Other => {}
     }
+}
+
+fn open_aggregates(
+    dir: &Path,
+    cache: &Arc<PageCache>,
+    aside: &Path,
+    report: &mut RecoveryReport,
+) -> Result<Aggregates, StoreError> {
+    let mut all = Aggregates::default();
+    let detail = report.blocks;
+    for column in Column::ALL {
+        let folder = dir.join(FOLDER).join(column.name());
+        if folder.is_dir() {
+            *all.of_mut(column) = open_blocks(&folder, cache, aside, report)?;
+        }
+    }
+    report.blocks = detail;
+    Ok(all)
 }
 
 fn open_blocks(

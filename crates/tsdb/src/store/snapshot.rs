@@ -25,6 +25,7 @@ impl Store {
         for block in self.blocks().iter() {
             link_all(&block.dir, &target.join(&block.meta.ulid))?;
         }
+        self.link_aggregates(target)?;
         self.write_head(target, now_ms)?;
         sync_dir(target)
     }
@@ -55,7 +56,7 @@ impl Store {
 }
 
 /// Links each file; what may be replaced later is replaced by another file, so that the link stays.
-fn link_all(from: &Path, to: &Path) -> Result<(), StoreError> {
+pub(super) fn link_all(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::create_dir(to).at(to)?;
     for entry in fs::read_dir(from).at(from)? {
         let entry = entry.at(from)?;

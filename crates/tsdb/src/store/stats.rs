@@ -27,6 +27,7 @@ pub struct Stats {
     /// By their beginnings.
     pub blocks: Vec<BlockInfo>,
     pub block_bytes: u64,
+    pub aggregate_bytes: u64,
     pub log_bytes: u64,
 }
 
@@ -52,6 +53,7 @@ impl Store {
         Ok(Stats {
             head,
             block_bytes: blocks.iter().map(|block| block.bytes).sum(),
+            aggregate_bytes: self.aggregate_bytes(),
             log_bytes: self.log_bytes()?,
             blocks,
         })

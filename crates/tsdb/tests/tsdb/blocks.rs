@@ -79,6 +79,7 @@ fn retention_goes_by_age_and_by_size() {
     let dir = tempfile::tempdir().unwrap();
     let options = Options {
         retention_ms: 2 * BLOCK,
+        aggregate_retention_ms: 0,
         ..Options::default()
     };
     let (store, _) = open_with(dir.path(), options);
@@ -89,6 +90,7 @@ fn retention_goes_by_age_and_by_size() {
     drop(store);
     let options = Options {
         retention_bytes: Some(1),
+        aggregate_retention_ms: 0,
         ..Options::default()
     };
     let (store, _) = open_with(dir.path(), options);
