@@ -5,6 +5,9 @@ use mainstay_series::{Samples, Window};
 use super::column::is_absent;
 use crate::ast::{At, TimeShift};
 
+/// Samples over so long a time are not read when no step sees them: some chunks' worth.
+const WORTH_SKIPPING_MS: i64 = 2 * 3_600_000;
+
 /// Evenly spaced times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grid {
@@ -102,6 +105,20 @@ impl Reference {
         }
     }
 
+    /// What it looks at, in order: all of its window, or, where most of that is never seen because
+    /// steps are far apart, a part for each step.
+    pub(crate) fn parts(self, back: i64) -> Vec<Window> {
+        let unseen = self.grid.step.saturating_sub(back);
+        if self.at.is_some() || self.grid.steps < 2 || unseen < WORTH_SKIPPING_MS {
+            return vec![self.window(back)];
+        }
+        let part = |step| Window {
+            start_ms: self.time(step).saturating_sub(back).saturating_add(1),
+            end_ms: self.time(step),
+        };
+        (0..self.grid.steps).map(part).collect()
+    }
+
     /// The grid on which a subquery evaluates what is inside: multiples of its step within what it
     /// can see.
     pub(crate) fn subquery(self, range: i64, step: i64) -> Option<Grid> {
@@ -131,6 +148,27 @@ mod tests {
         assert_eq!(of(301, 100), Some((700, 4)));
         assert_eq!(of(50, 300), Some((1200, 0)), "none fits");
         assert_eq!(of(1100, 300), Some((0, 4)), "division goes towards zero");
+    }
+
+    #[test]
+    fn what_no_step_sees_is_not_read() {
+        const HOUR: i64 = 3_600_000;
+        let parts = |step, at| {
+            let grid = Grid::range(0, 10 * HOUR, step).unwrap();
+            let shift = TimeShift { offset_ms: 0, at };
+            let parts = Reference::new(shift, grid, Window::ALL).parts(HOUR);
+            let spans = parts.iter().map(|part| (part.start_ms, part.end_ms));
+            spans.collect::<Vec<_>>()
+        };
+        let whole = [(1 - HOUR, 10 * HOUR)];
+        assert_eq!(parts(2 * HOUR, None), whole);
+        let apart = [
+            (1 - HOUR, 0),
+            (1 + 4 * HOUR, 5 * HOUR),
+            (1 + 9 * HOUR, 10 * HOUR),
+        ];
+        assert_eq!(parts(5 * HOUR, None), apart);
+        assert_eq!(parts(5 * HOUR, Some(At::TimeMs(0))), [(1 - HOUR, 0)]);
     }
 
     #[test]

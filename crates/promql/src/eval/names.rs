@@ -8,6 +8,7 @@ use super::column::is_absent;
 use super::{Done, Evaluator, Grid, Row, Sink};
 use crate::ast::{Expr, ValueType};
 use crate::error::QueryError;
+use crate::functions::Does;
 
 /// What happens to series that have the same labels once their names are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +133,6 @@ pub(super) fn has_one_name(expr: &Expr) -> bool {
             }
         }
         Expr::Call(call) => {
-            use crate::functions::Does;
             matches!(
                 call.function.does,
                 Does::Range(_) | Does::Element(_) | Does::Date(_)

@@ -45,11 +45,14 @@ impl Evaluator<'_> {
             return Err(QueryError::TooManySeries { limit });
         }
         self.series.set(total);
+        let parts = wanted.reference.parts(wanted.back_ms);
         let mut samples = Samples::default();
         for series in found {
             self.tick()?;
             samples.clear();
-            series.read(window, &mut samples)?;
+            for part in &parts {
+                series.read(*part, &mut samples)?;
+            }
             self.samples.set(self.samples.get() + samples.len());
             let held = samples.len();
             self.arena.hold(held)?;

@@ -9,7 +9,7 @@ use crate::answer::{Answer, Value};
 use crate::engine::{Engine, Options, Query, uninterrupted};
 use crate::error::QueryError;
 
-/// How often the minutes before and after an instant are a minute long.
+/// The step of the range query around an instant.
 const MINUTE_MS: i64 = 60_000;
 
 /// What became of one evaluation.

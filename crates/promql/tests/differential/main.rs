@@ -42,7 +42,7 @@ fn prometheus_answers_what_our_scripts_expect() {
         return;
     };
     let cases = scripts::check(&prometheus, data::START_MS);
-    assert!(cases > 200, "{cases} cases");
+    assert!(cases > 280, "{cases} cases");
 }
 
 #[test]

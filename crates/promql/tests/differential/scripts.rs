@@ -15,10 +15,10 @@ use std::path::Path;
 const TOLERANCE: f64 = 2e-4;
 
 /// From one `clear` to the next: nothing of the one is seen in the other.
-const APART_MS: i64 = 24 * 3_600_000;
+const APART_MS: i64 = 72 * 3_600_000;
 
 /// What 2.42 does not know, or knows otherwise, or what depends on the time of day.
-const NOT_ASKED: [&str; 16] = [
+const NOT_ASKED: [&str; 19] = [
     // Pinned to a time: the scripts' times are not Prometheus's.
     " @ ",
     // Looks at the time.
@@ -37,7 +37,12 @@ const NOT_ASKED: [&str; 16] = [
     "holt_winters",
     // Keeps the name in 2.42.
     "a atan2 b",
+    // Its days do not begin at multiples of five hours.
+    "[15h:5h]",
+    // A subquery in a subquery has an edge there.
+    "[40s:20s]",
     // Sums lose digits in 2.42.
+    "avg_over_time(big",
     "sum(e)",
     "avg(e)",
     // An error of 2.42.
@@ -81,6 +86,15 @@ impl Subject for Theirs<'_> {
     }
 }
 
+/// Whether a part stands in an expression, and not at the end of a longer name.
+fn holds(expr: &str, part: &str) -> bool {
+    expr.match_indices(part).any(|(at, _)| {
+        let before = expr.get(..at).and_then(|before| before.chars().next_back());
+        let longer = before.is_some_and(|c| c == '_' || c.is_ascii_alphanumeric());
+        !longer || !part.starts_with(|c: char| c.is_ascii_alphanumeric())
+    })
+}
+
 /// Judges every script; how many cases there were.
 pub(crate) fn check(prometheus: &Prometheus, since_ms: i64) -> usize {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
@@ -106,7 +120,7 @@ pub(crate) fn check(prometheus: &Prometheus, since_ms: i64) -> usize {
         }
         theirs.clear();
         let script = std::fs::read_to_string(&path).expect("a script");
-        let wanted = |expr: &str| !NOT_ASKED.iter().any(|part| expr.contains(part));
+        let wanted = |expr: &str| !NOT_ASKED.iter().any(|part| holds(expr, part));
         let report = judge(&script, &mut theirs, TOLERANCE, &wanted).expect("a script");
         cases += report.cases.len();
         for case in report.cases {
