@@ -414,6 +414,28 @@ impl Expr {
         }
     }
 
+    /// Every selector in it, from left to right; those of ranges too.
+    pub fn selectors(&self) -> Vec<&Selector> {
+        match self {
+            Self::Aggregate(aggregate) => {
+                let param = aggregate.param.iter().flat_map(Self::selectors);
+                param.chain(aggregate.expr.selectors()).collect()
+            }
+            Self::Binary(binary) => {
+                let mut all = binary.left.selectors();
+                all.extend(binary.right.selectors());
+                all
+            }
+            Self::Call(call) => call.args.iter().flat_map(Self::selectors).collect(),
+            Self::Matrix(matrix) => vec![&matrix.selector],
+            Self::Number(_) | Self::String(_) => Vec::new(),
+            Self::Paren(paren) => paren.expr.selectors(),
+            Self::Subquery(subquery) => subquery.expr.selectors(),
+            Self::Unary(unary) => unary.expr.selectors(),
+            Self::Selector(selector) => vec![selector],
+        }
+    }
+
     /// Without the parentheses around it.
     pub(crate) fn bare(&self) -> &Self {
         let mut expr = self;

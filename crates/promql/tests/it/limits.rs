@@ -20,6 +20,12 @@ fn samples(max_samples: usize) -> Options {
 }
 
 #[test]
+fn what_is_kept_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<(Engine, Query, Answer, QueryError)>();
+}
+
+#[test]
 fn samples_in_memory_are_limited() {
     let message = "query processing would load too many samples into memory in query execution";
     let error = range(samples(250), "x").expect_err("3 columns of 101");

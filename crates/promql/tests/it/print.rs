@@ -33,6 +33,16 @@ fn queries_are_printed_in_one_way() {
 }
 
 #[test]
+fn a_query_knows_its_selectors() {
+    let text =
+        "topk(scalar(a), -(b{c=\"d\"})) / on () sum(rate(e[5m])) + max_over_time(f[1h:]) + 1";
+    let query = Query::parse(text).expect("a query");
+    let names = query.expr().selectors().into_iter().map(|s| s.name.clone());
+    let names: Vec<String> = names.flatten().collect();
+    assert_eq!(names, ["a", "b", "e", "f"]);
+}
+
+#[test]
 fn long_queries_are_split_and_indented() {
     let text = "histogram_quantile(0.99, sum by (le, job) (rate(http_request_duration_seconds_bucket\
                 {job=~\"api|web\",code!=\"500\"}[5m]))) > on (job) group_left () max by (job) (limit)";
