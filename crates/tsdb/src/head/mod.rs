@@ -42,7 +42,7 @@ const MAX_SLOT: u64 = (1 << SLOT_BITS) - 1;
 const GENERATIONS: u64 = 1 << 16;
 
 /// How many series are brought near before they are appended to.
-const AHEAD: usize = 16;
+pub(crate) const AHEAD: usize = 16;
 
 /// The most series a head can hold, whatever the options say.
 pub(crate) const MAX_SERIES: usize = MAX_SLOT as usize;
@@ -194,10 +194,10 @@ impl Head {
         Ok(slot)
     }
 
-    /// Brings what some entries will write to near the processor. Each series is a few places in
-    /// memory that nothing else leads to; one after the other they would be waited for.
-    fn touch(&self, entries: &[Entry<'_>]) {
-        let series = entries.iter().filter_map(|entry| self.get(entry.series?.0));
+    /// Brings what will be written to near the processor. Each series is a few places in memory that
+    /// nothing else leads to; one after the other they would be waited for.
+    pub(crate) fn touch(&self, ids: impl Iterator<Item = u64>) {
+        let series = ids.filter_map(|id| self.get(id));
         let all = series.fold(0, |all, series| all ^ series.touch());
         std::hint::black_box(all);
     }
@@ -209,7 +209,8 @@ impl Head {
         log.samples.reserve(batch.len());
         for (place, entry) in batch.iter().enumerate() {
             if place.is_multiple_of(AHEAD) {
-                self.touch(&batch[place..(place + AHEAD).min(batch.len())]);
+                let next = &batch[place..(place + AHEAD).min(batch.len())];
+                self.touch(next.iter().filter_map(|entry| Some(entry.series?.0)));
             }
             match self.resolve(entry, &mut log) {
                 Ok(slot) => {

@@ -15,7 +15,7 @@ use crate::block::cache::PageCache;
 use crate::block::{Block, meta, write};
 use crate::error::{At as _, StoreError};
 use crate::exemplars::Ring;
-use crate::head::Head;
+use crate::head::{AHEAD, Head};
 use crate::metadata::MetadataTable;
 use crate::options::Options;
 use crate::report::RecoveryReport;
@@ -101,9 +101,13 @@ fn take(head: &mut Head, marker: Option<Marker>, segment: u64, record: Record) {
             }
         }
         Record::Samples(all) => {
-            for one in all {
-                if !is_in_blocks(one.sample.time_ms) && !head.recover_sample(one.id, one.sample) {
-                    head.unknown += 1;
+            for some in all.chunks(AHEAD) {
+                head.touch(some.iter().map(|one| one.id));
+                for one in some {
+                    if !is_in_blocks(one.sample.time_ms) && !head.recover_sample(one.id, one.sample)
+                    {
+                        head.unknown += 1;
+                    }
                 }
             }
         }

@@ -12,3 +12,4 @@ mod limits;
 mod model;
 mod peers;
 mod support;
+mod together;
