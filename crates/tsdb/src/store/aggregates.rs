@@ -12,12 +12,16 @@ use mainstay_series::{Matcher, Window};
 
 use super::snapshot::link_all;
 use super::{Store, remove_block};
-use crate::aggregate::{Column, SPAN_MS};
+use crate::aggregate::{CHUNK_MS, Column, SPAN_MS};
 use crate::block::Block;
+use crate::block::meta::ulid;
 use crate::compact::{self, Rewrite};
 use crate::error::{At as _, StoreError};
 use crate::report::Maintenance;
 use crate::wal::segments::sync_dir;
+
+/// So many small blocks become one: of 18 hours each, nine days.
+const MERGED_AT_ONCE: usize = 12;
 
 /// Below the store's directory.
 pub(super) const FOLDER: &str = "aggregates";
@@ -118,6 +122,41 @@ impl Store {
                 .retain(|b| !is_old(b));
             drop(all);
             gone.iter().try_for_each(|block| remove_block(&block.dir))?;
+        }
+        Ok(())
+    }
+
+    /// Merges the oldest small blocks of each column: open files are not without limit either.
+    pub(super) fn merge_aggregates(
+        &self,
+        now_ms: i64,
+        done: &mut Maintenance,
+    ) -> Result<(), StoreError> {
+        let detail = self.blocks();
+        let largest = self.options.ranges().into_iter().max().unwrap_or(0);
+        for column in Column::ALL {
+            let mut small = self.aggregates_beside(&detail, column, Window::ALL);
+            small.retain(|block| block.meta.max_time - block.meta.min_time <= largest);
+            small.sort_by_key(|block| block.meta.min_time);
+            small.truncate(MERGED_AT_ONCE);
+            if small.len() < MERGED_AT_ONCE {
+                continue;
+            }
+            let folder = self.dir.join(FOLDER).join(column.name());
+            let rewrite = Rewrite::Keep { block_ms: CHUNK_MS };
+            let path = compact::merge(&folder, &small, ulid(now_ms), rewrite)?;
+            let opened = path
+                .map(|path| Block::open(&path, &self.cache))
+                .transpose()?;
+            let mut all = self.aggregates.write();
+            let blocks = Arc::make_mut(&mut all).of_mut(column);
+            blocks.retain(|block| !small.iter().any(|merged| Arc::ptr_eq(merged, block)));
+            blocks.extend(opened.map(Arc::new));
+            drop(all);
+            small
+                .iter()
+                .try_for_each(|block| remove_block(&block.dir))?;
+            done.compacted += 1;
         }
         Ok(())
     }

@@ -43,6 +43,7 @@ impl Store {
             self.retire(now_ms, &mut done)?;
         }
         self.merge_due(now_ms, &mut done)?;
+        self.merge_aggregates(now_ms, &mut done)?;
         Ok(done)
     }
 

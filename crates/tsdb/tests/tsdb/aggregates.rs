@@ -192,3 +192,39 @@ fn they_are_there_after_a_restart_in_snapshots_and_for_labels_and_go_in_their_ti
             .is_empty()
     );
 }
+
+#[test]
+fn many_small_blocks_of_them_become_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        aggregate_retention_ms: 1000 * BLOCK,
+        ..options()
+    };
+    let (store, _) = open_with(dir.path(), options.clone());
+    fill(&store, 2, START, START + 17 * BLOCK);
+    let window = Window {
+        start_ms: START + 1,
+        end_ms: START + 13 * BLOCK,
+    };
+    let detail = read_with(&store, &any(), window);
+    let done = store.maintain(START + 17 * BLOCK).unwrap();
+    assert_eq!(
+        (done.aggregated, done.compacted),
+        (14, 4),
+        "one merge for each column"
+    );
+    let left = std::fs::read_dir(dir.path().join("aggregates/sum"))
+        .unwrap()
+        .count();
+    assert_eq!(left, 14 - 12 + 1);
+    drop(store);
+    let (store, report) = open_with(dir.path(), options);
+    assert!(report.is_clean(), "{report:?}");
+    let sum = |values: &[f64]| values.iter().sum::<f64>();
+    for (name, samples) in ask(&store, "sum_over_time", FIVE, window).unwrap() {
+        assert_eq!(
+            by_span(&samples, window, sum),
+            by_span(&detail[&name], window, sum)
+        );
+    }
+}
