@@ -1,5 +1,6 @@
 //! Metrics of what does not expose any itself, under the names that community dashboards and rules
-//! use: the host (node_exporter), PostgreSQL (postgres_exporter), Redis (redis_exporter).
+//! use: the host (node_exporter), PostgreSQL (postgres_exporter), Redis (redis_exporter), and probes over HTTP, TCP and TLS
+//! (blackbox_exporter).
 //!
 //! Each exporter makes a [`Page`]; who serves it, and how often, is the server's affair.
 //!
@@ -10,6 +11,7 @@ mod page;
 
 pub mod host;
 pub mod postgres;
+pub mod probe;
 pub mod redis;
 
 pub use page::Page;

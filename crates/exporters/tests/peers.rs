@@ -422,3 +422,150 @@ async fn postgresql_is_told_as_postgres_exporter_tells_it() {
         );
     }
 }
+
+/// A web server that knows `/`, `/moved` and nothing else.
+fn web() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (mut stream, mut head) = (stream, Vec::new());
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                head.push(byte[0]);
+            }
+            let path = String::from_utf8_lossy(&head)
+                .split(' ')
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned();
+            let (status, more) = match path.as_str() {
+                "/" => ("200 OK", ""),
+                "/moved" => ("302 Found", "location: /\r\n"),
+                _ => ("404 Not Found", ""),
+            };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\n{more}content-length: 5\r\nconnection: close\r\n\r\nhello"
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_are_told_as_blackbox_exporter_tells_them() {
+    use mainstay_exporters::probe::{Expect, Probe, Settings, probe};
+    let test = "probes_are_told_as_blackbox_exporter_tells_them";
+    let Some(exporter) = program("prometheus-blackbox-exporter", test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("b.yml");
+    let modules = "modules:\n  http: {prober: http, http: {preferred_ip_protocol: ip4}}\n  tcp: {prober: tcp, tcp: {preferred_ip_protocol: ip4}}\n";
+    std::fs::write(&file, modules).unwrap();
+    let (page, web, closed) = (free_port(), web(), free_port());
+    let mut command = Command::new(exporter);
+    command.arg(format!("--web.listen-address=127.0.0.1:{page}"));
+    command.arg(format!("--config.file={}", file.display()));
+    let _peer = Peer::start(&mut command, page);
+    let http = |port: u16, path: &str| {
+        let url = format!("http://127.0.0.1:{port}{path}");
+        (
+            format!("http&target={url}"),
+            Probe::Http {
+                url,
+                expect: Expect::default(),
+            },
+        )
+    };
+    let tcp = |port: u16| {
+        let address = format!("127.0.0.1:{port}");
+        (
+            format!("tcp&target={address}"),
+            Probe::Tcp {
+                address,
+                tls: false,
+            },
+        )
+    };
+    let cases = [
+        http(web, "/"),
+        http(web, "/moved"),
+        http(web, "/none"),
+        http(closed, "/"),
+        tcp(web),
+        tcp(closed),
+    ];
+    for (question, own) in cases {
+        let theirs = seen(&get(page, &format!("/probe?module={question}")));
+        let ours = seen(probe(&own, &Settings::default()).await.text().as_bytes());
+        compare(&ours, &theirs, &[]);
+        for (series, theirs) in theirs
+            .values
+            .iter()
+            .filter(|(series, _)| !series.contains("seconds"))
+        {
+            let ours = ours.values[series];
+            assert!(
+                near(ours, *theirs, 0.0),
+                "{question}: {series}: {ours} is not {theirs}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_tells_until_when_a_certificate_is_good() {
+    use mainstay_exporters::probe::{Probe, Settings, probe};
+    use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2040, 1, 2);
+    let certificate = params.self_signed(&key).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let private = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("localhost:{}", listener.local_addr().unwrap().port());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                if let Ok(mut stream) = acceptor.accept(stream).await {
+                    let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0]).await;
+                }
+            });
+        }
+    });
+    let wanted = Probe::Tcp { address, tls: true };
+    let trusted = Settings {
+        ca_pem: Some(certificate.pem()),
+        ..Settings::default()
+    };
+    let good = seen(probe(&wanted, &trusted).await.text().as_bytes());
+    assert_eq!(good.values["probe_success"].to_bits(), 1.0f64.to_bits());
+    let expires = good.values["probe_ssl_earliest_cert_expiry"];
+    assert!(near(expires, 2_209_075_200.0, 0.0), "{expires}");
+    assert!(
+        good.values
+            .contains_key(r#"probe_tls_version_info{version="TLS 1.3"}"#)
+    );
+    let untrusted = seen(probe(&wanted, &Settings::default()).await.text().as_bytes());
+    assert_eq!(
+        untrusted.values["probe_success"].to_bits(),
+        0.0f64.to_bits()
+    );
+    let any = Settings {
+        insecure_skip_verify: true,
+        ..Settings::default()
+    };
+    let any = seen(probe(&wanted, &any).await.text().as_bytes());
+    assert_eq!(any.values["probe_success"].to_bits(), 1.0f64.to_bits());
+}

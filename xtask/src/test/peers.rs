@@ -128,6 +128,13 @@ const PEERS: &[Peer] = &[
         program: "prometheus-redis-exporter",
     },
     Peer {
+        name: "blackbox_exporter",
+        package: "prometheus-blackbox-exporter",
+        kind: Kind::Debian,
+        wanted_by: "the comparison of probes",
+        program: "prometheus-blackbox-exporter",
+    },
+    Peer {
         name: "age",
         package: "age",
         kind: Kind::Debian,
