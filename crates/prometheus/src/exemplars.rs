@@ -2,8 +2,6 @@
 
 use axum::extract::State;
 use mainstay_promql::Query;
-use mainstay_promql::ast::Expr;
-use mainstay_series::Matcher;
 
 use crate::failure::Failure;
 use crate::form::Form;
@@ -21,8 +19,8 @@ pub(crate) async fn exemplars(State(api): State<Api>, form: Form) -> Answered {
         return Err(Failure::bad_data(message));
     }
     let query = Query::parse(form.first("query")).map_err(|e| Failure::bad_data(e.to_string()))?;
-    let mut sets = Vec::new();
-    collect(query.expr(), &mut sets);
+    let selectors = query.expr().selectors().into_iter();
+    let sets: Vec<_> = selectors.map(|one| one.matchers.clone()).collect();
     if sets.is_empty() {
         return Ok(Reply::NoContent);
     }
@@ -32,29 +30,6 @@ pub(crate) async fn exemplars(State(api): State<Api>, form: Form) -> Answered {
         Ok(Reply::data(|json| write(json, &found)))
     };
     api.lookups.run(api.options.timeout, work).await
-}
-
-/// The matchers of every selector of an expression.
-fn collect(expr: &Expr, into: &mut Vec<Vec<Matcher>>) {
-    match expr {
-        Expr::Aggregate(aggregate) => {
-            collect(&aggregate.expr, into);
-            if let Some(param) = &aggregate.param {
-                collect(param, into);
-            }
-        }
-        Expr::Binary(binary) => {
-            collect(&binary.left, into);
-            collect(&binary.right, into);
-        }
-        Expr::Call(call) => call.args.iter().for_each(|arg| collect(arg, into)),
-        Expr::Matrix(matrix) => into.push(matrix.selector.matchers.clone()),
-        Expr::Paren(paren) => collect(&paren.expr, into),
-        Expr::Subquery(subquery) => collect(&subquery.expr, into),
-        Expr::Unary(unary) => collect(&unary.expr, into),
-        Expr::Selector(selector) => into.push(selector.matchers.clone()),
-        Expr::Number(_) | Expr::String(_) => {}
-    }
 }
 
 fn write(json: &mut Json, found: &[Exemplar]) {

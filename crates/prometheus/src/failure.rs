@@ -100,6 +100,9 @@ impl From<SourceError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        if self.kind == Kind::Internal {
+            tracing::warn!(error = %self.message, "a request to the Prometheus API failed");
+        }
         let mut json = Json::default();
         json.open('{');
         json.key("status").text("error");
@@ -133,6 +136,9 @@ impl From<Failure> for PlainError {
 
 impl IntoResponse for PlainError {
     fn into_response(self) -> Response {
+        if self.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::warn!(error = %self.message, "a request to the Prometheus API failed");
+        }
         let headers = [
             (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
             (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -60,6 +60,83 @@ fn forms_that_are_none_or_too_large_are_refused() {
     assert!(told(&ignored).2.contains("no expression found"));
 }
 
+/// Pieces that parameters are made of, right ones and wrong ones.
+const PIECES: [&str; 28] = [
+    "query=",
+    "match[]=",
+    "start=",
+    "end=",
+    "time=",
+    "step=",
+    "limit=",
+    "timeout=",
+    "lookback_delta=",
+    "stats=all",
+    "&",
+    "&",
+    "&",
+    "up",
+    "temp",
+    "sum(",
+    ")",
+    "%7B",
+    "%7D",
+    "%5B5m%5D",
+    "1e9",
+    "-1",
+    "1700000900",
+    "15s",
+    "%",
+    "%ff",
+    ";",
+    "+",
+];
+
+const PATHS: [&str; 12] = [
+    "/api/v1/query",
+    "/api/v1/query_range",
+    "/api/v1/query_exemplars",
+    "/api/v1/series",
+    "/api/v1/labels",
+    "/api/v1/label/job/values",
+    "/api/v1/metadata",
+    "/api/v1/targets",
+    "/api/v1/parse_query",
+    "/api/v1/format_query",
+    "/api/v1/status/tsdb",
+    "/api/v1/rules",
+];
+
+#[test]
+fn whatever_is_sent_is_answered_in_prometheus_shape() {
+    let server = Server::start();
+    let mut state = 7u64;
+    let mut below = |most: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % most
+    };
+    let mut seen = BTreeSet::new();
+    for round in 0..2000 {
+        let path = PATHS[below(PATHS.len())];
+        let parameters: String = (0..below(14))
+            .map(|_| PIECES[below(PIECES.len())])
+            .collect();
+        let answer = server.client.get(&format!("{path}?{parameters}"));
+        let what = format!("round {round}: {path}?{parameters}: {}", answer.text());
+        let fits = match answer.status {
+            200 => answer.json()["status"] == "success",
+            204 => path == "/api/v1/query_exemplars",
+            400 | 422 | 503 => answer.json()["status"] == "error",
+            _ => false,
+        };
+        assert!(fits, "{what}");
+        seen.insert(answer.status);
+    }
+    assert!(seen.contains(&200) && seen.contains(&400), "{seen:?}");
+}
+
 #[test]
 fn absurd_queries_are_refused_and_do_no_harm() {
     let server = Server::start();
