@@ -50,8 +50,8 @@ pub struct Maintenance {
     pub compacted: usize,
     /// Blocks deleted by age or size.
     pub retired: usize,
-    /// Of those, blocks of which aggregates were written, and blocks of which none could be because
-    /// there were aggregates of their time already.
+    /// Of those, blocks of which aggregates were written, and blocks of which none could be: there
+    /// were aggregates of their time already, or the disk was full.
     pub aggregated: usize,
     pub not_aggregated: usize,
     /// Series that the head forgot because all of theirs is in blocks.

@@ -45,10 +45,13 @@ impl BlockWriter {
         let dir = parent.join(format!("{}{UNFINISHED}", meta.ulid));
         let folder = dir.join("chunks");
         fs::create_dir_all(&folder).at(&folder)?;
+        let index = IndexWriter::begin(&dir.join("index"), symbols).inspect_err(|_| {
+            let _ = fs::remove_dir_all(&dir);
+        })?;
         Ok(Self {
             parent: parent.to_owned(),
             chunks: ChunkWriter::new(&folder),
-            index: IndexWriter::begin(&dir.join("index"), symbols)?,
+            index,
             dir,
             meta,
         })
@@ -69,8 +72,18 @@ impl BlockWriter {
         self.index.add(labels, chunks, &places)
     }
 
-    /// Makes the block whole. `None` when it has no series: then there is no block.
-    pub(crate) fn finish(mut self) -> Result<Option<PathBuf>, StoreError> {
+    /// Makes the block whole. `None` when it has no series: then there is no block. After an error
+    /// nothing of it is left, since a full disk is the likeliest.
+    pub(crate) fn finish(self) -> Result<Option<PathBuf>, StoreError> {
+        let dir = self.dir.clone();
+        let finished = self.make_whole();
+        if finished.is_err() {
+            let _ = fs::remove_dir_all(dir);
+        }
+        finished
+    }
+
+    fn make_whole(mut self) -> Result<Option<PathBuf>, StoreError> {
         if self.meta.stats.num_series == 0 {
             drop(self.index);
             fs::remove_dir_all(&self.dir).at(&self.dir)?;

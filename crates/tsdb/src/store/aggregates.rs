@@ -5,6 +5,7 @@
 //! out by that name, and so does a second attempt after a crash.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,6 +41,11 @@ impl Aggregates {
     }
 }
 
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
 impl Store {
     fn aggregates(&self) -> Arc<Aggregates> {
         Arc::clone(&self.aggregates.read())
@@ -58,8 +64,38 @@ impl Store {
         all.of(column).iter().filter(wanted).cloned().collect()
     }
 
-    /// Writes the aggregates of a block that is about to go, in every column.
-    pub(super) fn aggregate(
+    /// Writes the aggregates of a block that is about to go. On a full disk it goes without: keeping
+    /// it would keep the disk full.
+    pub(super) fn aggregate_or_drop(
+        &self,
+        block: &Arc<Block>,
+        detail_from_ms: i64,
+        done: &mut Maintenance,
+    ) -> Result<(), StoreError> {
+        match self.aggregate(block, detail_from_ms, done) {
+            Err(StoreError::Io { source, .. }) if is_full(&source) => {
+                done.not_aggregated += 1;
+                self.drop_aggregates_of(block)
+            }
+            other => other,
+        }
+    }
+
+    /// All columns or none: one that is missing would be an answer that is missing.
+    fn drop_aggregates_of(&self, block: &Block) -> Result<(), StoreError> {
+        let is_of = |other: &Arc<Block>| other.meta.ulid == block.meta.ulid;
+        for column in Column::ALL {
+            let mut all = self.aggregates.write();
+            let blocks = Arc::make_mut(&mut all).of_mut(column);
+            let gone: Vec<_> = blocks.extract_if(.., |other| is_of(other)).collect();
+            drop(all);
+            gone.iter().try_for_each(|block| remove_block(&block.dir))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the aggregates of a block, in every column.
+    fn aggregate(
         &self,
         block: &Arc<Block>,
         detail_from_ms: i64,

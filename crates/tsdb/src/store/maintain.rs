@@ -197,7 +197,7 @@ impl Store {
             gone.push(block);
         }
         for block in gone.iter().filter(|block| block.meta.max_time <= from_ms) {
-            self.aggregate(block, from_ms, done)?;
+            self.aggregate_or_drop(block, from_ms, done)?;
         }
         self.publish(&[], &gone)?;
         done.retired += gone.len();
