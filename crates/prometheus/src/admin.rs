@@ -38,7 +38,7 @@ pub(crate) async fn delete_series(State(api): State<Api>, form: Form) -> Answere
         }
         Ok(Reply::NoContent)
     };
-    api.lookups.run(api.options.timeout, work).await
+    api.lookups.run(api.options.admin_timeout, work).await
 }
 
 pub(crate) async fn clean_tombstones(State(api): State<Api>) -> Answered {
@@ -47,7 +47,7 @@ pub(crate) async fn clean_tombstones(State(api): State<Api>) -> Answered {
         admin.clean_tombstones()?;
         Ok(Reply::NoContent)
     };
-    api.lookups.run(api.options.timeout, work).await
+    api.lookups.run(api.options.admin_timeout, work).await
 }
 
 pub(crate) async fn snapshot(State(api): State<Api>, form: Form) -> Answered {
@@ -71,5 +71,5 @@ pub(crate) async fn snapshot(State(api): State<Api>, form: Form) -> Answered {
             json.open('{').key("name").text(&name).close('}');
         }))
     };
-    api.lookups.run(api.options.timeout, work).await
+    api.lookups.run(api.options.admin_timeout, work).await
 }

@@ -41,7 +41,7 @@ pub(crate) async fn reload(State(api): State<Api>) -> Response {
         return lifecycle_is_off().await;
     };
     let work = move |_: &Ticket| Ok(reload.reload()?);
-    let done = api.lookups.run(api.options.timeout, work).await;
+    let done = api.lookups.run(api.options.admin_timeout, work).await;
     let Err(failure) = done else {
         return StatusCode::OK.into_response();
     };

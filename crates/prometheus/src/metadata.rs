@@ -16,16 +16,25 @@ use crate::sources::{MetricMetadata, TargetMetadata};
 pub(crate) async fn metrics(State(api): State<Api>, form: Form) -> Answered {
     let limit = bound(&form, "limit")?;
     let per_metric = bound(&form, "limit_per_metric")?.filter(|limit| *limit > 0);
+    let limit = limit.unwrap_or(usize::MAX);
+    api.lookup(move |sources| {
+        let found = sources.targets.metadata(metric(&form));
+        by_metric(found, limit, per_metric.unwrap_or(usize::MAX))
+    })
+    .await
+}
+
+fn by_metric(found: Vec<MetricMetadata>, limit: usize, per_metric: usize) -> Reply {
     let mut by_metric: BTreeMap<String, Vec<MetricMetadata>> = BTreeMap::new();
-    for metadata in api.sources.targets.metadata(metric(&form)) {
+    for metadata in found {
         let all = by_metric.entry(metadata.metric.clone()).or_default();
-        if !all.contains(&metadata) && per_metric.is_none_or(|limit| all.len() < limit) {
+        if all.len() < per_metric && !all.contains(&metadata) {
             all.push(metadata);
         }
     }
-    Ok(Reply::data(|json| {
+    Reply::data(|json| {
         json.open('{');
-        for (metric, all) in by_metric.iter().take(limit.unwrap_or(usize::MAX)) {
+        for (metric, all) in by_metric.iter().take(limit) {
             json.key(metric).open('[');
             for metadata in all {
                 json.open('{');
@@ -35,7 +44,7 @@ pub(crate) async fn metrics(State(api): State<Api>, form: Form) -> Answered {
             json.close(']');
         }
         json.close('}');
-    }))
+    })
 }
 
 pub(crate) async fn of_targets(State(api): State<Api>, form: Form) -> Answered {
@@ -46,24 +55,27 @@ pub(crate) async fn of_targets(State(api): State<Api>, form: Form) -> Answered {
             params::selector(text).map_err(|reason| Failure::parameter("match_target", reason))?
         }
     };
-    let metric = metric(&form);
-    let all = api.sources.targets.target_metadata(metric);
-    let meets = |one: &&TargetMetadata| {
-        let meets = |m: &Matcher| m.matches(one.target.get(m.name()).unwrap_or(""));
-        matchers.iter().all(meets)
-    };
-    Ok(Reply::data(|json| {
-        json.open('[');
-        for one in all.iter().filter(meets).take(limit) {
-            json.open('{').key("target").labels(&one.target);
-            if metric.is_none() {
-                json.key("metric").text(&one.metadata.metric);
+    api.lookup(move |sources| {
+        let metric = metric(&form);
+        let all = sources.targets.target_metadata(metric);
+        let meets = |one: &&TargetMetadata| {
+            let meets = |m: &Matcher| m.matches(one.target.get(m.name()).unwrap_or(""));
+            matchers.iter().all(meets)
+        };
+        Reply::data(|json| {
+            json.open('[');
+            for one in all.iter().filter(meets).take(limit) {
+                json.open('{').key("target").labels(&one.target);
+                if metric.is_none() {
+                    json.key("metric").text(&one.metadata.metric);
+                }
+                write(json, &one.metadata);
+                json.close('}');
             }
-            write(json, &one.metadata);
-            json.close('}');
-        }
-        json.close(']');
-    }))
+            json.close(']');
+        })
+    })
+    .await
 }
 
 fn metric(form: &Form) -> Option<&str> {

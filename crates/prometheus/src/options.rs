@@ -16,6 +16,8 @@ pub struct Options {
     pub queue: usize,
     /// The longest a query may take, waiting included. Default 2 min, as `--query.timeout`.
     pub timeout: Duration,
+    /// The longest that deleting, cleaning, a snapshot or a reload is waited for. Default 1 h.
+    pub admin_timeout: Duration,
     /// How many remote reads run at once. Default 10, as `--storage.remote.read-concurrent-limit`.
     pub read_concurrency: usize,
     /// The most samples of one remote read. Default 50 000 000, as
@@ -46,6 +48,7 @@ impl Default for Options {
             concurrency: 20,
             queue: 200,
             timeout: Duration::from_secs(120),
+            admin_timeout: Duration::from_secs(3600),
             read_concurrency: 10,
             read_samples: 50_000_000,
             write_concurrency: 8,

@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, handler::Handler};
 
 use crate::options::Options;
-use crate::pool::Pool;
+use crate::pool::{Pool, Ticket};
+use crate::reply::{Answered, Reply};
 use crate::sources::Sources;
 use crate::{
     admin, compress, exemplars, federate, health, labels, metadata, query, read, status, targets,
@@ -27,6 +28,18 @@ pub(crate) struct Api {
     pub(crate) lookups: Pool,
     pub(crate) reads: Pool,
     pub(crate) writes: Pool,
+}
+
+impl Api {
+    /// Asks sources on a blocking thread.
+    pub(crate) async fn lookup(
+        &self,
+        work: impl FnOnce(&Sources) -> Reply + Send + 'static,
+    ) -> Answered {
+        let sources = self.sources.clone();
+        let work = move |_: &Ticket| Ok(work(&sources));
+        self.lookups.run(self.options.timeout, work).await
+    }
 }
 
 /// The API, to be nested where it shall be. Unknown paths below it are answered here too.

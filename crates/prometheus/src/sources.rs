@@ -184,7 +184,7 @@ pub struct TargetMetadata {
     pub metadata: MetricMetadata,
 }
 
-/// What is scraped.
+/// What is scraped. It is asked on blocking threads.
 pub trait Targets: Send + Sync {
     /// The names of all jobs, those without targets among them.
     fn pools(&self) -> Vec<String>;

@@ -9,51 +9,62 @@ use crate::json::Json;
 use crate::params;
 use crate::reply::{Answered, Reply};
 use crate::routes::Api;
-use crate::sources::ActiveTarget;
+use crate::sources::{ActiveTarget, DroppedTarget};
 use crate::time;
 
 pub(crate) async fn pools(State(api): State<Api>) -> Answered {
-    let mut pools = api.sources.targets.pools();
-    pools.sort();
-    Ok(Reply::data(|json| {
-        json.open('{').key("scrapePools").texts(&pools).close('}');
-    }))
+    api.lookup(|sources| {
+        let mut pools = sources.targets.pools();
+        pools.sort();
+        Reply::data(|json| {
+            json.open('{').key("scrapePools").texts(&pools).close('}');
+        })
+    })
+    .await
 }
 
 pub(crate) async fn targets(State(api): State<Api>, Address(form): Address) -> Answered {
     let state = form.first("state").to_lowercase();
-    let shown = |kind: &str| matches!(state.as_str(), "" | "any") || state == kind;
+    let shown = move |kind: &str| matches!(state.as_str(), "" | "any") || state == kind;
     let pool = form.first("scrapePool").to_owned();
-    let wanted = |name: &str| pool.is_empty() || pool == name;
-    let targets = &api.sources.targets;
-    Ok(Reply::data(|json| {
-        json.open('{').key("activeTargets").open('[');
-        if shown("active") {
-            let mut active = targets.active();
-            active.sort_by(|a, b| a.pool.cmp(&b.pool));
-            for target in active.iter().filter(|target| wanted(&target.pool)) {
-                write_active(json, target);
+    let wanted = move |name: &str| pool.is_empty() || pool == name;
+    api.lookup(move |sources| {
+        let targets = &*sources.targets;
+        Reply::data(|json| {
+            json.open('{').key("activeTargets").open('[');
+            if shown("active") {
+                write_all_active(json, targets.active(), &wanted);
             }
-        }
-        json.close(']').key("droppedTargets").open('[');
-        if shown("dropped") {
-            let mut dropped = targets.dropped();
-            dropped.sort_by(|a, b| a.pool.cmp(&b.pool));
-            for target in dropped.iter().filter(|target| wanted(&target.pool)) {
-                json.open('{')
-                    .key("discoveredLabels")
-                    .labels(&target.discovered);
-                json.key("scrapePool").text(&target.pool).close('}');
+            json.close(']').key("droppedTargets").open('[');
+            if shown("dropped") {
+                write_all_dropped(json, targets.dropped(), &wanted);
             }
-        }
-        json.close(']').key("droppedTargetCounts");
-        if shown("dropped") {
-            json.serde(&targets.dropped_counts());
-        } else {
-            json.serde(&());
-        }
-        json.close('}');
-    }))
+            json.close(']').key("droppedTargetCounts");
+            if shown("dropped") {
+                json.serde(&targets.dropped_counts());
+            } else {
+                json.serde(&());
+            }
+            json.close('}');
+        })
+    })
+    .await
+}
+
+fn write_all_active(json: &mut Json, mut all: Vec<ActiveTarget>, wanted: &dyn Fn(&str) -> bool) {
+    all.sort_by(|a, b| a.pool.cmp(&b.pool));
+    for target in all.iter().filter(|target| wanted(&target.pool)) {
+        write_active(json, target);
+    }
+}
+
+fn write_all_dropped(json: &mut Json, mut all: Vec<DroppedTarget>, wanted: &dyn Fn(&str) -> bool) {
+    all.sort_by(|a, b| a.pool.cmp(&b.pool));
+    for target in all.iter().filter(|target| wanted(&target.pool)) {
+        json.open('{').key("discoveredLabels");
+        json.labels(&target.discovered);
+        json.key("scrapePool").text(&target.pool).close('}');
+    }
 }
 
 fn write_active(json: &mut Json, target: &ActiveTarget) {
