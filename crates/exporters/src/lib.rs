@@ -1,5 +1,5 @@
 //! Metrics of what does not expose any itself, under the names that community dashboards and rules
-//! use: the host (node_exporter), PostgreSQL (postgres_exporter), Redis (redis_exporter), and probes over HTTP, TCP and TLS
+//! use: the host (node_exporter), containers (cAdvisor), PostgreSQL (postgres_exporter), Redis (redis_exporter), and probes over HTTP, TCP and TLS
 //! (blackbox_exporter).
 //!
 //! Each exporter makes a [`Page`]; who serves it, and how often, is the server's affair.
@@ -9,6 +9,7 @@
 
 mod page;
 
+pub mod containers;
 pub mod host;
 pub mod postgres;
 pub mod probe;
