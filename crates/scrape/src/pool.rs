@@ -1,6 +1,6 @@
 //! One job: its discoveries, its targets, and a task for each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::discovery;
 use crate::scraper::Shared;
 use crate::state::{ActiveTarget, DiscoveryTrouble, DroppedTarget, Health, Snapshot};
-use crate::task::{Ending, State, Task};
+use crate::task::{Ending, Memory, State, Task, end_series};
 
 /// What a discovery found, or why it found nothing.
 #[derive(Debug)]
@@ -57,7 +57,24 @@ pub(crate) struct Pool {
     shown: Arc<Mutex<Shown>>,
     updates: mpsc::Sender<Update>,
     ending: watch::Sender<Ending>,
-    keeper: JoinHandle<()>,
+    keeper: Option<JoinHandle<Legacy>>,
+}
+
+/// What a job leaves to the one that takes its place.
+#[derive(Debug, Default)]
+pub(crate) struct Legacy {
+    /// By labels and address.
+    memories: BTreeMap<(Labels, String), Memory>,
+    /// Targets that others gave, by their source.
+    given: BTreeMap<String, Vec<Group>>,
+}
+
+/// A job whose place is taken.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    keeper: JoinHandle<Legacy>,
+    /// Whether its series are labelled as those of the new one will be.
+    same_labels: bool,
 }
 
 /// Gives targets to a job.
@@ -78,7 +95,8 @@ impl Feed {
 }
 
 impl Pool {
-    pub(crate) fn start(job: Job, shared: &Arc<Shared>) -> Self {
+    /// Starts a job; in the place of `retired`, where there is one.
+    pub(crate) fn start(job: Job, shared: &Arc<Shared>, retired: Option<Retired>) -> Self {
         let job = Arc::new(job);
         let (updates, queue) = mpsc::channel(QUEUE);
         let (ending, ended) = watch::channel(Ending::Run);
@@ -89,12 +107,16 @@ impl Pool {
             shared: Arc::clone(shared),
             groups: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            given: BTreeMap::new(),
+            reported: BTreeSet::new(),
+            inherited: BTreeMap::new(),
         };
         let looking = discovery::start(&job, &updates, shared);
-        let keeper = tokio::spawn(async move {
-            keeper.run(queue, ended).await;
+        let keeper = Some(tokio::spawn(async move {
+            let legacy = keeper.run(queue, ended, retired).await;
             drop(looking);
-        });
+            legacy
+        }));
         Self {
             job,
             shown,
@@ -140,7 +162,25 @@ impl Pool {
     /// Stops without ending series.
     pub(crate) async fn stop(mut self) {
         let _ = self.ending.send(Ending::Stop);
-        let _ = (&mut self.keeper).await;
+        if let Some(keeper) = self.keeper.take() {
+            let _ = keeper.await;
+        }
+    }
+
+    /// Makes room for the same job as it is now.
+    pub(crate) fn retire(mut self, new: &Job) -> Option<Retired> {
+        let _ = self.ending.send(Ending::HandOver);
+        let keeper = self.keeper.take()?;
+        let old = &self.job;
+        let same_labels = old.honor_labels == new.honor_labels
+            && old.honor_timestamps == new.honor_timestamps
+            && old.track_timestamps_staleness == new.track_timestamps_staleness
+            && old.metric_relabel == new.metric_relabel
+            && old.limits == new.limits;
+        Some(Retired {
+            keeper,
+            same_labels,
+        })
     }
 }
 
@@ -160,7 +200,7 @@ impl Drop for Pool {
 #[derive(Debug)]
 struct Running {
     ending: watch::Sender<Ending>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Option<Memory>>,
     state: State,
 }
 
@@ -171,31 +211,90 @@ struct Keeper {
     shared: Arc<Shared>,
     groups: BTreeMap<String, Vec<Group>>,
     tasks: BTreeMap<Key, Running>,
+    given: BTreeMap<String, Vec<Group>>,
+    /// Discoveries that have found something, or that there is nothing.
+    reported: BTreeSet<String>,
+    /// Memories of targets that the job before this one had.
+    inherited: BTreeMap<(Labels, String), Memory>,
 }
 
 impl Keeper {
-    async fn run(mut self, mut queue: mpsc::Receiver<Update>, mut ended: watch::Receiver<Ending>) {
+    async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Update>,
+        mut ended: watch::Receiver<Ending>,
+        retired: Option<Retired>,
+    ) -> Legacy {
+        if let Some(retired) = retired {
+            self.inherit(retired).await;
+        }
         loop {
             let update = tokio::select! {
                 update = queue.recv() => update,
                 _ = ended.wait_for(|ending| *ending != Ending::Run) => None,
             };
             let Some(update) = update else { break };
+            match (&update.done, &update.groups) {
+                (Some(_), Ok(groups)) => {
+                    self.given.insert(update.source.clone(), groups.clone());
+                }
+                _ => {
+                    self.reported.insert(update.source.clone());
+                }
+            }
             self.take(update.source, update.groups);
+            if self.reported.len() >= self.job.discovery.len() {
+                self.disinherit().await;
+            }
             if let Some(done) = update.done {
                 let _ = done.send(());
             }
         }
         let ending = match *ended.borrow() {
-            Ending::Stop => Ending::Stop,
-            Ending::Run | Ending::Gone => Ending::Gone,
+            Ending::Run => Ending::Gone,
+            other => other,
         };
+        self.end(ending).await
+    }
+
+    async fn end(mut self, ending: Ending) -> Legacy {
         let tasks = std::mem::take(&mut self.tasks);
         for running in tasks.values() {
             let _ = running.ending.send(ending);
         }
-        for running in tasks.into_values() {
-            let _ = running.task.await;
+        let mut memories = std::mem::take(&mut self.inherited);
+        for ((labels, url, ..), running) in tasks {
+            if let Ok(Some(memory)) = running.task.await {
+                memories.insert((labels, url), memory);
+            }
+        }
+        if ending == Ending::Gone {
+            self.inherited = std::mem::take(&mut memories);
+            self.disinherit().await;
+        }
+        Legacy {
+            memories,
+            given: self.given,
+        }
+    }
+
+    /// Takes over from the job before this one: what others gave it, and its targets' memories.
+    async fn inherit(&mut self, retired: Retired) {
+        let legacy = retired.keeper.await.unwrap_or_default();
+        self.inherited = legacy.memories;
+        if !retired.same_labels {
+            self.disinherit().await;
+        }
+        for (source, groups) in legacy.given {
+            self.given.insert(source.clone(), groups.clone());
+            self.take(source, Ok(groups));
+        }
+    }
+
+    /// Ends the series of targets that nobody scrapes any more.
+    async fn disinherit(&mut self) {
+        for ((_, url), memory) in std::mem::take(&mut self.inherited) {
+            end_series(&self.shared, memory, &url).await;
         }
     }
 
@@ -290,10 +389,13 @@ impl Keeper {
             metadata: Arc::default(),
         }));
         let (shared, url) = (Arc::clone(&self.shared), target.url.clone());
-        let Some(task) = Task::new(&self.job, target, Arc::clone(&state), shared) else {
+        let Some(mut task) = Task::new(&self.job, target, Arc::clone(&state), shared) else {
             tracing::warn!(job = %self.job.name, %url, "a target has an address that is none");
             return;
         };
+        if let Some(memory) = self.inherited.remove(&(key.0.clone(), url)) {
+            task.inherit(memory);
+        }
         let (ending, ended) = watch::channel(Ending::Run);
         let task = tokio::spawn(task.run(ended));
         self.tasks.insert(

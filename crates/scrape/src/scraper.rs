@@ -161,20 +161,20 @@ impl Scraper {
         }
     }
 
-    /// Makes these the jobs. A job that did not change goes on untouched; one that is gone ends its
-    /// targets' series.
+    /// Makes these the jobs. A job that did not change goes on untouched. One that changed takes its
+    /// targets over without a gap, unless its series are labelled in another way now: then they end and
+    /// begin anew. One that is gone ends its targets' series.
     pub fn apply(&self, jobs: &[Job]) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let stays = |name: &String, pool: &mut Pool| {
-            jobs.iter()
-                .any(|job| job.name == *name && *job == *pool.job())
-        };
-        pools.retain(stays);
+        pools.retain(|name, _| jobs.iter().any(|job| job.name == *name));
         for job in jobs {
-            if !pools.contains_key(&job.name) {
-                let pool = Pool::start(job.clone(), &self.shared);
-                pools.insert(job.name.clone(), pool);
-            }
+            let old = pools.remove(&job.name);
+            let pool = match old {
+                Some(old) if *old.job() == *job => old,
+                Some(old) => Pool::start(job.clone(), &self.shared, old.retire(job)),
+                None => Pool::start(job.clone(), &self.shared, None),
+            };
+            pools.insert(job.name.clone(), pool);
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) enum Ending {
     Run,
     /// The target is gone: its series end now.
     Gone,
+    /// Its job changed: its memory goes to whoever scrapes it next.
+    HandOver,
     /// The server stops: it will be back.
     Stop,
 }
@@ -61,7 +63,7 @@ struct LimitsShown {
 
 /// What goes to the blocking thread and back.
 #[derive(Debug, Default)]
-struct Memory {
+pub(crate) struct Memory {
     cycle: Cycle,
     batch: Batch,
 }
@@ -120,23 +122,32 @@ impl Task {
         })
     }
 
-    /// Scrapes until it is told to end. Cancelling it leaves series without their end.
-    pub(crate) async fn run(mut self, mut ending: watch::Receiver<Ending>) {
+    /// Takes up where another task for the same target left off.
+    pub(crate) fn inherit(&mut self, memory: Memory) {
+        self.memory = Some(memory);
+    }
+
+    /// Scrapes until it is told to end; its memory, if that is to be handed over. Cancelling it leaves
+    /// series without their end.
+    pub(crate) async fn run(mut self, mut ending: watch::Receiver<Ending>) -> Option<Memory> {
         let mut at = Instant::now() + self.first_wait();
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(at) => {}
-                gone = is_gone(&mut ending) => {
-                    if gone {
-                        self.end().await;
+                end = ended(&mut ending) => {
+                    let memory = self.memory.take()?;
+                    match end {
+                        Ending::HandOver => return Some(memory),
+                        Ending::Gone => end_series(&self.shared, memory, &self.target.url).await,
+                        Ending::Run | Ending::Stop => {}
                     }
-                    return;
+                    return None;
                 }
             }
             tokio::select! {
                 () = self.scrape(at) => {}
                 // The server stops: what is on its way is not waited for.
-                _ = ending.wait_for(|ending| *ending == Ending::Stop) => return,
+                _ = ending.wait_for(|ending| *ending == Ending::Stop) => return None,
             }
             at = next(at, self.target.interval, Instant::now());
         }
@@ -222,24 +233,6 @@ impl Task {
         (state.samples, state.kept) = (outcome.tally.scraped, outcome.tally.kept);
     }
 
-    /// Ends every series of the target.
-    async fn end(&mut self) {
-        let Some(mut memory) = self.memory.take() else {
-            return;
-        };
-        let shared = Arc::clone(&self.shared);
-        let now_ms = (shared.now_ms)();
-        let ended = tokio::task::spawn_blocking(move || {
-            memory.batch.clear();
-            memory.cycle.vanish(now_ms, &mut memory.batch);
-            memory.cycle.vanish_reports(now_ms, &mut memory.batch);
-            store(&shared, &mut memory)
-        });
-        if let Ok(Err(error)) = ended.await {
-            tracing::warn!(target = %self.target.url, %error, "the end of a target was not stored");
-        }
-    }
-
     /// When a scrape is said to have been: at its moment, where it is near enough.
     fn time_ms(&self, at: Instant) -> i64 {
         let now = Instant::now();
@@ -253,10 +246,25 @@ impl Task {
     }
 }
 
-/// Waits for the end, and says whether the target is gone for good.
-async fn is_gone(ending: &mut watch::Receiver<Ending>) -> bool {
+/// Waits for the end, and says which it is.
+async fn ended(ending: &mut watch::Receiver<Ending>) -> Ending {
     let end = ending.wait_for(|ending| *ending != Ending::Run).await;
-    end.is_ok_and(|end| *end == Ending::Gone)
+    end.map_or(Ending::Stop, |end| *end)
+}
+
+/// Ends every series of a target.
+pub(crate) async fn end_series(shared: &Arc<Shared>, mut memory: Memory, url: &str) {
+    let shared = Arc::clone(shared);
+    let now_ms = (shared.now_ms)();
+    let ended = tokio::task::spawn_blocking(move || {
+        memory.batch.clear();
+        memory.cycle.vanish(now_ms, &mut memory.batch);
+        memory.cycle.vanish_reports(now_ms, &mut memory.batch);
+        store(&shared, &mut memory)
+    });
+    if let Ok(Err(error)) = ended.await {
+        tracing::warn!(target = %url, %error, "the end of a target was not stored");
+    }
 }
 
 /// One scrape's work off the runtime.

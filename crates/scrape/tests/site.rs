@@ -436,6 +436,50 @@ async fn targets_come_from_files_and_from_whoever_knows_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_changed_job_keeps_the_targets_that_stay() {
+    let (stays, _) = target(vec![answer("a 1\n")]).await;
+    let (goes, _) = target(vec![answer("a 1\n")]).await;
+    let (given, _) = target(vec![answer("a 1\n")]).await;
+    let config = |targets: &str, more: &str| {
+        format!(
+            "scrape_configs: [{{job_name: j, static_configs: [{{targets: [{targets}]}}]{more}}}]"
+        )
+    };
+    let (scraper, memory) = scraper(&config(&format!("'{stays}', '{goes}'"), ""));
+    let group = Group::of_addresses("runtime", Labels::empty(), [given.to_string()]);
+    assert!(scraper.found("j", "runtime", vec![group]).await);
+    for address in [stays, goes, given] {
+        memory
+            .until(&of("a", address, ""), |values| !values.is_empty())
+            .await;
+    }
+    scraper.apply(&jobs(&config(&format!("'{stays}'"), "")));
+    let gone = |values: &[String]| values.last().is_some_and(|last| last == "stale");
+    memory.until(&of("a", goes, ""), gone).await;
+    for address in [stays, given] {
+        let before = memory.values(&of("a", address, "")).len();
+        memory
+            .until(&of("a", address, ""), |values| values.len() > before + 1)
+            .await;
+        let values = memory.values(&of("a", address, ""));
+        assert!(values.iter().all(|value| value == "1"), "{values:?}");
+    }
+    let added = memory.values(&of("scrape_series_added", stays, ""));
+    assert_eq!(
+        added.iter().filter(|value| *value == "1").count(),
+        1,
+        "it is new once: {added:?}"
+    );
+    // With other labels the series are others.
+    let relabelled = ", metric_relabel_configs: [{target_label: l, replacement: v}]";
+    scraper.apply(&jobs(&config(&format!("'{stays}'"), relabelled)));
+    memory.until(&of("a", stays, ""), gone).await;
+    memory
+        .until(&of("a", stays, "l=v"), |values| !values.is_empty())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn more_targets_than_allowed_are_none() {
     let config = "scrape_configs: [{job_name: j, target_limit: 1, static_configs: [{targets: ['h:1', 'h:2']}]}]";
     let (scraper, _) = scraper(config);
