@@ -196,10 +196,14 @@ impl Head {
 
     /// Brings what will be written to near the processor. Each series is a few places in memory that
     /// nothing else leads to; one after the other they would be waited for.
-    pub(crate) fn touch(&self, ids: impl Iterator<Item = u64>) {
-        let series = ids.filter_map(|id| self.get(id));
+    fn touch<'a>(&self, series: impl Iterator<Item = &'a MemSeries>) {
         let all = series.fold(0, |all, series| all ^ series.touch());
         std::hint::black_box(all);
+    }
+
+    /// [`Self::touch`], by ids.
+    pub(crate) fn touch_ids(&self, ids: impl Iterator<Item = u64>) {
+        self.touch(ids.filter_map(|id| self.get(id)));
     }
 
     /// Takes a batch, sample by sample in its order.
@@ -207,26 +211,17 @@ impl Head {
         let mut done = Appended::with_capacity(batch.len());
         let mut log = ForLog::default();
         log.samples.reserve(batch.len());
-        for (place, entry) in batch.iter().enumerate() {
-            if place.is_multiple_of(AHEAD) {
-                let next = &batch[place..(place + AHEAD).min(batch.len())];
-                self.touch(next.iter().filter_map(|entry| Some(entry.series?.0)));
-            }
-            match self.resolve(entry, &mut log) {
-                Ok(slot) => {
-                    let id = self.slot(slot).map_or(0, |series| series.id);
-                    done.series.push(Some(SeriesRef(id)));
-                    match self.put(slot, entry.sample) {
-                        Ok(Place::Known) => {}
-                        Ok(_) => log.samples.push(RefSample {
-                            id,
-                            sample: entry.sample,
-                        }),
-                        Err(rejection) => done.rejected.push((place, rejection)),
-                    }
-                }
-                Err(rejection) => {
-                    done.series.push(None);
+        let mut slots = Vec::with_capacity(AHEAD);
+        for (group, entries) in batch.chunks(AHEAD).enumerate() {
+            slots.clear();
+            slots.extend(entries.iter().map(|entry| self.resolve(entry, &mut log)));
+            self.touch(
+                slots
+                    .iter()
+                    .filter_map(|slot| self.slot(*slot.as_ref().ok()?)),
+            );
+            for (place, (slot, entry)) in (group * AHEAD..).zip(slots.iter().zip(entries)) {
+                if let Err(rejection) = self.take(*slot, entry.sample, &mut done, &mut log) {
                     done.rejected.push((place, rejection));
                 }
             }
@@ -234,6 +229,23 @@ impl Head {
         done.appended = log.samples.len();
         self.appended += done.appended as u64;
         (done, log)
+    }
+
+    /// Takes one sample of a batch.
+    fn take(
+        &mut self,
+        slot: Result<u32, Rejection>,
+        sample: Sample,
+        done: &mut Appended,
+        log: &mut ForLog,
+    ) -> Result<(), Rejection> {
+        let id = slot.map(|slot| self.slot(slot).map_or(0, |series| series.id));
+        done.series.push(id.ok().map(SeriesRef));
+        let (slot, id) = (slot?, id?);
+        if self.put(slot, sample)? != Place::Known {
+            log.samples.push(RefSample { id, sample });
+        }
+        Ok(())
     }
 
     fn put(&mut self, slot: u32, sample: Sample) -> Result<Place, Rejection> {

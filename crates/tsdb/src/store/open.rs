@@ -102,7 +102,7 @@ fn take(head: &mut Head, marker: Option<Marker>, segment: u64, record: Record) {
         }
         Record::Samples(all) => {
             for some in all.chunks(AHEAD) {
-                head.touch(some.iter().map(|one| one.id));
+                head.touch_ids(some.iter().map(|one| one.id));
                 for one in some {
                     if !is_in_blocks(one.sample.time_ms) && !head.recover_sample(one.id, one.sample)
                     {
