@@ -196,14 +196,14 @@ impl Head {
 
     /// Brings what will be written to near the processor. Each series is a few places in memory that
     /// nothing else leads to; one after the other they would be waited for.
-    fn touch<'a>(&self, series: impl Iterator<Item = &'a MemSeries>) {
+    fn touch<'a>(series: impl Iterator<Item = &'a MemSeries>) {
         let all = series.fold(0, |all, series| all ^ series.touch());
         std::hint::black_box(all);
     }
 
     /// [`Self::touch`], by ids.
     pub(crate) fn touch_ids(&self, ids: impl Iterator<Item = u64>) {
-        self.touch(ids.filter_map(|id| self.get(id)));
+        Self::touch(ids.filter_map(|id| self.get(id)));
     }
 
     /// Takes a batch, sample by sample in its order.
@@ -215,7 +215,7 @@ impl Head {
         for (group, entries) in batch.chunks(AHEAD).enumerate() {
             slots.clear();
             slots.extend(entries.iter().map(|entry| self.resolve(entry, &mut log)));
-            self.touch(
+            Self::touch(
                 slots
                     .iter()
                     .filter_map(|slot| self.slot(*slot.as_ref().ok()?)),
