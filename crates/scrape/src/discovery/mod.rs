@@ -4,6 +4,7 @@ mod dns;
 mod docker;
 mod file;
 mod http;
+mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
