@@ -1,6 +1,6 @@
 //! Bad input, and more than is allowed: a clear error, and the server goes on.
 
-use crate::data::{START_MS, body, some};
+use crate::data::{Dice, START_MS, body, some};
 use crate::http::{Answer, PATIENCE, percent};
 use crate::server::Server;
 use mainstay_exposition::remote::{ReadRequest, pack};
@@ -124,23 +124,15 @@ const ROUNDS: &str = "MAINSTAY_API_ROUNDS";
 #[test]
 fn whatever_is_sent_is_answered_in_prometheus_shape() {
     let server = Server::start();
-    let mut state = 7u64;
-    let mut below = |most: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % most
-    };
+    let mut dice = Dice::new(7);
     let mut seen = BTreeSet::new();
     let rounds = std::env::var(ROUNDS)
         .ok()
         .and_then(|text| text.parse().ok());
     for round in 0..rounds.unwrap_or(2000) {
-        let path = PATHS[below(PATHS.len())];
-        let parameters: String = (0..below(14))
-            .map(|_| PIECES[below(PIECES.len())])
-            .collect();
-        let answer = if below(2) == 0 || !FORMS.contains(&path) {
+        let path = *dice.one_of(&PATHS);
+        let parameters: String = (0..dice.below(14)).map(|_| *dice.one_of(&PIECES)).collect();
+        let answer = if dice.below(2) == 0 || !FORMS.contains(&path) {
             server.client.get(&format!("{path}?{parameters}"))
         } else {
             server.client.form(path, &parameters)

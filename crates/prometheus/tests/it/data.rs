@@ -82,3 +82,26 @@ pub(crate) fn body(series: &[One]) -> Vec<u8> {
         .map(|(labels, samples)| (labels, &samples[..]));
     pack(&encode_v1(series, &[])).unwrap()
 }
+
+/// Numbers that look random and follow from a seed.
+#[derive(Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number from 0 on, below `most`.
+    pub(crate) fn below(&mut self, most: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % most
+    }
+
+    pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+}

@@ -1,6 +1,7 @@
 //! The same requests to us and to a real Prometheus 2.42 that has the same data: the same codes,
 //! types and bodies, except for what `table.rs` lists, each with its reason.
 
+mod random;
 mod shapes;
 mod table;
 
