@@ -8,7 +8,8 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use mainstay_series::{METRIC_NAME, MatchOp, Matcher, is_legacy_label_name, quote};
 
 use crate::ast::{
-    Aggregate, At, Binary, Cardinality, Expr, Matching, Number, Selector, Subquery, TimeShift,
+    Aggregate, At, Binary, BinaryOp, Cardinality, Expr, Matching, Number, Selector, Subquery,
+    TimeShift,
 };
 use crate::format::{duration, float};
 
@@ -21,7 +22,14 @@ impl Display for Expr {
             Self::Aggregate(aggregate) => write_aggregate(aggregate, f),
             Self::Binary(binary) => {
                 let operator = operator(binary);
-                write!(f, "{} {operator} {}", binary.left, binary.right)
+                match &binary.left {
+                    // With its sign it would be the sign of the whole power.
+                    Self::Number(base) if binary.op == BinaryOp::Pow && base.value > f64::MAX => {
+                        f.write_str("Inf")?;
+                    }
+                    left => left.fmt(f)?,
+                }
+                write!(f, " {operator} {}", binary.right)
             }
             Self::Call(call) => write!(f, "{}({})", call.function.name, list(&call.args)),
             Self::Matrix(matrix) => {

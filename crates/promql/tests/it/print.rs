@@ -17,6 +17,7 @@ fn queries_are_printed_in_one_way() {
         ("a and on()b", "a and on () b"),
         ("a>bool 1", "a > bool 1"),
         ("-x^-2", "-x ^ -2"),
+        ("-Inf^a > Inf", "-Inf ^ a > +Inf"),
         ("x{b='2',a=\"1\"}", "x{a=\"1\",b=\"2\"}"),
         ("{\"x y\",\"a.b\"='c'}", "{\"a.b\"=\"c\",__name__=\"x y\"}"),
         ("x[90s] offset 1h @ 10", "x[1m30s] @ 10.000 offset 1h"),
