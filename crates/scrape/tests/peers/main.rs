@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests, also outside of their functions")]
 
+mod agree;
 mod forward;
 mod support;
 
