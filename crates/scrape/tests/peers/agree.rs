@@ -27,7 +27,7 @@ shop_inf{le="+Inf"} +Inf
 "#;
 
 /// Two targets, many rules.
-const CONFIG: &str = r#"
+const CONFIG: &str = r"
 global: {scrape_interval: 1s, scrape_timeout: 1s}
 scrape_configs:
 - job_name: plain
@@ -56,7 +56,7 @@ scrape_configs:
 - job_name: limited
   sample_limit: 3
   static_configs: [{targets: [ONE]}]
-"#;
+";
 
 /// Keeps the labels of what it was given.
 #[derive(Debug, Default)]
