@@ -122,7 +122,12 @@ impl Question {
         Self {
             headers,
             fallback: job.fallback.map(format),
-            limit: if limit == 0 { BODY_BYTES } else { limit },
+            // More than half of all the room would let one target wait for itself.
+            limit: if limit == 0 {
+                BODY_BYTES
+            } else {
+                limit.min(BUDGET_BYTES as u64 / 2)
+            },
         }
     }
 
