@@ -103,6 +103,15 @@ impl Json {
         self
     }
 
+    /// The value of a scalar, which alone is never written with an exponent.
+    pub(crate) fn scalar(&mut self, value: f64) -> &mut Self {
+        self.comma();
+        self.0.push(b'"');
+        number::fixed(&mut self.0, value);
+        self.0.push(b'"');
+        self
+    }
+
     /// A time in seconds, with milliseconds where there are some.
     pub(crate) fn time(&mut self, time_ms: i64) -> &mut Self {
         self.comma();

@@ -203,10 +203,8 @@ fn truncate(value: &mut Value, limit: usize) -> bool {
 
 fn write_value(json: &mut Json, value: Value) {
     match value {
-        // Only a scalar is never written with an exponent.
         Value::Scalar { time_ms, value } => {
-            let value = mainstay_promql::format_float(value);
-            json.open('[').time(time_ms).text(&value).close(']');
+            json.open('[').time(time_ms).scalar(value).close(']');
         }
         Value::String { time_ms, value } => {
             json.open('[').time(time_ms).text(&value).close(']');
