@@ -139,6 +139,9 @@ fn a_request_that_nobody_decides_on_expires_and_alone_one_agrees_to_oneself() {
     let text = std::fs::read_to_string(site.path().join("mainstay.yaml")).unwrap();
     site.write("mainstay.yaml", &text.replace("expires: 1s", "expires: 1h"));
     site.run(&["deploy", LIVE[0], LIVE[1]]).with_code(3);
+    site.run(&["env", "delete", "live", "--yes"])
+        .with_code(1)
+        .says("wait for approval: 1");
     site.ok(&["approve", LIVE[0], LIVE[1]]);
     site.eventually("it is there", || live_release(&site) == 1);
 }

@@ -54,6 +54,8 @@ impl Service {
             log,
             labels,
             files,
+            // How it is looked at changes nothing of what it is.
+            metrics: _,
             // Their values stand in the environment.
             secrets: _,
         } = self;
@@ -86,6 +88,7 @@ impl Container {
             command,
             // When an image is asked for changes nothing of what it is.
             pull: _,
+            ignore_image_health,
             platform,
             runtime,
             init,
@@ -103,7 +106,7 @@ impl Container {
             storage_options,
         } = self;
         let what = (build, entrypoint, command, platform, runtime, init);
-        let streams = (tty, stdin_open, logging);
+        let streams = (tty, stdin_open, logging, ignore_image_health);
         let around = (network, isolation, resources, tmpfs, storage_options);
         let hardware = (devices, device_cgroup_rules, gpus);
         (what, streams, around, hardware, annotations)

@@ -3,6 +3,7 @@
 use super::Yard;
 use super::database::Writer;
 use crate::load::Load;
+use crate::site::Said;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -36,10 +37,14 @@ fn nothing_that_moves_containers_fails_a_request_or_loses_a_row() {
     // What did not change was left alone through all of it.
     assert_eq!([yard.running_of("db"), yard.running_of("cache")], beside);
 
-    kills(&yard);
+    killed(&yard, 2, "GREETING=killed");
+    killed(&yard, 5, "GREETING=killed again");
     let seen = load.seen();
     seen.no_failed_request();
     assert!(seen.releases.len() >= 3, "{seen:?}");
+
+    // The database has the machine to itself now, and rows are written all the time.
+    fifty(&yard);
 
     // A database that changed is stopped before it is started again, on its own volume.
     site.run(&["deploy", "--set", "db.environment.CHANGED=1"])
@@ -60,42 +65,47 @@ fn nothing_that_moves_containers_fails_a_request_or_loses_a_row() {
     yard.end();
 }
 
-/// `kill -9` of the control plane in the middle of rollouts: each ends in one release.
-fn kills(yard: &Yard) {
+/// Fifty moves: deploys of both strategies, rollbacks, and `kill -9` of the control plane in the
+/// middle of a deploy. Each ends in one release.
+fn fifty(yard: &Yard) {
     let site = &yard.site;
-    for kill in 0..6 {
-        let strategy = if kill % 2 == 0 {
-            "rolling"
-        } else {
-            "blue-green"
+    for turn in 0..50_u64 {
+        let greeting = format!("GREETING=turn{turn}");
+        match turn % 4 {
+            0 => site.deploy("rolling", &[&greeting]).with_code(0),
+            1 => site.deploy("blue-green", &[&greeting]).with_code(0),
+            2 => site
+                .run(&["rollback", "--reason", "a turn back"])
+                .with_code(0),
+            _ => killed(yard, turn / 4, &greeting),
         };
-        let setting = format!("app.environment.GREETING=kill{kill}");
-        let mut deploy = site
-            .command(&["deploy", "--strategy", strategy, "--set", &setting])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Spread over the rollout; where exactly does not matter, any point must do.
-        std::thread::sleep(Duration::from_millis(700 * kill));
-        site.kill_server();
-        site.start_server();
-        site.eventually("the rollout ends", || {
-            site.json(&["status"])["state"] == "up"
-        });
-        let _ = deploy.kill();
-        let _ = deploy.wait();
         let release = format!("-r{}-", site.release());
         let running = yard.running_of("app");
-        assert_eq!(
-            running.len(),
-            2,
-            "kill {kill}: {running:?}\n{}",
-            site.story()
-        );
+        let story = || site.story();
+        assert_eq!(running.len(), 2, "turn {turn}: {running:?}\n{}", story());
         let of_one = running.iter().all(|name| name.contains(&release));
-        assert!(of_one, "kill {kill}: {running:?} in {release}");
+        assert!(of_one, "turn {turn}: {running:?} in {release}");
     }
+}
+
+/// Kills the control plane in the middle of a deploy, a little later each time.
+fn killed(yard: &Yard, kill: u64, greeting: &str) -> Said {
+    let site = &yard.site;
+    let strategy = ["rolling", "blue-green"][kill as usize % 2];
+    let setting = format!("app.environment.{greeting}");
+    let mut deploy = site.command(&["deploy", "--strategy", strategy, "--set", &setting]);
+    let deploy = deploy.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut deploy = deploy.spawn().unwrap();
+    // Spread over the rollout; where exactly does not matter, any point must do.
+    std::thread::sleep(Duration::from_millis(350 * kill));
+    site.kill_server();
+    site.start_server();
+    site.eventually("the rollout ends", || {
+        site.json(&["status"])["state"] == "up"
+    });
+    let _ = deploy.kill();
+    let _ = deploy.wait();
+    site.run(&["journal", "verify"]).with_code(0)
 }
 
 /// Every way in which a release can be bad: the old one stays, and has all requests.

@@ -9,6 +9,7 @@ use crate::docker::image::{BASE, Root, ask};
 use crate::docker::{encoded, engine, newest_postgres, skip};
 use mainstay_runtime::docker::EngineAddress;
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -85,10 +86,15 @@ fn in_production(stack: &Stack, test: &str) {
     let overlay = read(stack, "compose.production.yaml");
     site.write("compose.production.yaml", &without(&overlay, "build"));
     let mainstay = std::fs::read_to_string(site.path().join("mainstay.yaml")).unwrap();
-    // Its ten steps have scenarios of their own, and ask for a repository and for backups.
-    let mainstay =
-        without(&mainstay, "policy").replacen("deploy:\n", "deploy:\n  pipeline: none\n", 1);
-    site.write("mainstay.yaml", &mainstay);
+    site.write("mainstay.yaml", &without(&mainstay, "policy"));
+    // Its ten steps run as the example has them: a dump before anything is touched, notes from git.
+    let backup = site.path().join("ops/backup");
+    site.write("ops/backup", &read(stack, "ops/backup"));
+    std::fs::set_permissions(&backup, std::fs::Permissions::from_mode(0o755)).unwrap();
+    site.commit_all();
+    let beside = Path::new(env!("CARGO_BIN_EXE_mainstay")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    site.set("PATH", &format!("{}:{path}", beside.display()));
     let address = format!("unix://{}", socket.display());
     for (name, value) in [
         ("DOCKER_HOST", address.as_str()),
@@ -110,6 +116,8 @@ fn in_production(stack: &Stack, test: &str) {
     let [_, instances] = stack.instances;
     let [_, (_, password), ..] = SECRETS;
     day(stack, &site, instances, Some(password));
+    let dump = std::fs::read_to_string(site.path().join("backups/before-r2.sql")).unwrap();
+    assert!(dump.contains("PostgreSQL database dump complete"), "{dump}");
     let containers = left(&socket, "/containers/json?all=true&", &name);
     assert_eq!(containers, json!([]));
     // Down keeps what is stored; it goes with the scenario.
@@ -174,7 +182,7 @@ fn make_images(socket: &Path, test: &str) -> Option<()> {
         .tree(&format!("/usr/share/postgresql/{version}"))
         .tree(&format!("/usr/lib/postgresql/{version}/lib"))
         .file("entry.sh", POSTGRES_ENTRY);
-    for name in ["initdb", "postgres", "pg_isready"] {
+    for name in ["initdb", "postgres", "pg_dump", "pg_isready"] {
         let program = binaries.join(name);
         let inside = program
             .strip_prefix("/")

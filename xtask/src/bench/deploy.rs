@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let root = Root::new().programs(&BASE);
     let root = root.program(site.service(), "usr/bin/sample-service");
     root.import(&socket, IMAGE, "ENV PATH=/usr/bin:/bin");
-    site.write("compose.yaml", &stack("bench-ours"))?;
+    site.write("compose.yaml", &format!("name: bench-ours\n{}", stack()))?;
     site.write("mainstay.yaml", OPERATION)?;
     let peer = Peer::new(&site)?;
     site.up()?;
@@ -98,7 +98,8 @@ struct Peer {
 
 impl Peer {
     fn new(site: &Site) -> Result<Self> {
-        site.write("peer/docker-compose.yml", &stack("bench-peer"))?;
+        // Version 1, Debian's, knows no `name` in the file: it is told by `-p`.
+        site.write("peer/docker-compose.yml", &stack())?;
         Ok(Self {
             file: site.path().join("peer/docker-compose.yml"),
         })
@@ -150,10 +151,9 @@ fn engine() -> Result<PathBuf> {
     }
 }
 
-fn stack(name: &str) -> String {
+fn stack() -> String {
     format!(
         "version: \"3.8\"
-name: {name}
 services:
   app:
     image: {IMAGE}

@@ -22,6 +22,13 @@ impl Control {
             return Err(ApiError::conflict(format!("{scope} is up"))
                 .hint("take it down first: `mainstay down`"));
         }
+        let waiting = environment.inner().requests.len();
+        if waiting > 0 {
+            let message = format!("deploys of {scope} that wait for approval: {waiting}");
+            return Err(ApiError::conflict(message).hint(
+                "decide on them first: `mainstay status` lists them, `mainstay reject ID` ends one",
+            ));
+        }
         let now = now();
         let event = NewEvent {
             scope: Some(scope.clone()),

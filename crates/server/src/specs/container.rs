@@ -24,7 +24,7 @@ pub(super) fn run(bundle: &Bundle, service: &Service) -> Result<ContainerRun, Sp
         command: container.command.clone(),
         working_directory: directory.map(|path| path.to_string_lossy().into_owned()),
         port: port(stack, service),
-        image_health: true,
+        image_health: !container.ignore_image_health,
         init: container.init,
         tty: container.tty,
         stdin_open: container.stdin_open,

@@ -1,7 +1,9 @@
 //! What a container engine needs of a service: everything that a plain process has not.
 
 use super::volumes::pairs;
-use super::{Context, build, command, flag, isolation, logging, network, resources, text, texts};
+use super::{
+    Context, build, command, flag, health, isolation, logging, network, resources, text, texts,
+};
 use crate::resolved::{Container, Device, DeviceRequest, Log, PullPolicy};
 use crate::tree::{Entry, Node};
 use mainstay_model::{Problem, did_you_mean};
@@ -21,6 +23,7 @@ pub(super) fn container(context: &mut Context<'_, '_>, entry: &Entry, log: &Log)
         entrypoint: words(context, node, "entrypoint"),
         command: words(context, node, "command"),
         pull: pull(context, node),
+        ignore_image_health: health::is_disabled(node),
         platform: text(node, "platform"),
         runtime: text(node, "runtime"),
         init: flag(node, "init").unwrap_or(false),

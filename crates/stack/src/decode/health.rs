@@ -35,15 +35,12 @@ pub(super) fn health(context: &mut Context<'_, '_>, service: &Entry, overridden:
     let Some(node) = service.value.get("healthcheck") else {
         return Declared::Nothing;
     };
-    if flag(node, "disable") == Some(true) {
+    if is_disabled(&service.value) {
         return Declared::Disabled;
     }
     let Some(test) = node.get("test") else {
         return Declared::Times(node.clone());
     };
-    if is_none(test) {
-        return Declared::Disabled;
-    }
     match test_command(context, test) {
         Some(command) => {
             if !overridden && !context.target.runs_containers() {
@@ -53,6 +50,14 @@ pub(super) fn health(context: &mut Context<'_, '_>, service: &Entry, overridden:
         }
         None => Declared::Nothing,
     }
+}
+
+/// Whether the service wants no check at all, not even the one that its image brings.
+pub(super) fn is_disabled(service: &Node) -> bool {
+    let check = service.get("healthcheck");
+    check.is_some_and(|check| {
+        flag(check, "disable") == Some(true) || check.get("test").is_some_and(is_none)
+    })
 }
 
 /// `["NONE"]` takes away what an image brings.

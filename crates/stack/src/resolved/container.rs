@@ -21,6 +21,8 @@ pub struct Container {
     /// `None`: the image's own; with an `entrypoint` of the files that is none, as in Compose.
     pub command: Option<Vec<String>>,
     pub pull: PullPolicy,
+    /// The health check that the image brings does not count: `healthcheck: {disable: true}`.
+    pub ignore_image_health: bool,
     /// `os/architecture[/variant]`; `None`: the engine's own.
     pub platform: Option<String>,
     /// `None`: the engine's default runtime.

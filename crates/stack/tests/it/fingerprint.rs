@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Fields that change nothing of what runs, with everything below them.
-const NOT_PART_OF_IT: [&str; 3] = ["/replicas", "/stateful", "/container/pull"];
+const NOT_PART_OF_IT: [&str; 4] = ["/replicas", "/stateful", "/container/pull", "/metrics"];
 
 fn one(key: &str, value: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(key.to_owned(), value.to_owned())])
@@ -118,6 +118,7 @@ fn container() -> Container {
         pull: PullPolicy::Always,
         platform: Some("linux/arm64".to_owned()),
         runtime: Some("r".to_owned()),
+        ignore_image_health: true,
         init: true,
         tty: true,
         stdin_open: true,

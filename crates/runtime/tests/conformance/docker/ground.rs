@@ -130,7 +130,7 @@ async fn foreign(yard: &Yard) {
     docker.remove_network(&name).await.unwrap();
 }
 
-fn with_volume(mut spec: InstanceSpec, shared: bool) -> InstanceSpec {
+pub(super) fn with_volume(mut spec: InstanceSpec, shared: bool) -> InstanceSpec {
     let scope = scope();
     container(&mut spec).mounts.push(Mount {
         kind: MountKind::Volume {

@@ -132,6 +132,19 @@ async fn image_health(yard: &Yard) {
     assert_eq!(code, 0);
     seen(&target, 1, |status| status.phase == Phase::Unhealthy).await;
     down(&target, 1).await;
+    // Switched off, it does not count, and the engine is not asked to run it.
+    container(&mut spec).image_health = false;
+    target.start(spec).await.unwrap();
+    seen(&target, 1, |status| status.phase == Phase::Healthy).await;
+    let test = inspect(yard, 1)
+        .await
+        .config
+        .unwrap()
+        .healthcheck
+        .unwrap()
+        .test;
+    assert_eq!(test.unwrap(), ["NONE"]);
+    down(&target, 1).await;
 }
 
 async fn exec(yard: &Yard) {

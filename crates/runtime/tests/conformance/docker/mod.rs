@@ -221,11 +221,16 @@ impl Engine for Yard {
         user.user = Some("no-such-user".into());
         let mut nothing = self.shell(4, "");
         container(&mut nothing).command = None;
+        let mut below = ground::with_volume(self.shell(5, ""), false);
+        if let MountKind::Volume { subpath, .. } = &mut container(&mut below).mounts[0].kind {
+            *subpath = Some("no-such-subpath".into());
+        }
         vec![
             (program, "no-such-program"),
             (image, "no-such-image"),
             (user, "no-such-user"),
             (nothing, "command"),
+            (below, "subpath"),
         ]
     }
 
