@@ -19,6 +19,7 @@ mod first_run;
 mod issued;
 mod load;
 mod looking;
+mod metrics;
 mod migrations;
 mod pebble;
 mod pipeline;

@@ -5,6 +5,7 @@ use crate::api::{Actor, types};
 use crate::certificates::Certificates;
 use crate::environment::Environment;
 use crate::keeper::phase_word;
+use crate::metrics::Metrics;
 use crate::paths::DataDirectory;
 use crate::proxy_link::ProxyLink;
 use crate::seal::{HostKey, SealError};
@@ -48,6 +49,8 @@ pub struct Control {
     pub(crate) retention: Duration,
     /// Those of an authority; `None`: none is asked.
     pub(crate) certificates: Option<Certificates>,
+    /// What is collected; `None`: it is off, or its store could not be opened.
+    pub(crate) collected: Option<Arc<Metrics>>,
     data: DataDirectory,
     program: PathBuf,
     targets: Arc<Targets>,
@@ -75,6 +78,7 @@ pub struct Parts {
     pub tokens: Tokens,
     pub retention: Duration,
     pub certificates: Option<Certificates>,
+    pub(crate) metrics: Option<Arc<Metrics>>,
     pub background: bool,
     pub stop: CancellationToken,
 }
@@ -88,6 +92,7 @@ impl Control {
             key: parts.key,
             retention: parts.retention,
             certificates: parts.certificates,
+            collected: parts.metrics,
             data: parts.data,
             program: parts.program,
             targets: parts.targets,

@@ -121,6 +121,11 @@ impl DataDirectory {
         self.root.join("journal.db")
     }
 
+    /// The store of metrics.
+    pub fn metrics(&self) -> PathBuf {
+        self.root.join("metrics")
+    }
+
     pub fn artifacts(&self) -> PathBuf {
         self.root.join("artifacts")
     }

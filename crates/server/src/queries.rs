@@ -275,7 +275,7 @@ impl Control {
 
     /// Prometheus text: ours, then the proxy's.
     pub async fn metrics(&self) -> String {
-        let mut text = crate::metrics::own(self);
+        let mut text = crate::metrics::own::text(self);
         match self.proxy().client().metrics().await {
             Ok(proxy) => text.push_str(&proxy),
             Err(error) => tracing::warn!(%error, "no metrics of the proxy"),

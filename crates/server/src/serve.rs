@@ -10,6 +10,7 @@ use crate::certificates::{self, Certificates};
 use crate::control::{Control, Parts};
 use crate::front::{Front, MAIN};
 use crate::keeper;
+use crate::metrics::Metrics;
 use crate::notify;
 use crate::paths::DataDirectory;
 use crate::ports;
@@ -24,7 +25,7 @@ use mainstay_journal::{JournalError, JournalHandle};
 use mainstay_runtime::artifacts::ArtifactStore;
 use mainstay_runtime::process::{Options as ProcessOptions, ProcessTarget, memory_directory};
 use mainstay_runtime::target::TargetError;
-use mainstay_stack::server_file::ServerFile;
+use mainstay_stack::server_file::{MetricsSettings, ServerFile};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -138,6 +139,9 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     tracker.spawn(keeper::run(Arc::clone(&control)));
     tracker.spawn(retention::run(Arc::clone(&control)));
     tracker.spawn(certificates::run(Arc::clone(&control)));
+    if let Some(metrics) = &control.collected {
+        tracker.spawn(Arc::clone(metrics).run(Arc::clone(&control)));
+    }
     tracker.spawn(api::serve_unix(Arc::clone(&control), unix, stop.clone()));
     tracker.spawn(api::serve_tcp(Arc::clone(&control), tcp, stop.clone()));
     tracker.close();
@@ -186,6 +190,7 @@ async fn build(
     if let Some(certificates) = &certificates {
         proxy.change_issued(|issued| issued.certificates = certificates.kept());
     }
+    let metrics = collect(&options.file.metrics, &data, stop.clone()).await;
     Ok(Control::new(Parts {
         store,
         key,
@@ -196,10 +201,29 @@ async fn build(
         tokens,
         retention: options.file.retention,
         certificates,
+        metrics,
         background: options.background,
         stop,
         data,
     }))
+}
+
+/// Metrics, where they are wanted and can be had: a server without them does everything else.
+async fn collect(
+    settings: &MetricsSettings,
+    data: &DataDirectory,
+    stop: CancellationToken,
+) -> Option<Arc<Metrics>> {
+    if !settings.enabled {
+        return None;
+    }
+    match Metrics::open(&data.metrics(), settings, stop).await {
+        Ok(metrics) => Some(metrics),
+        Err(error) => {
+            tracing::error!(%error, "no metrics are collected until the server is started anew");
+            None
+        }
+    }
 }
 
 /// One server a directory. The lock goes with the process, however it ends.

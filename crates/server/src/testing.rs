@@ -72,6 +72,7 @@ pub(crate) fn service(name: &str, replicas: u32) -> Service {
         }],
         depends_on: BTreeMap::new(),
         health: None,
+        metrics: mainstay_stack::MetricsRule::default(),
         restart: Restart {
             condition: RestartCondition::Always,
             delay: Duration::from_millis(100),

@@ -174,6 +174,7 @@ fn operated(
     let inactive = &active.others;
     let problems = &mut context.reading.problems;
     operation::apply_health(operation, &mut services, inactive, problems);
+    operation::apply_metrics(operation, &mut services, inactive, problems);
     let policies = operation::deploy(context, operation, &services, inactive);
     let problems = &mut context.reading.problems;
     let routes = operation::routes(operation, &services, inactive, problems);

@@ -143,6 +143,8 @@ pub struct Service {
     pub mounts: Vec<Mount>,
     pub log: Log,
     pub labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub metrics: MetricsRule,
     /// `secrets` and `configs`: files that the instance finds in memory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<GrantedFile>,
@@ -385,6 +387,39 @@ pub struct Log {
     pub max_files: u32,
     #[serde(with = "duration_ms")]
     pub max_age: Duration,
+}
+
+/// How metrics of a service's instances are collected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricsRule {
+    pub collect: Collect,
+    /// Begins with `/`.
+    pub path: String,
+    /// `None`: the instance's own.
+    pub port: Option<u16>,
+    /// `None`: the server's.
+    pub interval_ms: Option<u64>,
+}
+
+/// Whether metrics are collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Collect {
+    /// From instances that answer with metrics when they are asked.
+    Found,
+    Always,
+    Never,
+}
+
+impl Default for MetricsRule {
+    fn default() -> Self {
+        Self {
+            collect: Collect::Found,
+            path: "/metrics".to_owned(),
+            port: None,
+            interval_ms: None,
+        }
+    }
 }
 
 /// Which requests go to which service.

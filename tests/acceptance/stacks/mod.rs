@@ -27,6 +27,8 @@ struct Stack {
     ports: &'static [&'static str],
     /// How many instances run in development, and in production with two of each.
     instances: [usize; 2],
+    /// As the guide asks for its metrics.
+    metric: &'static str,
     /// Does what the stack is for, for the n-th time, and finds what it did before.
     verb: fn(&Client<'_>, usize),
 }
@@ -38,6 +40,7 @@ const WHISPERENGINE: Stack = Stack {
     login: None,
     ports: &["BOT_PORT"],
     instances: [4, 6],
+    metric: "sum by (command) (rate(discord_commands_total[5m])) >= 0",
     verb: verbs::whisperengine,
 };
 
@@ -48,6 +51,7 @@ const WHISPER_TRANSCRIBER: Stack = Stack {
     login: Some("/token"),
     ports: &["APP_PORT"],
     instances: [2, 4],
+    metric: "sum by (method, endpoint, status) (http_requests_total)",
     verb: verbs::whisper_transcriber,
 };
 
@@ -58,6 +62,7 @@ const WHISPERCACHE: Stack = Stack {
     login: Some("/api/auth/login"),
     ports: &["BACKEND_PORT"],
     instances: [3, 5],
+    metric: "rate(whispercache_requests_total[5m]) >= 0",
     verb: verbs::whispercache,
 };
 
@@ -68,6 +73,7 @@ const DEEP_ECHO: Stack = Stack {
     login: Some("/api/login"),
     ports: &["APP_PORT"],
     instances: [3, 6],
+    metric: "histogram_quantile(0.95, sum by (le) (rate(flask_http_request_duration_seconds_bucket[10m])))",
     verb: verbs::deep_echo,
 };
 
@@ -78,6 +84,7 @@ const RAG_ADMIN: Stack = Stack {
     login: Some("/api/login"),
     ports: &["BACKEND_PORT"],
     instances: [3, 6],
+    metric: "histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m]))) and on () (active_users_total or database_connections_active)",
     verb: verbs::rag_admin,
 };
 
@@ -178,6 +185,12 @@ fn day(stack: &Stack, site: &Site, instances: usize, password: Option<&str>) {
     let client = Client::new(site, stack.login.zip(password));
     (stack.verb)(&client, 1);
     assert_eq!(greeting(), "");
+    site.eventually("its metrics are there under the guide's names", || {
+        let found = site.json(&["query", stack.metric]);
+        found["result"]
+            .as_array()
+            .is_some_and(|found| !found.is_empty())
+    });
 
     deploy("GREETING=two").with_code(0);
     assert_eq!((site.release(), greeting()), (2, json!("two")));
@@ -215,6 +228,7 @@ fn site(stack: &Stack, deploys: &str) -> Site {
     let quicker = mainstay.replacen("\ndeploy:\n", &format!("\n{quick}{deploys}"), 1);
     assert_ne!(mainstay, quicker, "{}: says nothing of deploys", stack.name);
     site.write("mainstay.yaml", &quicker);
+    site.write(".mainstay/server.yaml", "metrics: {interval: 1s}\n");
     for port in stack.ports {
         site.set(port, &free_address().port().to_string());
     }

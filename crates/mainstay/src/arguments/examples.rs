@@ -212,6 +212,28 @@ pub(super) const PROXY: &str = "\
 Examples:
   mainstay proxy --directory /var/lib/mainstay";
 
+pub(super) const QUERY: &str = "\
+Examples:
+  mainstay query up
+  mainstay query 'sum by (service) (rate(http_requests_total[5m]))'
+  mainstay query --range 1h --step 1m 'mainstay_environment_up'
+  mainstay --json query 'count(up == 0)'
+
+Grafana, promtool and curl ask the same at /prometheus: docs/prometheus-api.md.";
+
+pub(super) const TARGETS: &str = "\
+Examples:
+  mainstay targets
+  mainstay targets --down      only what does not answer; exit code 1 where there is any
+
+Instances are found by themselves; further ones stand in the file that `metrics.prometheus` of
+server.yaml names: docs/metrics.md.";
+
+pub(super) const METRICS: &str = "\
+Examples:
+  mainstay metrics top
+  mainstay metrics top --limit 30";
+
 pub(super) const CERTIFICATES: &str = "\
 Examples:
   mainstay certificates                       names, issuer, expiry, next renewal

@@ -9,6 +9,7 @@ mod environment;
 mod examples;
 mod hosting;
 mod images;
+mod metrics;
 mod operating;
 mod secrets;
 mod stack;
@@ -26,6 +27,7 @@ pub use images::{
     BuildingOptions, FileArguments, FindingsFormat, ImageArguments, ImageBuildArguments,
     ImageCheckArguments, ImageCommand, ImageListArguments, ImagePullArguments,
 };
+pub use metrics::{MetricsArguments, MetricsCommand, QueryArguments, TargetsArguments};
 pub use operating::{
     CompletionsArguments, DebugArguments, EventsArguments, ExecArguments, ForwardArguments,
     JournalArguments, LogsArguments, ProxyArguments, RestartArguments, RoleName, ScaleArguments,
@@ -147,6 +149,15 @@ pub enum Command {
     /// Reach one instance through a local port, past the proxy
     #[command(after_help = examples::PORT_FORWARD)]
     PortForward(ForwardArguments),
+    /// Ask for metrics in PromQL: a table, or a chart of a range
+    #[command(after_help = examples::QUERY)]
+    Query(QueryArguments),
+    /// What is scraped, and whether it answers
+    #[command(after_help = examples::TARGETS)]
+    Targets(TargetsArguments),
+    /// What the store of metrics holds
+    #[command(after_help = examples::METRICS)]
+    Metrics(MetricsArguments),
     /// What happened, from the journal
     #[command(after_help = examples::EVENTS)]
     Events(EventsArguments),

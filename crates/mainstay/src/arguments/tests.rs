@@ -40,7 +40,7 @@ fn what_follows_the_dashes_belongs_to_the_command() {
 #[test]
 fn wrong_words_are_refused_and_near_ones_suggested() {
     for (line, expected) in [
-        ("mainstay statsu", "a similar subcommand exists: 'status'"),
+        ("mainstay statsu", "'status'"),
         ("mainstay scale app", "`app` is not SERVICE=N"),
         ("mainstay scale app=x", "`app=x` is not SERVICE=N"),
         ("mainstay deploy --set app", "`app` has no `=`"),

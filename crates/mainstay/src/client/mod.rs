@@ -205,7 +205,10 @@ impl Client {
             return Ok(answer);
         }
         let body = answer.whole().await.unwrap_or_default();
-        let error = serde_json::from_slice(&body).unwrap_or_else(|_| unexplained(status, &body));
+        let error = serde_json::from_slice(&body)
+            .ok()
+            .or_else(|| of_prometheus(&body))
+            .unwrap_or_else(|| unexplained(status, &body));
         Err(CallError::Api(status, error))
     }
 }
@@ -277,6 +280,30 @@ fn full(bytes: Bytes) -> Body {
     Full::new(bytes)
         .map_err(|never| match never {})
         .boxed_unsync()
+}
+
+/// An error of the API that is Prometheus's.
+fn of_prometheus(body: &[u8]) -> Option<ApiError> {
+    use mainstay_server::api::types::ErrorCode;
+    #[derive(serde::Deserialize)]
+    struct Refusal {
+        #[serde(rename = "errorType")]
+        kind: String,
+        error: String,
+    }
+    let refusal: Refusal = serde_json::from_slice(body).ok()?;
+    let code = match refusal.kind.as_str() {
+        "bad_data" => ErrorCode::Invalid,
+        "unavailable" | "timeout" | "canceled" => ErrorCode::Unavailable,
+        "internal" => ErrorCode::Internal,
+        // What was asked for cannot be computed.
+        _ => ErrorCode::Conflict,
+    };
+    Some(ApiError {
+        code,
+        message: refusal.error,
+        hint: None,
+    })
 }
 
 /// For an error whose body is not ours: something else may listen there.

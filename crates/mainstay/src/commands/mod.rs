@@ -14,6 +14,7 @@ mod image;
 mod install;
 mod logs;
 mod look;
+mod metrics;
 mod operate;
 mod processes;
 mod promote;
@@ -99,6 +100,9 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Exec(arguments) => exec::exec(&context, arguments).await,
         Command::Debug(arguments) => debug::debug(&context, &arguments).await,
         Command::PortForward(arguments) => forward::forward(&context, &arguments).await,
+        Command::Query(arguments) => metrics::query(&context, &arguments).await,
+        Command::Targets(arguments) => metrics::targets(&context, &arguments).await,
+        Command::Metrics(arguments) => metrics::metrics(&context, &arguments.command).await,
         Command::Events(arguments) => events::events(&context, &arguments).await,
         Command::Journal(_verify) => events::verify(&context).await,
         Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,

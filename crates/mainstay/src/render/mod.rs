@@ -1,12 +1,14 @@
 //! Values as people read them. Pure: a value and a [`Look`](crate::look::Look) in, text out.
 
 pub mod certificates;
+pub mod chart;
 pub mod debug;
 pub mod environment;
 pub mod environments;
 pub mod failure;
 pub mod findings;
 pub mod history;
+pub mod metrics;
 pub mod problems;
 pub mod quantity;
 pub mod record;

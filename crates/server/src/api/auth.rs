@@ -12,6 +12,9 @@ use axum::http::{HeaderMap, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use mainstay_model::Secret;
 use std::sync::Arc;
 use tokio::net::UnixListener;
 
@@ -80,8 +83,8 @@ pub(super) async fn tcp_token(
     if request.uri().path() == "/health" {
         return next.run(request).await;
     }
-    let Some(token) = bearer(request.headers()).and_then(|secret| tokens.authenticate(secret))
-    else {
+    let secret = secret(request.headers());
+    let Some(token) = secret.and_then(|secret| tokens.authenticate(secret.expose())) else {
         return refuse(
             StatusCode::UNAUTHORIZED,
             "no valid token",
@@ -95,12 +98,18 @@ pub(super) async fn tcp_token(
     next.run(request).await
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get(header::AUTHORIZATION)?
-        .to_str()
-        .ok()?
-        .strip_prefix("Bearer ")
+/// The token: of `Bearer`, or the password of `Basic`, whoever the user is. Tools that ask for
+/// metrics often know the latter alone (RFC 7617).
+fn secret(headers: &HeaderMap) -> Option<Secret<String>> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    if let Some(token) = value.strip_prefix("Bearer ") {
+        return Some(Secret::new(token.to_owned()));
+    }
+    let encoded = value.strip_prefix("Basic ")?;
+    let pair = BASE64_STANDARD.decode(encoded).ok()?;
+    let pair = String::from_utf8(pair).ok()?;
+    let (_, password) = pair.split_once(':')?;
+    Some(Secret::new(password.to_owned()))
 }
 
 fn own_origin(headers: &HeaderMap) -> Result<(), &'static str> {

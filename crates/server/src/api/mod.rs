@@ -10,6 +10,7 @@ mod image_types;
 mod images;
 mod logs;
 mod machine;
+mod metrics;
 mod release_types;
 mod sent;
 pub mod types;
@@ -89,6 +90,7 @@ fn router(control: Arc<Control>) -> Router {
                 .head(machine::has_artifact)
                 .get(machine::get_artifact),
         )
+        .nest_service("/prometheus", metrics::router(&control))
         .fallback(machine::not_found)
         .with_state(control)
 }

@@ -5,7 +5,8 @@ use super::{Context, command, duration, flag, number, text, texts};
 use super::{container, environment, health, known, limits, mounts, network, ports, restart};
 use crate::request::Purpose;
 use crate::resolved::{
-    Dependency, DependencyCondition, HealthCheck, Port, Probe, ProcessRun, Service, TargetKind,
+    Dependency, DependencyCondition, HealthCheck, MetricsRule, Port, Probe, ProcessRun, Service,
+    TargetKind,
 };
 use crate::secrets;
 use crate::source::At;
@@ -91,6 +92,7 @@ pub(crate) fn service(
         mounts: mounts.iter().map(|(mount, _)| mount.clone()).collect(),
         log,
         labels: labels(context, node),
+        metrics: MetricsRule::default(),
         files: grants.files,
         secrets: grants.variables,
         name,

@@ -6,9 +6,8 @@ use crate::keys::TEXTS;
 use crate::secrets::SOURCE;
 
 /// Sections that have a name and no meaning yet.
-pub const RESERVED: [&str; 10] = [
+pub const RESERVED: [&str; 9] = [
     "objectives",
-    "metrics",
     "alerts",
     "logs",
     "traces",
@@ -44,6 +43,11 @@ pub static MAINSTAY: Section = Section {
             "health",
             Shape::Named(&Shape::Section(&HEALTH)),
             "When an instance counts as healthy, by service; wins over Compose's `healthcheck`. Left out: a service with a port is healthy when it can be connected to.",
+        ),
+        Key::honoured(
+            "metrics",
+            Shape::Named(&Shape::Section(&METRICS)),
+            "How metrics are collected, by service. Left out: every instance that answers `/metrics` on its port in Prometheus's format is scraped.",
         ),
         Key::honoured(
             "secrets",
@@ -315,6 +319,30 @@ pub(super) static HEALTH: Section = Section {
     ],
 };
 
+/// One entry of `metrics`.
+pub(super) static METRICS: Section = Section {
+    name: "metrics",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "enabled",
+            Shape::Bool,
+            "`false`: never scraped. Default `true`: scraped, and `up` is 0 where it does not answer.",
+        ),
+        Key::honoured("path", Shape::Text, "Default `/metrics`."),
+        Key::honoured(
+            "port",
+            Shape::Integer,
+            "Of a container, where metrics have a port of their own. Left out: the instance's port.",
+        ),
+        Key::honoured(
+            "interval",
+            Shape::Duration,
+            "Between scrapes. Default: the server's, which is `15s`.",
+        ),
+    ],
+};
+
 /// Every section in the order of the reference page.
 pub fn sections() -> Vec<&'static Section> {
     vec![
@@ -334,6 +362,7 @@ pub fn sections() -> Vec<&'static Section> {
         &STEP,
         &MIGRATIONS,
         &HEALTH,
+        &METRICS,
         &SOURCE,
     ]
 }

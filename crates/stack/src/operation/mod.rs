@@ -8,6 +8,7 @@ mod engine;
 mod environments;
 mod fields;
 mod health;
+mod metrics;
 mod pipeline;
 mod policy;
 mod release_fields;
@@ -19,6 +20,7 @@ pub(crate) use deploy::{Policies, deploy};
 pub(crate) use engine::wrong_variable;
 pub(crate) use environments::{Chosen, choose, known};
 pub(crate) use health::apply as apply_health;
+pub(crate) use metrics::apply as apply_metrics;
 pub(crate) use routes::routes;
 
 use crate::check::Checker;

@@ -27,6 +27,11 @@ pub static SERVER: Section = Section {
             Shape::Section(&JOURNAL),
             "What happened, and who did it.",
         ),
+        Key::honoured(
+            "metrics",
+            Shape::Section(&METRICS),
+            "How metrics are collected and kept.",
+        ),
         Key::honoured("log", Shape::Section(&LOG), "The server's own log."),
     ],
 };
@@ -195,6 +200,49 @@ static JOURNAL: Section = Section {
         Shape::Duration,
         "How long events are kept; releases are kept as `deploy.keep_releases` says. Default `365d`.",
     )],
+};
+
+/// `metrics`
+static METRICS: Section = Section {
+    name: "metrics",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "enabled",
+            Shape::Bool,
+            "`false`: nothing is collected or stored. Default `true`.",
+        ),
+        Key::honoured(
+            "interval",
+            Shape::Duration,
+            "Between two scrapes of an instance. Default `15s`.",
+        ),
+        Key::honoured(
+            "retention",
+            Shape::Duration,
+            "How long samples are kept. Default `15d`.",
+        ),
+        Key::honoured(
+            "max_size",
+            Shape::Size,
+            "What samples may take on disk; the oldest go first. Left out: any.",
+        ),
+        Key::honoured(
+            "host",
+            Shape::Bool,
+            "Whether the machine's own figures are collected, under node_exporter's names. Default `true`.",
+        ),
+        Key::honoured(
+            "prometheus",
+            Shape::Text,
+            "A configuration file of Prometheus: its `scrape_configs` and `remote_write` are honoured as well.",
+        ),
+        Key::honoured(
+            "admin_api",
+            Shape::Bool,
+            "Whether series may be deleted and snapshots made over HTTP, by admins. Default `false`.",
+        ),
+    ],
 };
 
 /// `log`

@@ -8,9 +8,11 @@
 mod acme;
 mod fields;
 mod listening;
+mod metrics;
 mod tls;
 
 pub use fields::{SERVER, sections};
+pub use metrics::MetricsSettings;
 
 use crate::check::Checker;
 use crate::decode::{duration, text};
@@ -45,6 +47,7 @@ pub struct ServerFile {
     pub tls: Tls,
     /// How long events are kept.
     pub retention: Duration,
+    pub metrics: MetricsSettings,
     /// Of the server's own log; `None`: `info`.
     pub log: Option<String>,
 }
@@ -111,6 +114,7 @@ impl Default for ServerFile {
             hsts: None,
             tls: Tls::default(),
             retention: RETENTION,
+            metrics: MetricsSettings::default(),
             log: None,
         }
     }
@@ -163,6 +167,7 @@ fn decode(tree: &Node, problems: &mut Problems) -> ServerFile {
             problems.push(problem.at(node.at.place()).hint("write `365d` for a year"));
         }
     }
+    file.metrics = metrics::metrics(tree, problems);
     file.log = tree.get("log").and_then(|log| text(log, "level"));
     file
 }

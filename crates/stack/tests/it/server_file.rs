@@ -84,6 +84,7 @@ tls:
     - {certificate: a.pem, key: b.pem}
   acme: {directory: letsencript, email: nobody, terms_agreed: false}
 journal: {retention: 1h}
+metrics: {interval: 1h, retention: 1m}
 ";
 
 const MORE: &str = r"
@@ -124,6 +125,10 @@ fn all_problems_are_told_at_once() {
   hint: read them (the directory links to them) and write `terms_agreed: true`
 [server/retention] error: server.yaml:16:22: events are kept for a day at least
   hint: write `365d` for a year
+[server/metrics] error: server.yaml:17:21: `interval` is not between 1 s and 2 m
+  hint: queries look five minutes back: longer ones leave holes
+[server/metrics] error: server.yaml:17:36: samples are kept for three hours at least
+  hint: write `15d` for as long as Prometheus does
 
 "#]]
     );

@@ -150,6 +150,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "routes: []",
             "deploy: {watch: 3s}",
             "health: {app: {http: /h}}",
+            "metrics: {app: {path: /m}}",
             "secrets: {s: {variable: GONE}}",
         ],
     ),
@@ -303,6 +304,10 @@ const FIELDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("health: {bare: {%}}", &["tcp: true"]),
+    (
+        "metrics: {app: {%}}",
+        &["enabled: false", "path: /x", "port: 7", "interval: 3s"],
+    ),
     (
         "secrets: {s: {variable: THERE, %}}",
         &[

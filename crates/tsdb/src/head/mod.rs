@@ -37,6 +37,18 @@ pub use stats::{Count, HeadStats};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SeriesRef(pub(crate) u64);
 
+impl SeriesRef {
+    /// As a number, never 0, for those who keep numbers.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// From [`Self::number`]. Any other number is of no series, and appends say so.
+    pub fn of_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 const SLOT_BITS: u32 = 24;
 const MAX_SLOT: u64 = (1 << SLOT_BITS) - 1;
 const GENERATIONS: u64 = 1 << 16;
@@ -204,6 +216,10 @@ impl Head {
     /// [`Self::touch`], by ids.
     pub(crate) fn touch_ids(&self, ids: impl Iterator<Item = u64>) {
         Self::touch(ids.filter_map(|id| self.get(id)));
+    }
+
+    pub(crate) fn labels(&self, series: SeriesRef) -> Option<Labels> {
+        self.get(series.0).map(|series| series.labels.clone())
     }
 
     /// Takes a batch, sample by sample in its order.

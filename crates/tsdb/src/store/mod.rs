@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mainstay_series::{Matcher, Window};
+use mainstay_series::{Labels, Matcher, Window};
 use parking_lot::{Mutex, RwLock};
 
 use crate::append::{Appended, Durability, Entry};
@@ -23,7 +23,7 @@ use crate::block::Block;
 use crate::block::cache::PageCache;
 use crate::error::StoreError;
 use crate::exemplars::{Exemplar, Ring};
-use crate::head::Head;
+use crate::head::{Head, SeriesRef};
 use crate::metadata::{Metadata, MetadataTable};
 use crate::options::Options;
 use crate::wal::{Wal, record};
@@ -87,6 +87,11 @@ impl Store {
             self.wal.wait(ticket)?;
         }
         Ok(done)
+    }
+
+    /// The labels of a series of the head; `None`: it was forgotten.
+    pub fn labels(&self, series: SeriesRef) -> Option<Labels> {
+        self.head.read().labels(series)
     }
 
     /// Makes all that was appended so far durable.

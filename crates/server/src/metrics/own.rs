@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The control plane's numbers; label values are names, which need no escaping.
-pub(crate) fn own(control: &Control) -> String {
+pub(crate) fn text(control: &Control) -> String {
     let mut text = String::new();
     let mut family = |name: &str, help: &str, rows: Vec<(String, f64)>| {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
