@@ -92,7 +92,7 @@ fn cpu(processes: &[Process]) -> BTreeMap<i32, f64> {
 
 /// User and system time: the 14th and 15th field of `/proc/PID/stat`, counted from behind the
 /// name's last `)`.
-fn cpu_seconds(pid: i32) -> Option<f64> {
+pub(super) fn cpu_seconds(pid: i32) -> Option<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
     let user: f64 = fields.next()?.parse().ok()?;
@@ -101,7 +101,7 @@ fn cpu_seconds(pid: i32) -> Option<f64> {
 }
 
 /// `VmRSS:     4321 kB` of a process, in bytes.
-fn kib(pid: i32, file: &str, field: &str) -> Result<u64> {
+pub(super) fn kib(pid: i32, file: &str, field: &str) -> Result<u64> {
     let path = format!("/proc/{pid}/{file}");
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
     let kib: u64 = text

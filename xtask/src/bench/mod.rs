@@ -3,6 +3,7 @@
 mod cli;
 mod deploy;
 mod idle;
+mod metrics;
 mod proxy;
 mod site;
 
@@ -19,6 +20,8 @@ pub(crate) enum Bench {
     Cli(cli::Options),
     /// A changed deploy on containers, beside docker-compose (the engine at DOCKER_HOST)
     Deploy(deploy::Options),
+    /// Scraping, remote writes and queries beside Prometheus: CPU, memory, bytes per sample
+    Metrics(metrics::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
@@ -27,5 +30,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
         Bench::Idle(options) => idle::run(options),
         Bench::Cli(options) => cli::run(options),
         Bench::Deploy(options) => deploy::run(options),
+        Bench::Metrics(options) => metrics::run(options),
     }
 }
