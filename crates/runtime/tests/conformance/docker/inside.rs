@@ -121,7 +121,7 @@ async fn image_health(yard: &Yard) {
     let mut spec = yard.shell(1, "sleep 0.3; touch /tmp/well; exec sleep 600");
     CHECKED.clone_into(&mut container(&mut spec).image);
     container(&mut spec).image_health = true;
-    target.start(spec.clone()).await.unwrap();
+    target.start(spec).await.unwrap();
     let starting = seen(&target, 1, |status| status.last_probe.is_some()).await;
     assert_eq!(
         starting.last_probe.as_deref(),
@@ -133,10 +133,12 @@ async fn image_health(yard: &Yard) {
     seen(&target, 1, |status| status.phase == Phase::Unhealthy).await;
     down(&target, 1).await;
     // Switched off, it does not count, and the engine is not asked to run it.
+    let mut spec = yard.shell(2, "exec sleep 600");
+    CHECKED.clone_into(&mut container(&mut spec).image);
     container(&mut spec).image_health = false;
     target.start(spec).await.unwrap();
-    seen(&target, 1, |status| status.phase == Phase::Healthy).await;
-    let test = inspect(yard, 1)
+    seen(&target, 2, |status| status.phase == Phase::Healthy).await;
+    let test = inspect(yard, 2)
         .await
         .config
         .unwrap()
@@ -144,7 +146,7 @@ async fn image_health(yard: &Yard) {
         .unwrap()
         .test;
     assert_eq!(test.unwrap(), ["NONE"]);
-    down(&target, 1).await;
+    down(&target, 2).await;
 }
 
 async fn exec(yard: &Yard) {

@@ -222,9 +222,11 @@ impl Engine for Yard {
         let mut nothing = self.shell(4, "");
         container(&mut nothing).command = None;
         let mut below = ground::with_volume(self.shell(5, ""), false);
-        if let MountKind::Volume { subpath, .. } = &mut container(&mut below).mounts[0].kind {
-            *subpath = Some("no-such-subpath".into());
-        }
+        let volume = container(&mut below).mounts.last_mut().unwrap();
+        let MountKind::Volume { subpath, .. } = &mut volume.kind else {
+            panic!("{volume:?}");
+        };
+        *subpath = Some("no-such-subpath".into());
         vec![
             (program, "no-such-program"),
             (image, "no-such-image"),
