@@ -34,3 +34,42 @@ async fn allowed(actor: Actor, request: Request, next: Next) -> Response {
         Err(error) => error.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use tower::ServiceExt as _;
+
+    /// Nested as the API nests it: what decides is the path below.
+    async fn asked(role: Role, path: &str) -> StatusCode {
+        let answers = Router::new()
+            .fallback(|| async { "done" })
+            .layer(middleware::from_fn(allowed));
+        let api: Router = Router::new().nest_service("/prometheus", answers);
+        let mut request = Request::post(format!("/prometheus{path}"))
+            .body(Body::empty())
+            .unwrap();
+        request.extensions_mut().insert(Actor {
+            name: "somebody".to_owned(),
+            role,
+        });
+        api.oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn who_may_read_may_neither_write_nor_delete() {
+        let delete = "/api/v1/admin/tsdb/delete_series";
+        for (role, path, status) in [
+            (Role::Viewer, "/api/v1/query", StatusCode::OK),
+            (Role::Viewer, "/api/v1/write", StatusCode::FORBIDDEN),
+            (Role::Operator, "/api/v1/write", StatusCode::OK),
+            (Role::Operator, delete, StatusCode::FORBIDDEN),
+            (Role::Operator, "/-/reload", StatusCode::FORBIDDEN),
+            (Role::Admin, delete, StatusCode::OK),
+        ] {
+            assert_eq!(asked(role, path).await, status, "{role:?} {path}");
+        }
+    }
+}

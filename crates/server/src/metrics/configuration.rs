@@ -4,7 +4,7 @@
 use super::{MetricsError, SERVICES};
 use mainstay_stack::server_file::MetricsSettings;
 use mainstay_targets::{Configuration, Job, RemoteWrite};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// A file of Prometheus is smaller.
@@ -44,6 +44,15 @@ pub(super) async fn load(settings: &MetricsSettings) -> Result<Loaded, MetricsEr
     if configuration.jobs.iter().any(|job| job.name == SERVICES) {
         return Err(unreadable(format!(
             "job `{SERVICES}` is the name of Mainstay's own; hint: give it another name"
+        )));
+    }
+    // Each has a queue of its own on disk, under its name.
+    let mut names = BTreeSet::new();
+    let mut receivers = configuration.remote_write.iter();
+    if let Some(twice) = receivers.find(|receiver| !names.insert(&receiver.name)) {
+        return Err(unreadable(format!(
+            "two receivers of `remote_write` are called `{}`; hint: give one another `name`",
+            twice.name
         )));
     }
     for (pattern, place) in &configuration.rule_files {
@@ -126,6 +135,10 @@ mod tests {
         let (_directory, taken) = settings(Some("scrape_configs: [{job_name: services}]"));
         let error = load(&taken).await.unwrap_err().to_string();
         assert!(error.contains("another name"), "{error}");
+        let twice = "remote_write: [{url: 'http://a/w', name: x}, {url: 'http://b/w', name: x}]";
+        let (_directory, twice) = settings(Some(twice));
+        let error = load(&twice).await.unwrap_err().to_string();
+        assert!(error.contains("called `x`"), "{error}");
         let (_directory, mut missing) = settings(None);
         missing.prometheus = Some("/nowhere/prometheus.yml".into());
         let error = load(&missing).await.unwrap_err().to_string();

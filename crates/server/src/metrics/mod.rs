@@ -136,31 +136,44 @@ impl Metrics {
 
     /// Looks after all of it until the server stops.
     pub(crate) async fn run(self: Arc<Self>, control: Arc<Control>) {
+        tokio::select! {
+            ((), ()) = async { tokio::join!(self.look(&control), self.keep_house()) } => {}
+            () = control.stopping() => {}
+        }
+        self.end().await;
+    }
+
+    /// Finds what is to be scraped, and stores what needs no request.
+    async fn look(&self, control: &Arc<Control>) {
         let mut finder = finder::Finder::default();
         let mut local = local::Local::new(&self.settings);
         let mut given = None;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            let seen = instances::seen(control);
+            let groups = instances::groups(&finder.choose(seen));
+            if given.as_ref() != Some(&groups)
+                && self
+                    .scraper
+                    .found(SERVICES, "runtime", groups.clone())
+                    .await
+            {
+                given = Some(groups);
+            }
+            local.collect_when_due(control, &self.sink).await;
+        }
+    }
+
+    /// Beside the looking: merging blocks may take minutes.
+    async fn keep_house(&self) {
         let mut maintenance = tokio::time::interval(MAINTENANCE);
         maintenance.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = look.tick() => {
-                    let seen = instances::seen(&control);
-                    let wanted = finder.choose(seen);
-                    let groups = instances::groups(&wanted);
-                    if given.as_ref() != Some(&groups)
-                        && self.scraper.found(SERVICES, "runtime", groups.clone()).await
-                    {
-                        given = Some(groups);
-                    }
-                    local.collect_when_due(&control, &self.sink).await;
-                }
-                _ = maintenance.tick() => self.maintain().await,
-                () = control.stopping() => break,
-            }
+            maintenance.tick().await;
+            self.maintain().await;
         }
-        self.end().await;
     }
 
     async fn maintain(&self) {
@@ -208,13 +221,22 @@ fn forwarders(loaded: &Loaded, directory: &Path) -> Result<Vec<Forwarder>, Metri
     let clock = Settings::default().now_ms;
     let receivers = loaded.remote_write.iter();
     let started = receivers.map(|receiver| {
-        let folder = directory.join("remote").join(&receiver.name);
+        let folder = directory.join("remote").join(folder_name(&receiver.name));
         let external = loaded.external_labels.clone();
         Forwarder::start(receiver.clone(), external, &folder, Arc::clone(&clock))
     });
     started
         .collect::<Result<_, _>>()
         .map_err(MetricsError::Forward)
+}
+
+/// A receiver's name as that of a folder: whatever it holds, it leads nowhere else.
+fn folder_name(name: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    name.bytes().map(byte).collect()
 }
 
 /// What a start had to mend.
@@ -229,5 +251,17 @@ fn say(recovery: &RecoveryReport) {
     }
     for file in &recovery.set_aside {
         tracing::error!(file = %file.display(), "a damaged file of metrics was set aside");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receivers_folder_stays_where_it_belongs_and_is_its_own() {
+        assert_eq!(folder_name("remote-0"), "remote-0");
+        assert_eq!(folder_name("../../x"), "%2E%2E%2F%2E%2E%2Fx");
+        assert_ne!(folder_name("a/b"), folder_name("a_b"));
     }
 }

@@ -1,11 +1,16 @@
 //! Hands batches to the store, and then to those who get a copy.
 
+use crate::control::now;
 use mainstay_exposition::Batch;
 use mainstay_prometheus::{SourceError, Stored, Writer};
 use mainstay_scrape::{Appended, Forwarder, Sink, SinkError};
 use mainstay_series::{Labels, Sample};
 use mainstay_tsdb::{Durability, Entry, Exemplar, Metadata, Rejection, SeriesRef, Store};
 use std::sync::{Arc, PoisonError, RwLock};
+
+/// How far ahead of this machine's clock a sample may be, as in Prometheus. One that is further
+/// would move the window of late samples, and with it shut out those of everybody else.
+const AHEAD_MS: i64 = 600_000;
 
 /// How many reasons a sender of remote writes is told.
 const REASONS: usize = 5;
@@ -42,18 +47,22 @@ impl StoreSink {
         batch: &mut Batch,
         durability: Durability,
     ) -> Result<mainstay_tsdb::Appended, mainstay_tsdb::StoreError> {
+        let latest_ms = now().as_millis() + AHEAD_MS;
         let mut named = batch.new.iter().peekable();
         let entries: Vec<Entry<'_>> = (0_u32..)
             .zip(&batch.rows)
-            .map(|(number, row)| Entry {
-                series: (row.series != 0).then(|| SeriesRef::of_number(row.series)),
-                labels: named
-                    .next_if(|(of, _)| *of == number)
-                    .map(|(_, labels)| labels),
-                sample: Sample {
-                    time_ms: row.time_ms,
-                    value: row.value,
-                },
+            .map(|(number, row)| {
+                let labels = named.next_if(|(of, _)| *of == number);
+                // Without a series it is rejected, in its place.
+                let taken = row.time_ms <= latest_ms;
+                Entry {
+                    series: (taken && row.series != 0).then(|| SeriesRef::of_number(row.series)),
+                    labels: labels.filter(|_| taken).map(|(_, labels)| labels),
+                    sample: Sample {
+                        time_ms: row.time_ms,
+                        value: row.value,
+                    },
+                }
             })
             .collect();
         let done = self.store.append(&entries, durability)?;
@@ -116,8 +125,10 @@ impl Sink for StoreSink {
             .store(batch, Durability::Soon)
             .map_err(|error| SinkError(error.to_string()))?;
         let mut appended = Appended::default();
+        let latest_ms = now().as_millis() + AHEAD_MS;
         for (row, why) in &done.rejected {
             match why {
+                _ if batch.rows[*row].time_ms > latest_ms => appended.refused += 1,
                 Rejection::UnknownSeries => appended.forgotten.push(*row as u32),
                 Rejection::OutOfOrder => appended.out_of_order += 1,
                 Rejection::DuplicateTimestamp => appended.duplicates += 1,
@@ -147,5 +158,36 @@ impl Writer for StoreSink {
         };
         self.send_on(batch);
         Ok(stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_far_in_the_future_is_refused_and_shuts_nobody_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = mainstay_tsdb::Options::default();
+        let now_ms = now().as_millis();
+        let (store, _) = Store::open(directory.path(), options, now_ms).unwrap();
+        let sink = StoreSink::new(Arc::new(store), Vec::new());
+        let named = |name: &str| Labels::from_pairs([("__name__", name)]);
+        let mut batch = Batch::default();
+        batch.push(named("wild"), now_ms + 2 * AHEAD_MS, 1.0);
+        batch.push(named("tame"), now_ms, 1.0);
+        let appended = sink.append(&mut batch).unwrap();
+        assert_eq!((appended.refused, appended.forgotten), (1, Vec::new()));
+        assert_eq!(batch.rows[0].series, 0);
+        // Late, but within the window: it would be too old had the other one counted.
+        let mut late = Batch::default();
+        late.push(named("other"), now_ms - 1_000, 1.0);
+        assert_eq!(sink.append(&mut late).unwrap(), Appended::default());
+        // By its number as well.
+        batch.rows.remove(0);
+        batch.new.clear();
+        batch.rows[0].time_ms = now_ms + 2 * AHEAD_MS;
+        let appended = sink.append(&mut batch).unwrap();
+        assert_eq!((appended.refused, appended.forgotten), (1, Vec::new()));
     }
 }
