@@ -46,6 +46,7 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
             steps: BTreeMap::new(),
             migrations: None,
         },
+        alerts: mainstay_stack::Alerts::default(),
         secrets: BTreeMap::new(),
     }
 }

@@ -127,6 +127,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         one_shot: &active.one_shot,
     };
     let (mut services, mut policies, routes) = operated(&mut context, &tree, &operation, &active);
+    let alerts = operation::alerts(context.reading, &operation);
     let prefix = prefix(name.as_ref(), &environment);
     let problems = &mut reading.problems;
     let (volumes, thought_of) = decode::volumes(&tree, &prefix);
@@ -158,6 +159,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         engine: target.runs_containers().then_some(engine),
         routes,
         deploy: policies.deploy,
+        alerts,
         secrets: secrets::of_stack(&read.secrets),
     });
     Some(read)

@@ -6,11 +6,13 @@
 //! **Invariant:** values the user wrote as secrets stand in [`Secret`]s only; [`Stack::redacted`]
 //! gives what may be shown.
 
+mod alerts;
 mod build;
 mod container;
 mod network;
 mod secret;
 
+pub use alerts::*;
 pub use build::*;
 pub use container::*;
 pub use network::*;
@@ -51,6 +53,8 @@ pub struct Stack {
     pub engine: Option<Engine>,
     pub routes: Vec<Route>,
     pub deploy: Deploy,
+    #[serde(default, skip_serializing_if = "Alerts::is_empty")]
+    pub alerts: Alerts,
     /// By name: every secret that a service gets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, StackSecret>,

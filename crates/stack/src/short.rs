@@ -29,6 +29,7 @@ pub(crate) fn expand(section: &str, node: &Node) -> Long {
         "pipeline" => one(&["mode"]),
         "approval" => one(&["count"]),
         "auto_deploy" => one(&["branch"]),
+        "value or file" => one(&["value"]),
         "ulimit" => one(&["soft", "hard"]),
         "secret or config of a service" => one(&["source", "target"]),
         "device" => {

@@ -6,9 +6,8 @@ use crate::keys::TEXTS;
 use crate::secrets::SOURCE;
 
 /// Sections that have a name and no meaning yet.
-pub const RESERVED: [&str; 9] = [
+pub const RESERVED: [&str; 8] = [
     "objectives",
-    "alerts",
     "logs",
     "traces",
     "backups",
@@ -50,10 +49,35 @@ pub static MAINSTAY: Section = Section {
             "How metrics are collected, by service. Left out: every instance that answers `/metrics` on its port in Prometheus's format is scraped.",
         ),
         Key::honoured(
+            "alerts",
+            Shape::Section(&ALERTS),
+            "Which rules are evaluated while the stack is there. Who is told stands in server.yaml.",
+        ),
+        Key::honoured(
             "secrets",
             Shape::Named(&Shape::Section(&SOURCE)),
             "Where secrets come from, and what must hold of them. A service gets one by Compose's `secrets`, as a file, or by `x-mainstay: {secrets: {VARIABLE: NAME}}`.",
         ),
+    ],
+};
+
+/// `alerts`
+pub(super) static ALERTS: Section = Section {
+    name: "alerts",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "packs",
+            TEXTS,
+            "Rule packs that come with Mainstay, by name: `mainstay rules packs` lists them.",
+        )
+        .merged(Merge::Replace),
+        Key::honoured(
+            "rules",
+            TEXTS,
+            "Rule files of Prometheus, as they are. They travel with the release.",
+        )
+        .merged(Merge::Replace),
     ],
 };
 
@@ -363,6 +387,7 @@ pub fn sections() -> Vec<&'static Section> {
         &MIGRATIONS,
         &HEALTH,
         &METRICS,
+        &ALERTS,
         &SOURCE,
     ]
 }

@@ -3,6 +3,7 @@
 //! The same grammar as for Compose files describes it (see `fields`); the decoder, `--set`, the
 //! reference page and the JSON Schema are four readers of that one table.
 
+mod alerts;
 mod deploy;
 mod engine;
 mod environments;
@@ -16,6 +17,7 @@ mod routes;
 
 pub use fields::{MAINSTAY, RESERVED, sections};
 
+pub(crate) use alerts::alerts;
 pub(crate) use deploy::{Policies, deploy};
 pub(crate) use engine::wrong_variable;
 pub(crate) use environments::{Chosen, choose, known};

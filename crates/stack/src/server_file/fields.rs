@@ -1,6 +1,7 @@
 //! Every field of `server.yaml`: its shape and what it says.
 
 use crate::grammar::{Key, Section, Shape};
+use crate::keys::TEXTS;
 
 /// The whole file.
 pub static SERVER: Section = Section {
@@ -31,6 +32,11 @@ pub static SERVER: Section = Section {
             "metrics",
             Shape::Section(&METRICS),
             "How metrics are collected and kept.",
+        ),
+        Key::honoured(
+            "alerts",
+            Shape::Section(&ALERTS),
+            "Which rules are evaluated beside those of the stacks, and who is told.",
         ),
         Key::honoured("log", Shape::Section(&LOG), "The server's own log."),
     ],
@@ -245,6 +251,161 @@ static METRICS: Section = Section {
     ],
 };
 
+/// `alerts`
+static ALERTS: Section = Section {
+    name: "alerts",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "enabled",
+            Shape::Bool,
+            "`false`: no rule is evaluated and nobody is told. Default `true`.",
+        ),
+        Key::honoured(
+            "interval",
+            Shape::Duration,
+            "Between two evaluations of a group of rules that says nothing of it. Default `15s`.",
+        ),
+        Key::honoured(
+            "packs",
+            TEXTS,
+            "Rule packs that come with Mainstay, by name: `mainstay rules packs` lists them.",
+        ),
+        Key::honoured(
+            "rules",
+            TEXTS,
+            "Rule files of Prometheus, as they are; `*` is allowed in the last part of a path.",
+        ),
+        Key::honoured(
+            "routing",
+            Shape::Text,
+            "`built-in`: critical alerts go to PagerDuty or the webhook, warnings to Slack, the rest by e-mail, as far as `receivers` has their addresses. Else the path of a configuration file of Alertmanager, which is taken as it is. Default `built-in`.",
+        ),
+        Key::honoured(
+            "receivers",
+            Shape::Section(&RECEIVERS),
+            "Whom that built-in routing tells.",
+        ),
+        Key::honoured(
+            "url",
+            Shape::Text,
+            "How people reach this server: links in notifications start with it. Default: where the API listens.",
+        ),
+        Key::honoured(
+            "heartbeat",
+            Shape::Section(&HEARTBEAT),
+            "A dead man's switch: told at fixed times that alerts are on their way. Its silence is to be noticed there.",
+        ),
+    ],
+};
+
+/// `alerts.receivers`
+static RECEIVERS: Section = Section {
+    name: "receivers",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "webhook",
+            Shape::Section(&ADDRESS),
+            "Gets Alertmanager's webhook messages.",
+        ),
+        Key::honoured("slack", Shape::Section(&SLACK), "An incoming webhook."),
+        Key::honoured(
+            "pagerduty",
+            Shape::Section(&PAGERDUTY),
+            "An integration of the Events API v2.",
+        ),
+        Key::honoured("email", Shape::Section(&EMAIL), "By SMTP."),
+    ],
+};
+
+/// A value that gives access.
+const GIVEN: Shape = Shape::Short(&Shape::Section(&GIVEN_LONG));
+
+const URL: Key = Key::honoured("url", GIVEN, "Where it is, here or in a file.");
+
+/// Long form of such a value.
+static GIVEN_LONG: Section = Section {
+    name: "value or file",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "value",
+            Shape::Text,
+            "The value itself; the short form is this.",
+        ),
+        Key::honoured(
+            "file",
+            Shape::Text,
+            "What it stands in, to keep it out of here. The path is absolute, or starts at this file; it is read each time the value is needed.",
+        ),
+    ],
+};
+
+/// `alerts.receivers.webhook`
+static ADDRESS: Section = Section {
+    name: "webhook",
+    extensions: false,
+    keys: &[URL],
+};
+
+/// `alerts.receivers.slack`
+static SLACK: Section = Section {
+    name: "slack",
+    extensions: false,
+    keys: &[
+        URL,
+        Key::honoured(
+            "channel",
+            Shape::Text,
+            "Left out: the one that the webhook belongs to.",
+        ),
+    ],
+};
+
+/// `alerts.receivers.pagerduty`
+static PAGERDUTY: Section = Section {
+    name: "pagerduty",
+    extensions: false,
+    keys: &[Key::honoured(
+        "routing_key",
+        GIVEN,
+        "The integration's key, here or in a file.",
+    )],
+};
+
+/// `alerts.receivers.email`
+static EMAIL: Section = Section {
+    name: "email",
+    extensions: false,
+    keys: &[
+        Key::honoured("to", TEXTS, "One address, or a list."),
+        Key::honoured("from", Shape::Text, "Who it comes from."),
+        Key::honoured(
+            "smarthost",
+            Shape::Text,
+            "Host and port of the SMTP server.",
+        ),
+        Key::honoured("username", Shape::Text, "For those servers that ask."),
+        Key::honoured("password", GIVEN, "The same, here or in a file."),
+        Key::honoured(
+            "require_tls",
+            Shape::Bool,
+            "Whether nothing is sent unencrypted. Default `true`.",
+        ),
+    ],
+};
+
+/// `alerts.heartbeat`
+static HEARTBEAT: Section = Section {
+    name: "heartbeat",
+    extensions: false,
+    keys: &[
+        URL,
+        Key::honoured("interval", Shape::Duration, "Default `1m`."),
+    ],
+};
+
 /// `log`
 static LOG: Section = Section {
     name: "log",
@@ -268,6 +429,15 @@ pub fn sections() -> Vec<&'static Section> {
         &CERTIFICATE,
         &ACME,
         &JOURNAL,
+        &METRICS,
+        &ALERTS,
+        &RECEIVERS,
+        &ADDRESS,
+        &SLACK,
+        &PAGERDUTY,
+        &EMAIL,
+        &HEARTBEAT,
+        &GIVEN_LONG,
         &LOG,
     ]
 }

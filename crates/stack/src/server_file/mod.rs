@@ -6,11 +6,13 @@
 //! it was started from.
 
 mod acme;
+mod alerts;
 mod fields;
 mod listening;
 mod metrics;
 mod tls;
 
+pub use alerts::{AlertsSettings, EmailAddress, Given, Heartbeat, ReceiverAddresses, SlackAddress};
 pub use fields::{SERVER, sections};
 pub use metrics::MetricsSettings;
 
@@ -48,6 +50,7 @@ pub struct ServerFile {
     /// How long events are kept.
     pub retention: Duration,
     pub metrics: MetricsSettings,
+    pub alerts: AlertsSettings,
     /// Of the server's own log; `None`: `info`.
     pub log: Option<String>,
 }
@@ -115,6 +118,7 @@ impl Default for ServerFile {
             tls: Tls::default(),
             retention: RETENTION,
             metrics: MetricsSettings::default(),
+            alerts: AlertsSettings::default(),
             log: None,
         }
     }
@@ -168,6 +172,7 @@ fn decode(tree: &Node, problems: &mut Problems) -> ServerFile {
         }
     }
     file.metrics = metrics::metrics(tree, problems);
+    file.alerts = alerts::alerts(tree, problems);
     file.log = tree.get("log").and_then(|log| text(log, "level"));
     file
 }

@@ -42,6 +42,7 @@ fn files() -> MemoryLoader {
             "services: {app: {scale: 3}}",
         )
         .with("/shop/production.env", "VERSION=1\n")
+        .with("/shop/ops/alert.rules.yml", "groups: []\n")
 }
 
 #[test]
@@ -58,6 +59,10 @@ fn the_annotated_example_resolves_in_each_of_its_environments() {
         let stack = resolution.stack.expect("a stack");
         assert_eq!(stack.routes.len(), 2);
         assert_eq!(stack.deploy.hooks.before, [["bin/migrate", "up"]]);
+        assert_eq!(stack.alerts.packs, ["mainstay"]);
+        let rules = &stack.alerts.rules[0];
+        assert_eq!(rules.path, "ops/alert.rules.yml");
+        assert_eq!(rules.text, "groups: []\n", "whole, for the server");
     }
 }
 
@@ -200,7 +205,8 @@ fn the_schema_admits_what_the_reader_admits_and_not_more() {
         (r#"{"deploy": {"stategy": "rolling"}}"#, false),
         (r#"{"deploy": {"strategy": "canary"}}"#, false),
         (r#"{"routes": {"path": "/"}}"#, false),
-        (r#"{"alerts": {}}"#, false),
+        (r#"{"alerts": {"packs": "mainstay"}}"#, true),
+        (r#"{"backups": {}}"#, false),
     ] {
         let value: Value = serde_json::from_str(text).expect("JSON");
         assert_eq!(admits(&schema, &schema, &value), good, "{text}");

@@ -2,7 +2,10 @@
 
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes them so")]
 
-use mainstay_stack::server_file::{ChallengeKind, EXAMPLE, Hsts, Redirect, ServerFile, read};
+use mainstay_model::Secret;
+use mainstay_stack::server_file::{
+    ChallengeKind, EXAMPLE, Given, Hsts, Redirect, ServerFile, read,
+};
 use snapbox::{assert_data_eq, str};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -49,6 +52,13 @@ fn the_annotated_example_says_what_it_says() {
         "https://acme-v02.api.letsencrypt.org/directory"
     );
     assert_eq!(file.log.as_deref(), Some("info"));
+    let alerts = file.alerts;
+    let key = Given::File("/data/secrets/pagerduty".into());
+    assert_eq!(alerts.receivers.pagerduty, Some(key));
+    let hook = Secret::new("https://hooks.example.org/alerts".to_owned());
+    assert_eq!(alerts.receivers.webhook, Some(Given::Here(hook)));
+    assert_eq!(alerts.rules, [Path::new("/data/rules/*.yml")]);
+    assert_eq!(alerts.alertmanager, None, "`built-in` is no path");
 }
 
 #[test]
@@ -85,6 +95,16 @@ tls:
   acme: {directory: letsencript, email: nobody, terms_agreed: false}
 journal: {retention: 1h}
 metrics: {interval: 1h, retention: 1m}
+alerts:
+  interval: 1h
+  url: here
+  routing: am.yml
+  receivers:
+    webhook: {}
+    pagerduty: {routing_key: {value: a, file: b}}
+    slack: {url: 'ftp://x'}
+    email: {smarthost: mail}
+  heartbeat: {url: 'gopher://x', interval: 1s}
 ";
 
 const MORE: &str = r"
@@ -129,6 +149,28 @@ fn all_problems_are_told_at_once() {
   hint: queries look five minutes back: longer ones leave holes
 [server/metrics] error: server.yaml:17:36: samples are kept for three hours at least
   hint: write `15d` for as long as Prometheus does
+[server/alerts] error: server.yaml:19:13: `interval` is not between 1 s and 600 s
+  hint: such as `1m`
+[server/alerts] error: server.yaml:20:8: this is no `http://` or `https://` URL
+  hint: write it whole: `https://host/path`
+[server/alerts] error: server.yaml:23:5: `receivers` is for the built-in routing, and `routing` names a file
+  hint: move them into that file, or take `routing` out
+[server/alerts] error: server.yaml:23:14: `url` is missing
+  hint: `url: {file: secrets/NAME}` keeps it out of this file
+[server/alerts] error: server.yaml:24:30: `routing_key` has either a `value` or a `file`
+  hint: keep one of them
+[server/alerts] error: server.yaml:25:18: this is no `http://` or `https://` URL
+  hint: write it whole: `https://host/path`
+[server/alerts] error: server.yaml:26:12: e-mail needs `to`
+  hint: see docs/alerts.md
+[server/alerts] error: server.yaml:26:12: e-mail needs `from`
+  hint: see docs/alerts.md
+[server/alerts] error: server.yaml:26:24: `mail` is not a host and a port
+  hint: such as `smtp.example.org:587`
+[server/alerts] error: server.yaml:27:20: this is no `http://` or `https://` URL
+  hint: write it whole: `https://host/path`
+[server/alerts] error: server.yaml:27:44: `interval` is not between 10 s and 86400 s
+  hint: such as `1m`
 
 "#]]
     );

@@ -151,6 +151,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "deploy: {watch: 3s}",
             "health: {app: {http: /h}}",
             "metrics: {app: {path: /m}}",
+            "alerts: {packs: mainstay}",
             "secrets: {s: {variable: GONE}}",
         ],
     ),
@@ -308,6 +309,7 @@ const FIELDS: &[(&str, &[&str])] = &[
         "metrics: {app: {%}}",
         &["enabled: false", "path: /x", "port: 7", "interval: 3s"],
     ),
+    ("alerts: {%}", &["packs: mainstay", "rules: ops/rules.yml"]),
     (
         "secrets: {s: {variable: THERE, %}}",
         &[
