@@ -18,12 +18,14 @@
 //! assert!(Matcher::regex("job", "a.*").unwrap().matches(labels.get("job").unwrap_or("")));
 //! ```
 
+mod duration;
 mod labels;
 mod matcher;
 mod re2;
 mod sample;
 mod storage;
 
+pub use duration::{format_duration, parse_duration};
 pub use labels::{
     Builder, Labels, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name, quote,
 };

@@ -22,7 +22,6 @@
 //! ```
 
 mod config;
-mod duration;
 mod group;
 mod relabel;
 mod samples;
@@ -36,8 +35,8 @@ pub use config::{
     DockerDiscovery, FileDiscovery, Global, HttpDiscovery, Job, QueueConfig, RemoteWrite,
     ScrapeLimits, ScrapeProtocol, SecretSource, TlsConfig, TlsVersion,
 };
-pub use duration::{format_duration, parse_duration};
 pub use group::{Group, GroupsError, read_groups};
+pub use mainstay_series::{format_duration, parse_duration};
 pub use relabel::{Action, Rule, RuleError, RuleParts, relabel};
 pub use samples::SampleLabels;
 pub use target::{Dropped, Found, Target, TargetError, targets};

@@ -7,9 +7,9 @@ use std::time::Duration;
 use mainstay_series::{Builder, Labels};
 
 use crate::config::Job;
-use crate::duration::{format_duration, parse_duration};
 use crate::group::Group;
 use crate::relabel::relabel;
+use mainstay_series::{format_duration, parse_duration};
 
 /// Something that is asked for its metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use mainstay_model::{Problem, Problems, did_you_mean};
 use mainstay_yaml::tree::{Kind, Node};
 
-use crate::duration::parse_duration;
+use mainstay_series::parse_duration;
 
 /// What is made of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

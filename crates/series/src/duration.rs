@@ -14,6 +14,9 @@ const UNITS: [(&str, u64); 7] = [
     ("ms", 1),
 ];
 
+/// What Go's durations of nanoseconds hold, in milliseconds: about 292 years.
+const LONGEST_MS: u64 = i64::MAX as u64 / 1_000_000;
+
 /// Reads one; `None` where it is none. `0` needs no unit.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     if text == "0" {
@@ -32,6 +35,9 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
             .iter()
             .position(|(unit, _)| *unit == &rest[..letters])?;
         sum = sum.checked_add(number.checked_mul(units[at].1)?)?;
+        if sum > LONGEST_MS {
+            return None;
+        }
         units = &units[at + 1..];
         rest = &rest[letters..];
     }
@@ -91,6 +97,7 @@ mod tests {
             "-1s",
             "1 s",
             "99999999999999y",
+            "300y",
         ] {
             assert_eq!(parse_duration(text), None, "{text}");
         }

@@ -1,0 +1,10 @@
+//! Rule files read and groups evaluated in virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod alerts;
+mod drive;
+mod groups;
+mod read;
+mod reloads;
+mod restores;
