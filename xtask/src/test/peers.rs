@@ -107,6 +107,13 @@ const PEERS: &[Peer] = &[
         program: "promtool",
     },
     Peer {
+        name: "Alertmanager",
+        package: "prometheus-alertmanager",
+        kind: Kind::Debian,
+        wanted_by: "the tests of alerts",
+        program: "amtool",
+    },
+    Peer {
         name: "node_exporter",
         package: "prometheus-node-exporter",
         kind: Kind::Debian,
