@@ -1,7 +1,9 @@
 //! Who may depend on whom.
 //!
 //! Tiers 0 words, 1 pure engines, 2 shells, 3 assembly stand in each `Cargo.toml` under
-//! `[package.metadata.mainstay]`. Dev-dependencies are exempt: a test may use what it likes.
+//! `[package.metadata.mainstay]`. An engine may stand on another only where its noun contains the
+//! other's, as a rule contains an expression, and says so: `contains = ["mainstay-promql"]`.
+//! Dev-dependencies are exempt: a test may use what it likes.
 
 use super::{assert_none, cargo};
 use serde_json::Value;
@@ -14,6 +16,8 @@ struct Package {
     name: String,
     /// `None` for tools, examples and tests: nobody depends on them.
     tier: Option<u64>,
+    /// Engines whose nouns this engine's noun contains.
+    contains: Vec<String>,
     needs: Vec<String>,
 }
 
@@ -39,8 +43,11 @@ fn package(package: &Value) -> Package {
         !tier.is_null(),
         "{name}: says no tier\n  mend: write `tier = …` under [package.metadata.mainstay] of its Cargo.toml"
     );
+    let contains = package["metadata"]["mainstay"]["contains"].as_array();
+    let contains = contains.into_iter().flatten().filter_map(Value::as_str);
     Package {
         tier: tier.as_u64(),
+        contains: contains.map(str::to_owned).collect(),
         needs: package["dependencies"]
             .as_array()
             .expect("dependencies is a list")
@@ -72,6 +79,12 @@ fn a_crate_depends_on_lower_tiers_only() {
     for package in &packages {
         let Some(tier) = package.tier else { continue };
         for need in &package.needs {
+            if tier == 1
+                && tiers.get(need.as_str()) == Some(&Some(1))
+                && package.contains.contains(need)
+            {
+                continue;
+            }
             match tiers.get(need.as_str()) {
                 Some(&other) if !may_need(tier, other) => mistakes.push(format!(
                     "{} (tier {tier}) depends on {need} (tier {})\n  mend: let the server bring them \
