@@ -4,6 +4,8 @@
 
 mod documents;
 mod guides;
+mod packs;
+mod runbooks;
 mod sources;
 mod tiers;
 
