@@ -12,7 +12,7 @@ use crate::active::{ActiveAlert, AlertState};
 use crate::evaluation::{Alert, NewSample};
 use crate::file::{Alerting, Rule};
 use crate::settings::Settings;
-use crate::template::{Ask, Scene, Template};
+use crate::template::{Ask, Asking, Scene, Template};
 
 /// So long a resolved alert is remembered, and sent as resolved again and again.
 const RESOLVED_RETENTION_MS: i64 = 15 * 60_000;
@@ -141,15 +141,9 @@ impl Round<'_> {
         value: f64,
         errors: &mut Vec<String>,
     ) -> (Labels, BTreeMap<String, String>) {
-        let scene = Scene {
-            name: &self.rule.name,
-            labels: series,
-            value,
-            external_labels: &self.settings.external_labels,
-            external_url: &self.settings.external_url,
-            now_ms: self.at_ms,
-            query: self.query,
-        };
+        let query = Asking(self.query);
+        let external = (&self.settings.external_labels, &*self.settings.external_url);
+        let scene = Scene::new((series, value), external, self.at_ms, &query);
         let mut expand = |template: &Template| {
             template.expand(&scene).unwrap_or_else(|error| {
                 let shown = format!("<error expanding template: {error}>");

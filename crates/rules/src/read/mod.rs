@@ -121,9 +121,7 @@ impl Reading<'_> {
 
     fn group(&mut self, node: &Node) -> Option<GroupSpec> {
         if !self.fields.section(node, "a group", GROUP) {
-            if node.is_null() {
-                self.fields.error(node, "group-name", "a group has no name");
-            }
+            self.warn_of_nothing(node, "group");
             return None;
         }
         let name = self.fields.text(node, "name").unwrap_or_default();
@@ -148,6 +146,15 @@ impl Reading<'_> {
             rules,
             place: node.at.place(),
         })
+    }
+
+    /// Prometheus leaves out what is empty in a list.
+    fn warn_of_nothing(&mut self, node: &Node, what: &str) {
+        if node.is_null() {
+            let message = format!("there is nothing of a {what} here");
+            let problem = Problem::warning("rules/nothing", message).at(node.at.place());
+            self.fields.problems.push(problem.hint("take the line out"));
+        }
     }
 
     /// Labels under `key`: names checked, values text.

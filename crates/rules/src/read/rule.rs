@@ -30,9 +30,7 @@ const RULE: &Keys = &[
 impl Reading<'_> {
     pub(super) fn rule(&mut self, node: &Node, group: &BTreeMap<String, String>) -> Option<Rule> {
         if !self.fields.section(node, "a rule", RULE) {
-            if node.is_null() {
-                self.nameless(node);
-            }
+            self.warn_of_nothing(node, "rule");
             return None;
         }
         let record = self.fields.text(node, "record").unwrap_or_default();
@@ -55,7 +53,7 @@ impl Reading<'_> {
             self.recording(node, &record);
             Kind::Recording
         } else {
-            Kind::Alerting(self.alerting(node, &labels))
+            Kind::Alerting(self.alerting(node, &alert, &labels))
         };
         let removed = labels.iter().filter(|(_, value)| value.is_empty());
         Some(Rule {
@@ -153,7 +151,12 @@ impl Reading<'_> {
         }
     }
 
-    fn alerting(&mut self, node: &Node, labels: &BTreeMap<String, String>) -> Alerting {
+    fn alerting(
+        &mut self,
+        node: &Node,
+        alert: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Alerting {
         let annotations = self.fields.pairs(node, "annotations");
         for entry in node
             .get("annotations")
@@ -168,27 +171,33 @@ impl Reading<'_> {
                 .fields
                 .duration_ms(node, "keep_firing_for")
                 .unwrap_or(0),
-            label_templates: self.templates(node, "labels", labels),
-            annotation_templates: self.templates(node, "annotations", &annotations),
+            label_templates: self.templates((node, "labels"), alert, labels),
+            annotation_templates: self.templates((node, "annotations"), alert, &annotations),
             annotations,
         }
     }
 
     fn templates(
         &mut self,
-        node: &Node,
-        key: &str,
+        (node, key): (&Node, &str),
+        alert: &str,
         texts: &BTreeMap<String, String>,
     ) -> Vec<(String, Template)> {
         let mut templates = Vec::new();
         for (name, text) in texts {
-            match Template::parse(text) {
+            match Template::parse(alert, text) {
                 Ok(template) => templates.push((name.clone(), template)),
                 Err(error) => {
+                    let value = node.get(key).and_then(|map| map.get(name));
                     // A label of the group stands elsewhere.
-                    let at = node.get(key).and_then(|map| map.get(name)).unwrap_or(node);
-                    let message = format!("`{name}` is not a template: {error}");
-                    self.fields.error(at, "template", message);
+                    let place = value.map_or_else(
+                        || node.at.place(),
+                        |value| inside(self.text, value, error.offset),
+                    );
+                    let message = format!("`{name}` is no template: {}", error.message);
+                    let mut problem = Problem::error("rules/template", message).at(place);
+                    problem.hint = error.hint;
+                    self.fields.problems.push(problem);
                 }
             }
         }

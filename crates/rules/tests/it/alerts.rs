@@ -140,3 +140,54 @@ fn a_link_leads_to_the_expression() {
         "https://ops.example/prometheus/graph?g0.expr=up%7Bjob%3D%22a%22%7D+%3D%3D+0&g0.tab=1"
     );
 }
+
+#[test]
+fn templates_see_the_series_the_value_and_the_store() {
+    let yaml = "
+groups:
+- name: g
+  rules:
+  - alert: Slow
+    expr: latency > 1
+    labels:
+      where: '{{ $labels.job }}@{{ $externalLabels.site }}'
+      nothing: '{{ $labels.absent }}'
+    annotations:
+      summary: '{{ $labels.__name__ }} is {{ humanizeDuration $value }}'
+      others: '{{ range query \"sum(latency)\" }}{{ .Value }}{{ end }}'
+      link: '{{ $externalURL }}'
+      fails: '{{ query \"sum(\" }}'
+      empty: '{{ $labels.absent }}'
+";
+    let settings = mainstay_rules::Settings {
+        external_labels: mainstay_series::Labels::from_pairs([("site", "eu")]),
+        external_url: "http://o".to_owned(),
+        ..mainstay_rules::Settings::default()
+    };
+    let load = "load 1m\n  latency{job=\"a\"} 90\n  latency{job=\"b\"} 0.5";
+    let mut drive = Drive::with(load, yaml, &settings);
+    let evaluation = drive.at(0);
+    let alert = evaluation.alerts().next().unwrap();
+    assert_eq!(
+        alert.labels.to_string(),
+        r#"{alertname="Slow", job="a", where="a@eu"}"#
+    );
+    let annotation = |name: &str| alert.annotations[name].as_str();
+    assert_eq!(annotation("summary"), "latency is 1m 30s");
+    assert_eq!(annotation("others"), "90.5");
+    assert_eq!(annotation("link"), "http://o");
+    assert_eq!(annotation("empty"), "");
+    let failed = annotation("fails");
+    assert!(
+        failed.starts_with("<error expanding template: "),
+        "{failed}"
+    );
+    assert_eq!(evaluation.rules[0].template_errors.len(), 1);
+    assert_eq!(drive.group.figures().template_failures, 1);
+    // As in Prometheus, what expands to nothing stands unexpanded in the series about the alert.
+    let series = samples(&evaluation);
+    assert!(
+        series[0].contains("nothing=\"{{ $labels.absent }}\""),
+        "{series:?}"
+    );
+}

@@ -5,6 +5,8 @@
 mod alerts;
 mod drive;
 mod groups;
+mod peer;
 mod read;
 mod reloads;
 mod restores;
+mod verdicts;

@@ -156,3 +156,24 @@ fn files_without_rules_are_files() {
     assert_eq!(problems("groups: {}\n").len(), 1);
     assert_eq!(problems("just text\n").len(), 1);
 }
+
+#[test]
+fn templates_are_parsed_with_their_places() {
+    let yaml = "
+groups:
+- name: a
+  rules:
+  - alert: A
+    expr: up
+    labels: {a: '{{ $labels.x }}', b: '{{ .Labels.x | nosuch }}'}
+    annotations:
+      c: |
+        first
+        {{ if }}
+";
+    let found = problems(yaml);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("error: r.yml:7:"), "{found:?}");
+    assert!(found[0].contains("nosuch"), "{found:?}");
+    assert!(found[1].starts_with("error: r.yml:11:"), "{found:?}");
+}
