@@ -35,4 +35,4 @@ pub use secret::Secret;
 pub use size::{Bytes, SizeError};
 pub use step::{Step, StepError};
 pub use suggest::did_you_mean;
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, TimestampError};

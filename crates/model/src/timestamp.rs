@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -22,6 +23,22 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
+
+/// RFC 3339, with an offset or `Z`.
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let time = text.parse::<jiff::Timestamp>();
+        let time = time.map_err(|_| TimestampError(text.to_owned()))?;
+        Ok(Self(time.as_millisecond()))
+    }
+}
+
+/// A text that is no time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a time: expected RFC 3339, such as `2025-01-31T12:00:00Z`")]
+pub struct TimestampError(String);
 
 impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;

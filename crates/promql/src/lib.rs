@@ -44,4 +44,4 @@ pub use answer::{Answer, Stats, Value};
 pub use engine::{Check, Engine, Options, ParseError, Query, uninterrupted};
 pub use error::{Interrupt, QueryError};
 pub use format::float as format_float;
-pub use syntax::{MAX_DEPTH, MAX_TEXT, parse_selector};
+pub use syntax::{MAX_DEPTH, MAX_TEXT, parse_selector, parse_series};

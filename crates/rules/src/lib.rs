@@ -3,7 +3,7 @@
 //! [`RuleFile::read`] reads a rule file. A [`Group`] made of one of its [`GroupSpec`]s is a state
 //! machine: [`Group::evaluate`] asks a store of series at one moment and answers with samples to
 //! store, alerts to send and the health of each rule. [`reload`] carries state over to a new
-//! configuration.
+//! configuration. [`unit`] runs promtool's unit tests.
 //!
 //! Read `group.rs` first, then `alerting.rs`.
 //!
@@ -40,6 +40,7 @@ mod restore;
 mod schedule;
 mod settings;
 mod template;
+pub mod unit;
 
 pub use active::{ActiveAlert, AlertState};
 pub use evaluation::{Alert, Evaluation, Figures, Health, NewSample, RuleOutcome, Watch};

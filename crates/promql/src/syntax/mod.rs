@@ -76,7 +76,7 @@ pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
 }
 
 /// Parses a series as scripts write it, `name{label="value"}`, and gives back what stands behind.
-pub(crate) fn parse_series(text: &str) -> Result<(mainstay_series::Labels, &str), ParseError> {
+pub fn parse_series(text: &str) -> Result<(mainstay_series::Labels, &str), ParseError> {
     selector::series(text).map_err(|(span, message)| ParseError {
         span,
         position: span.position(text),

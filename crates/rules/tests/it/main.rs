@@ -9,4 +9,5 @@ mod peer;
 mod read;
 mod reloads;
 mod restores;
+mod units;
 mod verdicts;
