@@ -20,8 +20,7 @@ use crate::scraper::Shared;
 use crate::sink::{Appended, SinkError};
 use crate::state::{ActiveTarget, Health};
 
-/// How far a scrape may be from its moment to be dated at the moment itself: series with even
-/// distances between samples take less room.
+/// How far a scrape may be from its moment to be dated at the moment itself, as in Prometheus.
 const ALIGN: Duration = Duration::from_millis(2);
 
 /// How a task is to end.
@@ -50,8 +49,44 @@ pub(crate) struct Task {
     state: State,
     shared: Arc<Shared>,
     memory: Option<Memory>,
-    align: bool,
+    /// Dates scrapes; `None`: at their own time.
+    moments: Option<Moments>,
     limits: LimitsShown,
+}
+
+/// The times that a target's scrapes are dated at: an even distance apart as long as scrapes begin
+/// near them. Samples at even distances take one bit for their time, others two bytes.
+#[derive(Debug, Clone, Copy)]
+struct Moments {
+    interval_ms: i64,
+    last_ms: Option<i64>,
+}
+
+impl Moments {
+    fn new(interval: Duration) -> Self {
+        Self {
+            interval_ms: interval.as_millis() as i64,
+            last_ms: None,
+        }
+    }
+
+    /// The time of a scrape that begins at `now_ms`, `late` after it was due. The clock's
+    /// milliseconds and those of the delay end at different instants, so that their difference alone
+    /// would be a millisecond off now and then; hence the even distance from the scrape before. A
+    /// clock that was set, and one that drifts, begin anew.
+    fn date(&mut self, now_ms: i64, late: Duration) -> i64 {
+        let align_ms = ALIGN.as_millis() as i64;
+        if late > ALIGN {
+            return now_ms;
+        }
+        let due_ms = now_ms - late.as_millis() as i64;
+        let even_ms = self.last_ms.map(|last_ms| {
+            let steps = (due_ms - last_ms + self.interval_ms / 2).div_euclid(self.interval_ms);
+            last_ms + steps * self.interval_ms
+        });
+        let near = even_ms.filter(|even_ms| (now_ms - even_ms).abs() <= align_ms);
+        *self.last_ms.insert(near.unwrap_or(due_ms))
+    }
 }
 
 /// What is told in extra series.
@@ -108,7 +143,7 @@ impl Task {
             labels: SampleLabels::new(job, target.labels.clone()),
             question: Question::new(job, target.timeout),
             client: Client::new(job.client.clone()),
-            align: target.interval > 100 * ALIGN,
+            moments: (target.interval > 100 * ALIGN).then(|| Moments::new(target.interval)),
             limits: LimitsShown {
                 timeout: target.timeout,
                 samples: job.limits.samples,
@@ -234,14 +269,12 @@ impl Task {
     }
 
     /// When a scrape is said to have been: at its moment, where it is near enough.
-    fn time_ms(&self, at: Instant) -> i64 {
+    fn time_ms(&mut self, at: Instant) -> i64 {
         let now = Instant::now();
         let now_ms = (self.shared.now_ms)();
-        let late = now.saturating_duration_since(at);
-        if self.align && late <= ALIGN {
-            now_ms - late.as_millis() as i64
-        } else {
-            now_ms
+        match &mut self.moments {
+            Some(moments) => moments.date(now_ms, now.saturating_duration_since(at)),
+            None => now_ms,
         }
     }
 }
@@ -406,6 +439,37 @@ mod tests {
             assert!(wait < 15_000);
             assert_eq!((now + wait) % 15_000, 40_007 % 15_000);
         }
+    }
+
+    #[test]
+    fn scrapes_that_begin_near_their_moments_are_evenly_apart() {
+        let mut moments = Moments::new(Duration::from_secs(1));
+        let mut date = |now_ms, late_us| moments.date(now_ms, Duration::from_micros(late_us));
+        // Due at 1000.9, 2000.9, ...: the clock's millisecond has gone by, the delay's has not.
+        assert_eq!(date(1_000, 50), 1_000);
+        assert_eq!(date(2_001, 200), 2_000, "not 2001");
+        assert_eq!(date(3_001, 1_050), 3_000);
+        assert_eq!(
+            date(4_009, 8_000),
+            4_009,
+            "too late to be dated at the moment"
+        );
+        assert_eq!(date(5_000, 50), 5_000);
+        assert_eq!(date(8_001, 200), 8_000, "two were left out");
+        // The clock was set.
+        assert_eq!(date(9_500, 100), 9_500);
+        assert_eq!(date(10_501, 900), 10_500);
+        assert_eq!(date(400, 100), 400);
+    }
+
+    #[test]
+    fn a_clock_that_drifts_begins_anew_now_and_then() {
+        let mut moments = Moments::new(Duration::from_secs(1));
+        let dates: Vec<i64> = (0..40)
+            .map(|round| moments.date(round * 1_000 + round / 8, Duration::from_micros(100)))
+            .collect();
+        let uneven = dates.windows(2).filter(|two| two[1] - two[0] != 1_000);
+        assert_eq!(uneven.count(), 1, "{dates:?}");
     }
 
     #[test]
