@@ -130,7 +130,7 @@ impl Ord for Labels {
 }
 
 /// Where two buffers differ first; `None` where one is the beginning of the other.
-fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
+pub(crate) fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
     // Eight at a time, then byte by byte.
     let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
     let at = 8 * words.take_while(|(a, b)| a == b).count();
@@ -139,7 +139,7 @@ fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
 }
 
 /// Begin and end of the text whose length stands at a place.
-fn text_at(bytes: &[u8], at: usize) -> (usize, usize) {
+pub(crate) fn text_at(bytes: &[u8], at: usize) -> (usize, usize) {
     let (mut length, mut shift, mut start) = (0usize, 0, at);
     while let Some(&byte) = bytes.get(start) {
         start += 1;

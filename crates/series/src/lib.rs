@@ -21,6 +21,7 @@
 mod duration;
 mod labels;
 mod matcher;
+mod order;
 mod re2;
 mod sample;
 mod storage;
@@ -30,6 +31,7 @@ pub use labels::{
     Builder, Labels, METRIC_NAME, is_legacy_label_name, is_legacy_metric_name, quote,
 };
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use order::sort_by_labels;
 pub use re2::from_re2;
 pub use sample::{STALE, Sample, Samples, is_stale};
 pub use storage::{LabelQuery, Selection, Series, Storage, StorageError, Window};

@@ -51,7 +51,65 @@ pub struct Matcher {
     name: String,
     op: MatchOp,
     value: String,
-    regex: Option<Regex>,
+    pattern: Option<Pattern>,
+}
+
+/// A regular expression. Most of those that are written in selectors say no more than where a text
+/// stands, and a comparison of texts is many times quicker than an automaton.
+#[derive(Debug, Clone)]
+enum Pattern {
+    /// `.*`
+    Anything,
+    /// `text`
+    Exactly(String),
+    /// `text.*`
+    Begins(String),
+    /// `.*text`
+    Ends(String),
+    /// `.*text.*`
+    Contains(String),
+    Other(Regex),
+}
+
+impl Pattern {
+    /// A pattern that is known to be one.
+    fn of(pattern: &str, regex: Regex) -> Self {
+        let (begun, rest) = match pattern.strip_prefix(".*") {
+            Some(rest) => (true, rest),
+            None => (false, pattern),
+        };
+        // `\\.*` is a backslash and anything, but a text with a backslash is no plain one anyway.
+        let (ended, text) = match rest.strip_suffix(".*") {
+            Some(text) => (true, text),
+            None => (false, rest),
+        };
+        if !text.chars().all(is_plain) {
+            return Self::Other(regex);
+        }
+        match (begun, ended) {
+            _ if text.is_empty() && (begun || ended) => Self::Anything,
+            (false, false) => Self::Exactly(text.to_owned()),
+            (false, true) => Self::Begins(text.to_owned()),
+            (true, false) => Self::Ends(text.to_owned()),
+            (true, true) => Self::Contains(text.to_owned()),
+        }
+    }
+
+    fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Exactly(text) => value == text,
+            Self::Begins(text) => value.starts_with(text.as_str()),
+            Self::Ends(text) => value.ends_with(text.as_str()),
+            Self::Contains(text) => value.contains(text.as_str()),
+            Self::Other(regex) => regex.is_match(value),
+        }
+    }
+}
+
+/// Whether a character of a pattern stands for itself and nothing else.
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || "_-/:;,=@%&<> !~\"'`".contains(c)
 }
 
 impl Matcher {
@@ -62,7 +120,7 @@ impl Matcher {
         value: impl Into<String>,
     ) -> Result<Self, MatcherError> {
         let (name, value) = (name.into(), value.into());
-        let regex = match op {
+        let pattern = match op {
             MatchOp::Regex | MatchOp::NotRegex => Some(compile(&name, &value)?),
             MatchOp::Equal | MatchOp::NotEqual => None,
         };
@@ -70,7 +128,7 @@ impl Matcher {
             name,
             op,
             value,
-            regex,
+            pattern,
         })
     }
 
@@ -80,7 +138,7 @@ impl Matcher {
             name: name.into(),
             op: MatchOp::Equal,
             value: value.into(),
-            regex: None,
+            pattern: None,
         }
     }
 
@@ -110,9 +168,9 @@ impl Matcher {
     /// Whether a label's value meets the condition; `""` stands for a label that is not there.
     pub fn matches(&self, value: &str) -> bool {
         let regex = || {
-            self.regex
+            self.pattern
                 .as_ref()
-                .is_some_and(|regex| regex.is_match(value))
+                .is_some_and(|pattern| pattern.matches(value))
         };
         match self.op {
             MatchOp::Equal => self.value == value,
@@ -124,7 +182,7 @@ impl Matcher {
 }
 
 /// Anchored, and `.` meets a line feed too, as in Prometheus.
-fn compile(name: &str, pattern: &str) -> Result<Regex, MatcherError> {
+fn compile(name: &str, pattern: &str) -> Result<Pattern, MatcherError> {
     let build = |pattern: &str| {
         RegexBuilder::new(pattern)
             .dot_matches_new_line(true)
@@ -140,6 +198,7 @@ fn compile(name: &str, pattern: &str) -> Result<Regex, MatcherError> {
     // On its own first: `a)(b` would become valid between the anchors.
     build(&translated)
         .and_then(|_| build(&format!("^(?:{translated})$")))
+        .map(|regex| Pattern::of(pattern, regex))
         .map_err(|error| refused(last_line(&error.to_string())))
 }
 
@@ -183,6 +242,38 @@ mod tests {
             "a dot meets a line feed"
         );
         assert!(case(MatchOp::NotRegex, "a.*", "ba") && !case(MatchOp::NotRegex, ".*", ""));
+    }
+
+    #[test]
+    fn what_is_compared_as_text_is_met_as_by_the_regular_expression() {
+        let values = [
+            "", "a", "ab", "b", "ba", "a\nb", ".*", "a.*", "x/7", "/7", "7", "\\", "*",
+        ];
+        for pattern in [
+            ".*", ".*.*", "", "a", "a.*", ".*b", ".*a.*", ".*.*a", ".*/7", "a.b", "\\.*", "a\\.*",
+            ".*\\", "\\\\.*", ".*a|b.*", ".*+", "[.*", ".*?", "a.*?", ".*(b)", "(?i)A.*", "^a.*",
+            ".*b$",
+        ] {
+            let Ok(matcher) = Matcher::regex("l", pattern) else {
+                continue;
+            };
+            let regex = RegexBuilder::new(&format!("^(?:{pattern})$"))
+                .dot_matches_new_line(true)
+                .build()
+                .unwrap();
+            for value in values {
+                assert_eq!(
+                    matcher.matches(value),
+                    regex.is_match(value),
+                    "{pattern} {value}"
+                );
+            }
+        }
+        let shape = |pattern| Matcher::regex("l", pattern).unwrap().pattern;
+        assert!(matches!(shape(".*/7"), Some(Pattern::Ends(text)) if text == "/7"));
+        assert!(matches!(shape("a.*"), Some(Pattern::Begins(text)) if text == "a"));
+        assert!(matches!(shape(".*a.*"), Some(Pattern::Contains(text)) if text == "a"));
+        assert!(matches!(shape("a|b"), Some(Pattern::Other(_))));
     }
 
     #[test]

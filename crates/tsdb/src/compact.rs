@@ -17,7 +17,7 @@ use crate::block::write::BlockWriter;
 use crate::block::{Block, BlockSeries};
 use crate::chunk::{self, Chunk};
 use crate::error::StoreError;
-use crate::read::{Part, Selected, Source};
+use crate::read::{Part, Parts, Selected, Source};
 
 /// A block is rewritten when more of its series than one in so many have tombstones.
 const DELETED_SHARE: u64 = 20;
@@ -169,7 +169,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn parts(&self, series: &BlockSeries) -> Vec<Part> {
+    fn parts(&self, series: &BlockSeries) -> Parts {
         let deleted = self.block.deleted(series.id);
         let part = |chunk: &crate::block::ChunkMeta| Part {
             span: chunk.span,
@@ -205,7 +205,7 @@ fn write_merged(
         let Some(labels) = labels.map(|series| &series.labels).min().cloned() else {
             return Ok(());
         };
-        let mut parts = Vec::new();
+        let mut parts = Parts::new();
         for walk in &mut walks {
             // More than once only in a block that is out of order.
             if let Some(series) = walk.next.take_if(|series| series.labels == labels) {
@@ -228,7 +228,7 @@ fn write_merged(
 /// The chunks of one series from its parts in order of time.
 pub(crate) fn chunks_of(
     labels: Labels,
-    parts: Vec<Part>,
+    parts: Parts,
     block_ms: i64,
 ) -> Result<Vec<Chunk>, StoreError> {
     let apart = parts
@@ -242,7 +242,7 @@ pub(crate) fn chunks_of(
     Ok(chunk::encode(samples.iter(), block_ms))
 }
 
-fn samples_of(labels: Labels, parts: Vec<Part>) -> Result<Samples, StoreError> {
+fn samples_of(labels: Labels, parts: Parts) -> Result<Samples, StoreError> {
     let mut samples = Samples::default();
     Selected { labels, parts }
         .read(Window::ALL, &mut samples)
@@ -254,6 +254,11 @@ fn samples_of(labels: Labels, parts: Vec<Part>) -> Result<Samples, StoreError> {
 fn as_chunk(part: &Part) -> Option<Result<Chunk, StoreError>> {
     match &part.source {
         Source::Chunk(chunk) => Some(Ok(chunk.clone())),
+        Source::Copied(piece) => Some(Ok(Chunk {
+            min_ms: part.span.start_ms,
+            max_ms: part.span.end_ms,
+            bytes: piece.bytes().into(),
+        })),
         Source::Late(_) => None,
         Source::Block {
             block,
@@ -285,11 +290,12 @@ pub(crate) fn merged_chunks(
         start_ms: first.time_ms,
         end_ms: last.time_ms,
     };
-    let mut parts = vec![Part {
+    let mut parts = Parts::new();
+    parts.push(Part {
         span,
         rank: 1,
         source: Source::Late(late),
-    }];
+    });
     parts.extend(chunks.into_iter().map(|chunk| Part {
         span: chunk.window(),
         rank: 0,

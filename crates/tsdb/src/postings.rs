@@ -31,6 +31,46 @@ pub(crate) trait Index {
     ) -> Result<RoaringBitmap, StoreError>;
 }
 
+/// A set of fewer than this is gathered number by number.
+const FEW: u64 = 256;
+/// As many numbers are gathered before they are put in order.
+const GATHERED: usize = 1 << 16;
+
+/// Many sets made one. Most are of a few series, and a union of two bitmaps copies both: a thousand
+/// small ones are cheaper gathered and sorted once.
+#[derive(Debug, Default)]
+pub(crate) struct Union {
+    few: Vec<u32>,
+    all: RoaringBitmap,
+}
+
+impl Union {
+    pub(crate) fn add(&mut self, id: u32) {
+        self.few.push(id);
+        if self.few.len() >= GATHERED {
+            self.gather();
+        }
+    }
+
+    pub(crate) fn add_all(&mut self, set: &RoaringBitmap) {
+        if set.len() < FEW {
+            set.iter().for_each(|id| self.add(id));
+        } else {
+            self.all |= set;
+        }
+    }
+
+    fn gather(&mut self) {
+        self.few.sort_unstable();
+        self.all |= self.few.drain(..).collect::<RoaringBitmap>();
+    }
+
+    pub(crate) fn finish(mut self) -> RoaringBitmap {
+        self.gather();
+        self.all
+    }
+}
+
 /// More alternatives than this are not tried one by one.
 const MAX_ALTERNATIVES: usize = 256;
 
@@ -177,6 +217,22 @@ mod tests {
         assert_eq!(begins("a.*|ab|abc.+"), with(&["a"]));
         assert_eq!(begins(".*b"), with(&[""]));
         assert_eq!(begins("("), with(&[""]));
+    }
+
+    #[test]
+    fn a_union_has_all_of_small_and_large_sets() {
+        let mut union = Union::default();
+        let mut wanted = RoaringBitmap::new();
+        for start in (0..400_000u32).rev().step_by(3) {
+            union.add(start);
+            wanted.insert(start);
+        }
+        for set in [0..3, 0..1_000, 399_990..400_010] {
+            let set: RoaringBitmap = set.collect();
+            union.add_all(&set);
+            wanted |= set;
+        }
+        assert_eq!(union.finish(), wanted);
     }
 
     impl Begins {

@@ -7,15 +7,45 @@
 
 use std::sync::Arc;
 
-use mainstay_series::{Labels, Sample, Samples, Series, StorageError, Window};
+use mainstay_series::{Labels, Sample, Samples, Series, StorageError, Window, sort_by_labels};
+
+use smallvec::SmallVec;
 
 use crate::block::{Block, ChunkMeta};
 use crate::chunk::{self, Chunk};
+
+/// A chunk's bytes within those of several: copying each by itself would cost as much as reading it.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    all: Arc<[u8]>,
+    from: usize,
+    to: usize,
+}
+
+impl Piece {
+    pub(crate) fn new(all: &Arc<[u8]>, range: std::ops::Range<usize>) -> Self {
+        Self {
+            all: Arc::clone(all),
+            from: range.start,
+            to: range.end,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.all.get(self.from..self.to).unwrap_or_default()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.from == self.to
+    }
+}
 
 /// Where a part's samples are.
 #[derive(Debug)]
 pub(crate) enum Source {
     Chunk(Chunk),
+    /// An open chunk as it was.
+    Copied(Piece),
     Late(Vec<Sample>),
     Block {
         block: Arc<Block>,
@@ -38,6 +68,7 @@ impl Part {
         let failed = |error: chunk::Corrupt| StorageError::Read(error.to_string());
         match &self.source {
             Source::Chunk(chunk) => chunk::decode(&chunk.bytes, window, into).map_err(failed),
+            Source::Copied(piece) => chunk::decode(piece.bytes(), window, into).map_err(failed),
             Source::Late(samples) => {
                 let samples = samples.iter().filter(|s| window.contains(s.time_ms));
                 samples.for_each(|s| chunk::put(into, s.time_ms, s.value));
@@ -71,8 +102,11 @@ impl Part {
 pub(crate) struct Selected {
     pub(crate) labels: Labels,
     /// By the beginning of their spans.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Parts,
 }
+
+/// Most have one.
+pub(crate) type Parts = SmallVec<[Part; 1]>;
 
 impl Series for Selected {
     fn labels(&self) -> &Labels {
@@ -80,12 +114,33 @@ impl Series for Selected {
     }
 
     fn read(&self, window: Window, into: &mut Samples) -> Result<(), StorageError> {
-        let parts: Vec<&Part> = self
-            .parts
-            .iter()
-            .filter(|p| p.span.overlaps(window))
-            .collect();
         let from = into.len();
+        if let [one] = self.parts.as_slice() {
+            if one.span.overlaps(window) {
+                one.decode(window, into)?;
+            }
+        } else {
+            self.read_several(window, into)?;
+        }
+        if ascend(&into.times[from..]) {
+            return Ok(());
+        }
+        let reason = format!("the times of {} do not ascend", self.labels);
+        Err(StorageError::Read(reason))
+    }
+}
+
+/// Whether each is later than the one before. It looks at all of them, which is quicker than to stop at
+/// the first that is not: there is none.
+fn ascend(times: &[i64]) -> bool {
+    let pairs = times.iter().zip(times.iter().skip(1));
+    pairs.fold(true, |all, (a, b)| all && (a < b))
+}
+
+impl Selected {
+    fn read_several(&self, window: Window, into: &mut Samples) -> Result<(), StorageError> {
+        let overlapping = |part: &&Part| part.span.overlaps(window);
+        let parts: Vec<&Part> = self.parts.iter().filter(overlapping).collect();
         let mut rest = parts.as_slice();
         while let Some((first, _)) = rest.split_first() {
             let mut end_ms = first.span.end_ms;
@@ -103,11 +158,7 @@ impl Series for Selected {
             }
             rest = after;
         }
-        if into.times[from..].is_sorted_by(|a, b| a < b) {
-            return Ok(());
-        }
-        let reason = format!("the times of {} do not ascend", self.labels);
-        Err(StorageError::Read(reason))
+        Ok(())
     }
 }
 
@@ -133,7 +184,7 @@ fn merge(parts: &[&Part], window: Window, into: &mut Samples) -> Result<(), Stor
 /// Series of several sources, in order, those with the same labels made one.
 pub(crate) fn join(mut all: Vec<Selected>) -> Vec<Selected> {
     // Stable: what came first stays first, the head before blocks.
-    all.sort_by(|a, b| a.labels.cmp(&b.labels));
+    sort_by_labels(&mut all, |selected| &selected.labels);
     all.dedup_by(|later, first| {
         let is_same = later.labels == first.labels;
         if is_same {

@@ -8,7 +8,7 @@ use mainstay_series::{LabelQuery, Matcher, Selection, Series, Storage, StorageEr
 use crate::aggregate::Column;
 use crate::block::Block;
 use crate::error::StoreError;
-use crate::read::{Part, Selected, Source, join};
+use crate::read::{Part, Parts, Selected, Source, join};
 use crate::store::Store;
 
 fn failed(error: StoreError) -> StorageError {
@@ -105,7 +105,7 @@ fn of_block(
             .chunks
             .into_iter()
             .filter(|chunk| !is_gone(chunk.span));
-        let parts: Vec<_> = chunks.map(part).collect();
+        let parts: Parts = chunks.map(part).collect();
         if !parts.is_empty() {
             all.push(Selected {
                 labels: series.labels,

@@ -17,7 +17,7 @@ use roaring::RoaringBitmap;
 use super::cache::{CachedFile, PageCache};
 use crate::bytes::{Cursor, sums_up};
 use crate::error::StoreError;
-use crate::postings;
+use crate::postings::{self, Union};
 use crate::wal::record::checked_labels;
 
 pub(super) const MAGIC: u32 = 0xBAAA_D700;
@@ -361,16 +361,16 @@ impl postings::Index for IndexFile {
         prefix: &str,
         wanted: &mut dyn FnMut(&str) -> bool,
     ) -> Result<RoaringBitmap, StoreError> {
-        let mut all = RoaringBitmap::new();
+        let mut all = Union::default();
         self.values(name, prefix, &mut |value, place| {
             if !value.starts_with(prefix) {
                 return Ok(false);
             }
             if wanted(value) {
-                all |= self.postings(place)?;
+                all.add_all(&self.postings(place)?);
             }
             Ok(true)
         })?;
-        Ok(all)
+        Ok(all.finish())
     }
 }

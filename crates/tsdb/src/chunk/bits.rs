@@ -85,13 +85,22 @@ impl<'a> BitReader<'a> {
     /// The next `count` bits, at most 64.
     #[inline]
     pub(crate) fn read(&mut self, count: u32) -> Option<u64> {
-        if count == 0 {
-            return Some(0);
+        match count {
+            0 => Some(0),
+            1..=57 => self.read_short(count),
+            _ => self.read_long(count),
         }
-        if count > 57 {
-            let high = self.read(count - 32)?;
-            return Some((high << 32) | self.read(32)?);
-        }
+    }
+
+    #[inline(never)]
+    fn read_long(&mut self, count: u32) -> Option<u64> {
+        let high = self.read_short(count - 32)?;
+        Some((high << 32) | self.read_short(32)?)
+    }
+
+    /// From 1 to 57 bits.
+    #[inline]
+    fn read_short(&mut self, count: u32) -> Option<u64> {
         let end = self.at + count as usize;
         if end > self.bytes.len() * 8 {
             return None;

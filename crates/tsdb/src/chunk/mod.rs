@@ -26,6 +26,9 @@ pub(crate) fn put(into: &mut Samples, time_ms: i64, value: f64) {
 /// Appends the samples of a chunk that lie in a window, in the order in which they stand there.
 pub(crate) fn decode(bytes: &[u8], window: Window, into: &mut Samples) -> Result<(), Corrupt> {
     let mut reader = XorReader::new(bytes)?;
+    // A foreign chunk can say more than it has, but not more than two bytes can.
+    into.times.reserve(count(bytes).min(MAX_SAMPLES));
+    into.values.reserve(count(bytes).min(MAX_SAMPLES));
     while let Some(Sample { time_ms, value }) = reader.next()? {
         if time_ms > window.end_ms {
             break;

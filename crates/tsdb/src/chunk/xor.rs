@@ -4,7 +4,7 @@
 //! It holds floats only. What a chunk says of itself is not believed: a count that is larger than
 //! what its bits hold, or widths that do not fit, are [`Corrupt`].
 
-use mainstay_series::Sample;
+use mainstay_series::{Sample, Window};
 
 use super::Chunk;
 use super::bits::{BitReader, BitWriter, unzigzag, zigzag};
@@ -145,10 +145,28 @@ impl XorAppender {
         if let Some(bytes) = std::sync::Arc::get_mut(&mut bytes) {
             bytes[..2].copy_from_slice(&self.count.to_be_bytes());
         }
+        let Window {
+            start_ms: min_ms,
+            end_ms: max_ms,
+        } = self.window();
         Chunk {
-            min_ms: self.first_ms,
-            max_ms: self.last.time_ms,
+            min_ms,
+            max_ms,
             bytes,
+        }
+    }
+
+    /// Appends the bytes of [`Self::snapshot`].
+    pub(crate) fn copy_to(&self, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.count.to_be_bytes());
+        into.extend_from_slice(self.bits.bytes.get(2..).unwrap_or_default());
+    }
+
+    /// From its first to its last sample.
+    pub(crate) fn window(&self) -> Window {
+        Window {
+            start_ms: self.first_ms,
+            end_ms: self.last.time_ms,
         }
     }
 
@@ -263,7 +281,7 @@ impl<'a> XorReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mainstay_series::{STALE, Samples, Window};
+    use mainstay_series::{STALE, Samples};
     use proptest::prelude::*;
 
     fn chunk(samples: &[(i64, f64)]) -> Chunk {

@@ -8,7 +8,7 @@ use mainstay_series::Labels;
 use roaring::RoaringBitmap;
 
 use crate::error::StoreError;
-use crate::postings;
+use crate::postings::{self, Union};
 
 /// The slots of one value. Most values of a label with many belong to one series.
 #[derive(Debug, Clone)]
@@ -35,19 +35,18 @@ impl Slots {
         }
     }
 
-    fn add_to(&self, all: &mut RoaringBitmap) {
+    fn add_to(&self, all: &mut Union) {
         match self {
-            Self::One(one) => {
-                all.insert(*one);
-            }
-            Self::Many(many) => *all |= many.as_ref(),
+            Self::One(one) => all.add(*one),
+            Self::Many(many) => all.add_all(many),
         }
     }
 
     fn to_bitmap(&self) -> RoaringBitmap {
-        let mut all = RoaringBitmap::new();
-        self.add_to(&mut all);
-        all
+        match self {
+            Self::One(one) => std::iter::once(*one).collect(),
+            Self::Many(many) => many.as_ref().clone(),
+        }
     }
 
     pub(crate) fn meets(&self, slots: &RoaringBitmap) -> bool {
@@ -133,9 +132,9 @@ impl postings::Index for MemIndex {
         prefix: &str,
         wanted: &mut dyn FnMut(&str) -> bool,
     ) -> Result<RoaringBitmap, StoreError> {
-        let mut all = RoaringBitmap::new();
+        let mut all = Union::default();
         let Some(values) = self.names.get(name) else {
-            return Ok(all);
+            return Ok(all.finish());
         };
         let from = (Bound::Included(prefix), Bound::Unbounded);
         let range = values.by_value.range::<str, _>(from);
@@ -144,6 +143,6 @@ impl postings::Index for MemIndex {
                 slots.add_to(&mut all);
             }
         }
-        Ok(all)
+        Ok(all.finish())
     }
 }

@@ -19,13 +19,14 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use mainstay_series::{Labels, Sample, Window};
 use roaring::RoaringBitmap;
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
 use crate::append::{Appended, Entry};
 use crate::chunk::Chunk;
 use crate::error::{Rejection, StoreError};
 use crate::options::Options;
 use crate::postings;
-use crate::read::Selected;
+use crate::read::{Piece, Selected};
 use crate::wal::record::RefSample;
 use index::MemIndex;
 pub(crate) use series::MemSeries;
@@ -313,17 +314,34 @@ impl Head {
 
     /// What memory has of some series in a window, in no order.
     pub(crate) fn read(&self, slots: &RoaringBitmap, window: Window) -> Vec<Selected> {
-        let of = |slot| {
-            let series = self.slot(slot)?;
-            let parts = series.parts(window);
-            (!parts.is_empty()).then(|| Selected {
-                labels: series.labels.clone(),
-                parts,
-            })
-        };
         let mut found = Vec::with_capacity(slots.len() as usize);
-        found.extend(slots.iter().filter_map(of));
-        found
+        let mut slots = slots.iter().filter_map(|slot| self.slot(slot));
+        let (mut group, mut copies, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        loop {
+            group.clear();
+            group.extend(slots.by_ref().take(AHEAD));
+            if group.is_empty() {
+                return found;
+            }
+            Self::touch(group.iter().copied());
+            copies.clear();
+            ends.clear();
+            for series in &group {
+                let from = copies.len();
+                series.copy_open(window, &mut copies);
+                ends.push(from..copies.len());
+            }
+            let all: Arc<[u8]> = copies.as_slice().into();
+            for (series, range) in group.iter().zip(&ends) {
+                let parts = series.parts(window, Piece::new(&all, range.clone()));
+                if !parts.is_empty() {
+                    found.push(Selected {
+                        labels: series.labels.clone(),
+                        parts,
+                    });
+                }
+            }
+        }
     }
 
     /// The names of labels, of some series or of all.

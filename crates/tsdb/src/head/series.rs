@@ -4,7 +4,7 @@ use mainstay_series::{Labels, Sample, Samples, Window};
 
 use crate::chunk::{self, Chunk, MAX_SAMPLES, XorAppender};
 use crate::error::Rejection;
-use crate::read::{Part, Source};
+use crate::read::{Part, Parts, Piece, Source};
 
 /// Of the head's chunks; late samples are above, blocks below.
 const RANK: u32 = u32::MAX - 1;
@@ -167,11 +167,16 @@ impl MemSeries {
 
     fn open_chunk(&self, window: Window) -> Option<Chunk> {
         let open = self.open.as_ref()?;
-        let span = Window {
-            start_ms: open.first_ms(),
-            end_ms: open.last().time_ms,
-        };
-        span.overlaps(window).then(|| open.snapshot())
+        open.window().overlaps(window).then(|| open.snapshot())
+    }
+
+    /// Appends a copy of the open chunk if it has an instant of a window.
+    pub(crate) fn copy_open(&self, window: Window, into: &mut Vec<u8>) {
+        if let Some(open) = &self.open
+            && open.window().overlaps(window)
+        {
+            open.copy_to(into);
+        }
     }
 
     /// The chunks in order that share an instant with a window, the open one as it is now.
@@ -182,18 +187,29 @@ impl MemSeries {
         chunks
     }
 
-    /// What there is of a window, for a read: by the beginning of the spans.
-    pub(crate) fn parts(&self, window: Window) -> Vec<Part> {
+    /// What there is of a window, for a read: by the beginning of the spans. `open` is what
+    /// [`Self::copy_open`] copied.
+    pub(crate) fn parts(&self, window: Window, open: Piece) -> Parts {
         let part = |chunk: Chunk| Part {
             span: chunk.window(),
             rank: RANK,
             source: Source::Chunk(chunk),
         };
         let closed = self.closed.iter().filter(|c| c.window().overlaps(window));
-        let open = self.open_chunk(window);
         let late = self.late_samples(window);
-        let mut parts = Vec::with_capacity(closed.clone().count() + 2);
-        parts.extend(closed.cloned().chain(open).map(part));
+        let capacity = closed.clone().count() + usize::from(!open.is_empty());
+        let mut parts = Parts::with_capacity(capacity + usize::from(!late.is_empty()));
+        parts.extend(closed.cloned().map(part));
+        let open = self
+            .open
+            .as_ref()
+            .filter(|_| !open.is_empty())
+            .map(|o| (o, open));
+        parts.extend(open.map(|(appender, piece)| Part {
+            span: appender.window(),
+            rank: RANK,
+            source: Source::Copied(piece),
+        }));
         if let (Some(first), Some(last)) = (late.first(), late.last()) {
             parts.push(Part {
                 span: Window {
@@ -210,10 +226,7 @@ impl MemSeries {
 
     /// The spans of [`Self::chunks`], without the chunks.
     pub(crate) fn chunk_spans(&self, window: Window) -> impl Iterator<Item = Window> {
-        let open = self.open.as_ref().map(|open| Window {
-            start_ms: open.first_ms(),
-            end_ms: open.last().time_ms,
-        });
+        let open = self.open.as_ref().map(XorAppender::window);
         let closed = self.closed.iter().map(Chunk::window);
         closed.chain(open).filter(move |span| span.overlaps(window))
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use mainstay_series::Window;
+use mainstay_series::{Window, sort_by_labels};
 
 use super::Store;
 use crate::block::meta::{Compaction, Meta, ulid};
@@ -38,7 +38,7 @@ impl Store {
         let Some(Window { start_ms, end_ms }) = span else {
             return Ok(());
         };
-        all.sort_by(|a, b| a.labels.cmp(&b.labels));
+        sort_by_labels(&mut all, |selected| &selected.labels);
         let id = ulid(now_ms);
         let compaction = Compaction {
             level: 1,

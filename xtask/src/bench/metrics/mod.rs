@@ -64,10 +64,34 @@ struct Seen {
     resident_bytes: u64,
     peak_bytes: u64,
     /// Of a snapshot.
-    disk_bytes: u64,
-    stored: u64,
+    stored: Stored,
     /// CPU and wall seconds of each query, the middle of several.
     queries: Vec<(f64, f64)>,
+}
+
+/// What the blocks of a snapshot have: in all, and in the two kinds of files that count.
+#[derive(Debug, Default, Clone)]
+struct Stored {
+    samples: u64,
+    bytes: u64,
+    chunk_bytes: u64,
+    index_bytes: u64,
+}
+
+impl Stored {
+    /// Bytes a sample: in all, of chunks, of the index.
+    fn text(&self) -> String {
+        if self.samples == 0 {
+            return "-".to_owned();
+        }
+        let of = |bytes: u64| bytes as f64 / self.samples as f64;
+        format!(
+            "{:.2} ({:.2} chunks, {:.2} index)",
+            of(self.bytes),
+            of(self.chunk_bytes),
+            of(self.index_bytes)
+        )
+    }
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
@@ -132,7 +156,7 @@ fn scraped(options: &Options, kind: Kind, program: &Path) -> Result<Seen> {
         seen.queries.push(asked[asked.len() / 2]);
     }
     seen.peak_bytes = server.memory()?.peak_bytes;
-    (seen.disk_bytes, seen.stored) = server.snapshot()?;
+    seen.stored = server.snapshot()?;
     Ok(seen)
 }
 
@@ -168,23 +192,19 @@ fn print(name: &str, all: &[(Kind, Seen)]) {
     let first = &all[0].1;
     println!("\n{name}: {} samples", first.samples);
     println!(
-        "{:<12} {:>16} {:>7} {:>12} {:>7} {:>9} {:>14}",
-        "", "samples/CPU s", "ratio", "resident MB", "ratio", "peak MB", "bytes/sample"
+        "{:<12} {:>16} {:>7} {:>12} {:>7} {:>9}   bytes/sample",
+        "", "samples/CPU s", "ratio", "resident MB", "ratio", "peak MB"
     );
     for (kind, seen) in all {
-        let bytes = match seen.stored {
-            0 => "-".to_owned(),
-            stored => format!("{:.2}", seen.disk_bytes as f64 / stored as f64),
-        };
         println!(
-            "{:<12} {:>16.0} {:>7.2} {:>12.0} {:>7.2} {:>9.0} {:>14}",
+            "{:<12} {:>16.0} {:>7.2} {:>12.0} {:>7.2} {:>9.0}   {}",
             format!("{kind:?}"),
             rate(seen),
             rate(seen) / rate(first),
             seen.resident_bytes as f64 / 1e6,
             seen.resident_bytes as f64 / first.resident_bytes as f64,
             seen.peak_bytes as f64 / 1e6,
-            bytes,
+            seen.stored.text(),
         );
     }
     for (index, (title, _)) in QUERIES.iter().enumerate() {

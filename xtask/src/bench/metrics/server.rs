@@ -1,13 +1,13 @@
 //! The two servers: each started in a folder of its own and ended with the value.
 
-use super::Seen;
 use super::http::Connection;
+use super::{Seen, Stored};
 use crate::bench::idle::{cpu_seconds, kib};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -157,8 +157,8 @@ impl Server {
         Ok((self.cpu_seconds()? - cpu, wall))
     }
 
-    /// Bytes of a snapshot's blocks, and how many samples are in them.
-    pub(super) fn snapshot(&self) -> Result<(u64, u64)> {
+    /// What the blocks of a snapshot have.
+    pub(super) fn snapshot(&self) -> Result<Stored> {
         let line = format!("POST {}", self.path("/api/v1/admin/tsdb/snapshot"));
         let body = self
             .connection
@@ -172,17 +172,19 @@ impl Server {
             Kind::Prometheus => "data/snapshots",
             Kind::Mainstay => "metrics/snapshots",
         };
-        let (mut bytes, mut samples) = (0, 0);
+        let mut stored = Stored::default();
         for block in std::fs::read_dir(self.folder.path().join(data).join(name))? {
             let block = block?.path();
             let Ok(meta) = std::fs::read(block.join("meta.json")) else {
                 continue;
             };
             let meta: serde_json::Value = serde_json::from_slice(&meta)?;
-            samples += meta["stats"]["numSamples"].as_u64().unwrap_or(0);
-            bytes += size(&block)?;
+            stored.samples += meta["stats"]["numSamples"].as_u64().unwrap_or(0);
+            stored.bytes += size(&block)?;
+            stored.chunk_bytes += size(&block.join("chunks"))?;
+            stored.index_bytes += std::fs::metadata(block.join("index"))?.len();
         }
-        Ok((bytes, samples))
+        Ok(stored)
     }
 }
 
@@ -261,7 +263,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(byte).collect()
 }
 
-fn size(folder: &PathBuf) -> Result<u64> {
+fn size(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -13,6 +13,8 @@ pub(super) struct Grouping<'a> {
     known: HashMap<Vec<u8>, usize>,
     labels: Vec<Labels>,
     key: Vec<u8>,
+    /// The key and the number of the row before: rows of one group often follow one another.
+    last: (Vec<u8>, Option<usize>),
 }
 
 impl<'a> Grouping<'a> {
@@ -23,6 +25,7 @@ impl<'a> Grouping<'a> {
             known: HashMap::new(),
             labels: Vec::new(),
             key: Vec::new(),
+            last: (Vec::new(), None),
         }
     }
 
@@ -51,6 +54,12 @@ impl<'a> Grouping<'a> {
                 }
             }
         }
+        if let (last, Some(at)) = &self.last
+            && *last == key
+        {
+            self.key = key;
+            return *at;
+        }
         let found = self.known.get(&key).copied();
         let at = found.unwrap_or_else(|| {
             let group = labels.retain(|name| self.keeps(name, nameless));
@@ -58,7 +67,8 @@ impl<'a> Grouping<'a> {
             self.known.insert(key.clone(), self.labels.len() - 1);
             self.labels.len() - 1
         });
-        self.key = key;
+        self.key = std::mem::replace(&mut self.last.0, key);
+        self.last.1 = Some(at);
         at
     }
 
