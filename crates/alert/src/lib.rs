@@ -1,7 +1,7 @@
 //! Which alert reaches whom, when, and why.
 //!
-//! [`config::Configuration`] reads Alertmanager's configuration file as it is; a [`Notification`] is what
-//! is handed to whoever delivers.
+//! [`config::Configuration`] reads Alertmanager's configuration file as it is; [`engine::Engine`] decides; a
+//! [`Notification`] is what is handed to whoever delivers.
 //!
 //! **Invariant:** no IO, no clock, no async. Every decision carries its reason.
 //!
@@ -16,6 +16,7 @@
 //! ```
 
 pub mod config;
+pub mod engine;
 pub mod interval;
 pub mod matcher;
 mod notification;

@@ -7,7 +7,7 @@ use mainstay_model::Timestamp;
 use mainstay_series::Labels;
 use serde::{Deserialize, Serialize};
 
-use crate::config::IntegrationKind;
+use crate::config::{Integration, IntegrationKind};
 
 /// The name of an alert: a hash of its labels, the same that Prometheus and Alertmanager make.
 ///
@@ -60,8 +60,8 @@ pub struct NotifiedAlert {
     pub labels: Labels,
     pub annotations: BTreeMap<String, String>,
     pub starts_at: Timestamp,
-    /// When it is or was over; for one that fires, when it is taken as over without another word.
-    pub ends_at: Timestamp,
+    /// When it was over; none while it fires (Alertmanager writes the year 1 then).
+    pub ends_at: Option<Timestamp>,
     pub generator_url: String,
     pub fingerprint: Fingerprint,
     pub status: AlertStatus,
@@ -73,6 +73,15 @@ pub struct IntegrationKey {
     pub kind: IntegrationKind,
     /// Among those of its kind in the receiver.
     pub index: usize,
+}
+
+impl IntegrationKey {
+    pub fn of(integration: &Integration) -> Self {
+        Self {
+            kind: integration.kind(),
+            index: integration.index,
+        }
+    }
 }
 
 impl fmt::Display for IntegrationKey {
@@ -90,7 +99,7 @@ pub struct Notification {
     /// is what incidents are keyed by.
     pub group_key: String,
     pub group_labels: Labels,
-    /// Sorted by when they began; never empty.
+    /// Sorted by `job`, `instance`, then all labels; never empty.
     pub alerts: Vec<NotifiedAlert>,
 }
 

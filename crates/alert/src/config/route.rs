@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use mainstay_series::Labels;
 use mainstay_yaml::tree::Node;
 
 use super::LIMIT_ROUTES;
@@ -62,6 +63,35 @@ impl Default for Route {
 }
 
 impl Route {
+    /// The routes that take an alert: the deepest that match, those after one only where it goes on.
+    /// Empty where this one does not match.
+    pub fn matching(&self, labels: &Labels) -> Vec<&Route> {
+        if !self.matchers.matches(labels) {
+            return Vec::new();
+        }
+        let mut all = Vec::new();
+        for child in &self.routes {
+            let found = child.matching(labels);
+            let stop = !found.is_empty() && !child.goes_on;
+            all.extend(found);
+            if stop {
+                break;
+            }
+        }
+        if all.is_empty() {
+            all.push(self);
+        }
+        all
+    }
+
+    /// The labels that name an alert's group.
+    pub fn group_labels(&self, labels: &Labels) -> Labels {
+        match &self.group_by {
+            GroupBy::All => labels.clone(),
+            GroupBy::Labels(names) => labels.retain(|name| names.contains(name)),
+        }
+    }
+
     /// This route and all below it, in the order of [`index`](Self::index).
     pub fn walk(&self) -> Vec<&Route> {
         let (mut all, mut stack) = (Vec::new(), vec![self]);

@@ -1,4 +1,8 @@
 //! Alertmanager's configuration beside amtool, and its semantics as timelines.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
 mod check_config;
 mod peer;
+mod semantics;
+mod timeline;

@@ -1,0 +1,493 @@
+//! The engine: alerts in, deliveries out, in virtual time.
+//!
+//! [`Engine::step`] takes an [`Event`] and a time and answers [`Action`]s; it is woken again at
+//! [`Engine::next_deadline`]. Whoever runs it writes [`Engine::take_changes`] down *before* doing what the
+//! actions say: so a restart from those records ([`Engine::restore`]) loses nothing, and tells a receiver
+//! twice only what it was told without our knowing.
+//!
+//! The order in which a group is judged is Alertmanager's: inhibition, active and mute intervals,
+//! silences (and ours: windows, muted until resolved), then for each integration the notification log.
+//!
+//! **Invariant:** no clock: `now` never comes from anywhere but the caller. All that is kept has a limit.
+
+mod alert;
+mod decision;
+mod delivery;
+mod flush;
+mod group;
+mod inhibit;
+mod labels_as_map;
+mod log;
+mod records;
+mod silence;
+mod trace;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mainstay_model::Timestamp;
+use mainstay_series::Labels;
+
+use crate::config::{Configuration, Route};
+use crate::notification::Fingerprint;
+
+pub use alert::{Alert, AlertError, PostedAlert};
+pub use decision::{Decision, Outcome, Station, What};
+pub use delivery::{AttemptId, Delivery};
+pub use group::GroupMark;
+pub use log::{LogEntry, LogKey, Quiet, Reason};
+pub use records::{Acknowledgement, Change, Record};
+pub use silence::{
+    LIMIT_SILENCE_MATCHERS, SILENCE_RETENTION, Silence, SilenceDraft, SilenceError, SilenceMatcher,
+    SilenceState,
+};
+pub use trace::{GroupTrace, IntegrationTrace, RouteVisit, Trace};
+pub use view::{AlertState, AlertView, GroupView};
+
+use decision::History;
+use delivery::{Owner, Pending};
+use group::{EMPTY_FOR, Group, GroupId};
+use inhibit::Inhibitor;
+use log::NotificationLog;
+use records::Dirty;
+use silence::Silences;
+
+/// The most alerts that are kept.
+pub const LIMIT_ALERTS: usize = 100_000;
+/// The most groups that are kept.
+pub const LIMIT_GROUPS: usize = 50_000;
+/// The most silences that are kept, those that ended within the retention among them.
+pub const LIMIT_SILENCES: usize = 10_000;
+/// The most decisions that are remembered.
+pub const LIMIT_HISTORY: usize = 50_000;
+/// The most alerts that all remembered decisions name together.
+pub const LIMIT_MENTIONS: usize = 2_000_000;
+/// The most bytes that the labels, annotations and address of one alert take.
+pub const LIMIT_ALERT_BYTES: usize = 64 << 10;
+
+/// How often what is over is dropped.
+const SWEEP_EVERY: Duration = Duration::from_mins(15);
+
+/// What happens.
+#[derive(Debug)]
+pub enum Event {
+    /// Somebody says that alerts fire or are over.
+    Alerts(Vec<PostedAlert>),
+    /// A delivery succeeded.
+    Delivered(AttemptId),
+    /// A delivery did not.
+    Failed {
+        attempt: AttemptId,
+        error: String,
+        /// Whether trying again may help.
+        retryable: bool,
+    },
+    /// Another configuration holds from now on.
+    Reload(Arc<Configuration>),
+    /// Time has passed.
+    Tick,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    Deliver(Box<Delivery>),
+    /// Nobody waits for this delivery any more.
+    Cancel(AttemptId),
+    /// An alert was not taken.
+    Refused(AlertError),
+    /// To be shown and kept.
+    Decided(Decision),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Flush(GroupId),
+    /// Drop the group if it is still empty.
+    Empty(GroupId),
+    Retry(AttemptId),
+    Sweep,
+}
+
+/// All state.
+#[derive(Debug)]
+pub struct Engine {
+    config: Arc<Configuration>,
+    /// By their numbers, without those below them.
+    routes: Vec<Route>,
+    alerts: BTreeMap<Fingerprint, Alert>,
+    inhibitor: Inhibitor,
+    silences: Silences,
+    groups: BTreeMap<GroupId, Group>,
+    log: NotificationLog,
+    pending: BTreeMap<AttemptId, Pending>,
+    acknowledged: BTreeMap<Fingerprint, Acknowledgement>,
+    muted: BTreeMap<Fingerprint, Acknowledgement>,
+    timers: BTreeSet<(Timestamp, Timer)>,
+    history: History,
+    dirty: Dirty,
+    out: Vec<Action>,
+    words: u64,
+    attempts: u64,
+}
+
+impl Engine {
+    /// One that knows of nothing yet.
+    pub fn new(config: Arc<Configuration>, now: Timestamp) -> Self {
+        let inhibitor = Inhibitor::new(&config.inhibit_rules);
+        Self {
+            routes: flat(&config),
+            config,
+            alerts: BTreeMap::new(),
+            inhibitor,
+            silences: Silences::default(),
+            groups: BTreeMap::new(),
+            log: NotificationLog::default(),
+            pending: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            muted: BTreeMap::new(),
+            timers: BTreeSet::from([(now + SWEEP_EVERY, Timer::Sweep)]),
+            history: History::default(),
+            dirty: Dirty::default(),
+            out: Vec::new(),
+            words: 0,
+            attempts: 0,
+        }
+    }
+
+    pub fn config(&self) -> &Arc<Configuration> {
+        &self.config
+    }
+
+    /// Takes an event, and does what is due.
+    pub fn step(&mut self, event: Event, now: Timestamp) -> Vec<Action> {
+        match event {
+            Event::Alerts(posted) => {
+                for alert in posted {
+                    if let Err(error) = self.take(alert, now) {
+                        self.out.push(Action::Refused(error));
+                    }
+                }
+            }
+            Event::Delivered(attempt) => self.delivered(attempt, now),
+            Event::Failed {
+                attempt,
+                error,
+                retryable,
+            } => {
+                self.failed(attempt, error, retryable, now);
+            }
+            Event::Reload(config) => self.reload(config, now),
+            Event::Tick => {}
+        }
+        self.run_timers(now);
+        std::mem::take(&mut self.out)
+    }
+
+    /// When it wants to be asked again.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    fn run_timers(&mut self, now: Timestamp) {
+        // What a timer sets is in the future: `group_interval` and the waits are not zero.
+        while let Some((at, timer)) = self.timers.first().copied() {
+            if at > now {
+                return;
+            }
+            self.timers.pop_first();
+            match timer {
+                Timer::Flush(id) => self.flush(id, now),
+                Timer::Empty(id) => {
+                    if self
+                        .groups
+                        .get(&id)
+                        .is_some_and(|group| group.members.is_empty())
+                    {
+                        self.drop_group(id, now);
+                    }
+                }
+                Timer::Retry(attempt) => self.retry(attempt, now),
+                Timer::Sweep => self.sweep(now),
+            }
+        }
+    }
+
+    /// Sets or changes a silence; `new_id` names it where a new one is made. Returns the one that holds.
+    pub fn set_silence(
+        &mut self,
+        draft: SilenceDraft,
+        new_id: &str,
+        now: Timestamp,
+    ) -> Result<String, SilenceError> {
+        self.silences.set(draft, new_id, now)
+    }
+
+    /// Ends a silence now.
+    pub fn expire_silence(&mut self, id: &str, now: Timestamp) -> Result<(), SilenceError> {
+        self.silences.expire(id, now)
+    }
+
+    /// Says that somebody looks after an alert: it is told no more until something changes, and no
+    /// escalation goes on. Holds until the alert is over. Whether there is such an alert that fires.
+    pub fn acknowledge(
+        &mut self,
+        alert: Fingerprint,
+        who: Acknowledgement,
+        now: Timestamp,
+    ) -> bool {
+        let firing = self.fires(alert, now);
+        if firing {
+            self.acknowledged.insert(alert, who);
+            self.dirty.alerts.insert(alert);
+        }
+        firing
+    }
+
+    /// Keeps an alert quiet until it is over. Whether there is such an alert that fires.
+    pub fn mute_until_resolved(
+        &mut self,
+        alert: Fingerprint,
+        who: Acknowledgement,
+        now: Timestamp,
+    ) -> bool {
+        let firing = self.fires(alert, now);
+        if firing {
+            self.muted.insert(alert, who);
+            self.dirty.alerts.insert(alert);
+        }
+        firing
+    }
+
+    /// Takes back both.
+    pub fn unacknowledge(&mut self, alert: Fingerprint) -> bool {
+        self.dirty.alerts.insert(alert);
+        let acknowledged = self.acknowledged.remove(&alert).is_some();
+        self.muted.remove(&alert).is_some() || acknowledged
+    }
+
+    fn fires(&self, alert: Fingerprint, now: Timestamp) -> bool {
+        self.alerts
+            .get(&alert)
+            .is_some_and(|alert| !alert.is_resolved(now))
+    }
+
+    fn take(&mut self, posted: PostedAlert, now: Timestamp) -> Result<(), AlertError> {
+        let mut alert = Alert::posted(posted, now, self.config.global.resolve_timeout)?;
+        let fingerprint = alert.fingerprint;
+        if let Some(old) = self.alerts.get(&fingerprint) {
+            let was_over = old.is_resolved(now);
+            alert = old.followed_by(alert, now);
+            if was_over && !alert.is_resolved(now) {
+                self.forget_words(fingerprint);
+            }
+        } else {
+            if self.alerts.len() >= LIMIT_ALERTS {
+                self.drop_resolved(now);
+            }
+            if self.alerts.len() >= LIMIT_ALERTS {
+                return Err(AlertError::Full {
+                    labels: alert.labels,
+                    limit: LIMIT_ALERTS,
+                });
+            }
+        }
+        self.words += 1;
+        alert.version = self.words;
+        self.keep(alert, now)
+    }
+
+    /// Keeps an alert and brings it into its groups.
+    fn keep(&mut self, alert: Alert, now: Timestamp) -> Result<(), AlertError> {
+        let fingerprint = alert.fingerprint;
+        self.inhibitor.insert(&alert);
+        self.dirty.alerts.insert(fingerprint);
+        let config = Arc::clone(&self.config);
+        let (labels, starts_at) = (alert.labels.clone(), alert.starts_at);
+        self.alerts.insert(fingerprint, alert);
+        for route in config.route.matching(&labels) {
+            self.enter(route, fingerprint, &labels, starts_at, now)?;
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &mut self,
+        route: &Route,
+        fingerprint: Fingerprint,
+        labels: &Labels,
+        starts_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), AlertError> {
+        let group_labels = route.group_labels(labels);
+        let id = GroupId {
+            route: route.index,
+            labels: Fingerprint::of(&group_labels),
+        };
+        if !self.groups.contains_key(&id) {
+            if self.groups.len() >= LIMIT_GROUPS {
+                let labels = labels.clone();
+                return Err(AlertError::Groups {
+                    labels,
+                    limit: LIMIT_GROUPS,
+                });
+            }
+            let next = now + route.group_wait;
+            self.timers.insert((next, Timer::Flush(id)));
+            self.groups
+                .insert(id, Group::new(route, group_labels, next));
+            self.dirty.groups.insert(id);
+        }
+        let Some(group) = self.groups.get_mut(&id) else {
+            return Ok(());
+        };
+        group.empty_since = None;
+        // An alert that has waited long enough elsewhere does not wait again.
+        if !group.flushed && starts_at + route.group_wait < now && group.next > now {
+            self.timers.remove(&(group.next, Timer::Flush(id)));
+            group.next = now;
+            self.timers.insert((now, Timer::Flush(id)));
+        }
+        if group.members.insert(fingerprint, None).is_none() {
+            let key = group.key.clone();
+            self.decide(now, key, &route.receiver, [fingerprint], What::Grouped);
+        }
+        Ok(())
+    }
+
+    fn decide(
+        &mut self,
+        at: Timestamp,
+        group_key: String,
+        receiver: &str,
+        alerts: impl IntoIterator<Item = Fingerprint>,
+        what: What,
+    ) {
+        let decision = Decision {
+            at,
+            group_key,
+            receiver: receiver.to_owned(),
+            alerts: alerts.into_iter().collect(),
+            what,
+        };
+        self.history.push(decision.clone());
+        self.out.push(Action::Decided(decision));
+    }
+
+    /// All groups anew, as the new configuration has them; those that stay the same keep their time.
+    fn reload(&mut self, config: Arc<Configuration>, now: Timestamp) {
+        let marks = self.marks();
+        for (attempt, pending) in std::mem::take(&mut self.pending) {
+            if pending.retry_at.is_none() {
+                self.out.push(Action::Cancel(attempt));
+            }
+        }
+        self.dirty.groups.extend(self.groups.keys().copied());
+        self.groups.clear();
+        self.timers.retain(|(_, timer)| *timer == Timer::Sweep);
+        self.inhibitor = Inhibitor::new(&config.inhibit_rules);
+        self.routes = flat(&config);
+        self.config = config;
+        let alerts = std::mem::take(&mut self.alerts);
+        for alert in alerts.into_values() {
+            if let Err(error) = self.keep(alert, now) {
+                self.out.push(Action::Refused(error));
+            }
+        }
+        self.apply_marks(&marks, now);
+    }
+
+    fn marks(&self) -> Vec<GroupMark> {
+        let of =
+            |(id, group): (&GroupId, &Group)| Some(group.mark(self.routes.get(id.route)?, *id));
+        self.groups.iter().filter_map(of).collect()
+    }
+
+    fn apply_marks(&mut self, marks: &[GroupMark], now: Timestamp) {
+        let marks: BTreeMap<_, _> = marks
+            .iter()
+            .map(|mark| ((mark.route, mark.group_key.as_str()), mark))
+            .collect();
+        for (id, group) in &mut self.groups {
+            let Some(mark) = marks.get(&(id.route, group.key.as_str())) else {
+                continue;
+            };
+            if self
+                .routes
+                .get(id.route)
+                .is_none_or(|route| route.receiver != mark.receiver)
+            {
+                continue;
+            }
+            self.timers.remove(&(group.next, Timer::Flush(*id)));
+            (group.next, group.flushed) = (mark.next.max(now), mark.flushed);
+            self.timers.insert((group.next, Timer::Flush(*id)));
+        }
+    }
+
+    fn drop_group(&mut self, id: GroupId, now: Timestamp) {
+        let Some(group) = self.groups.get(&id) else {
+            return;
+        };
+        if group
+            .empty_since
+            .is_none_or(|since| since + EMPTY_FOR > now)
+        {
+            return;
+        }
+        self.timers.remove(&(group.next, Timer::Flush(id)));
+        self.groups.remove(&id);
+        self.dirty.groups.insert(id);
+    }
+
+    /// Drops what is over and nobody waits for.
+    fn sweep(&mut self, now: Timestamp) {
+        self.timers.insert((now + SWEEP_EVERY, Timer::Sweep));
+        self.silences.sweep(now);
+        self.log.sweep(now);
+        self.drop_resolved(now);
+    }
+
+    fn drop_resolved(&mut self, now: Timestamp) {
+        let held: BTreeSet<Fingerprint> = self
+            .groups
+            .values()
+            .flat_map(|group| group.members.keys().copied())
+            .collect();
+        let over = |alert: &&Alert| alert.is_resolved(now) && !held.contains(&alert.fingerprint);
+        let gone: Vec<Fingerprint> = self
+            .alerts
+            .values()
+            .filter(over)
+            .map(|alert| alert.fingerprint)
+            .collect();
+        for fingerprint in gone {
+            if let Some(alert) = self.alerts.remove(&fingerprint) {
+                self.inhibitor.remove(&alert);
+            }
+            self.forget_words(fingerprint);
+        }
+    }
+
+    /// What people said about an alert holds until it is over.
+    fn forget_words(&mut self, fingerprint: Fingerprint) {
+        self.acknowledged.remove(&fingerprint);
+        self.muted.remove(&fingerprint);
+        self.dirty.alerts.insert(fingerprint);
+    }
+}
+
+fn flat(config: &Configuration) -> Vec<Route> {
+    let alone = |route: &Route| Route {
+        routes: Vec::new(),
+        ..route.clone()
+    };
+    config.route.walk().into_iter().map(alone).collect()
+}
+
+/// Whether an owner is this group.
+fn of_group(pending: &Pending, id: GroupId) -> bool {
+    pending.owner == Owner::Group(id)
+}
