@@ -2,9 +2,8 @@
 
 use crate::exec::{compare, equal};
 use crate::format;
-use crate::value::{Elements, List, Value};
+use crate::value::{Elements, Value};
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 /// A value between texts.
 pub(crate) fn printed(value: &Value) -> String {
@@ -150,10 +149,7 @@ fn slice(arguments: &[Value]) -> Result<Value, String> {
         return Err(format!("invalid slice index: {from} > {to}"));
     }
     Ok(match plain {
-        Value::List(list) => Value::List(Arc::new(List {
-            values: list.values[from..to].to_vec(),
-            elements: list.elements,
-        })),
+        Value::List(list) => Value::list_of(list.values[from..to].iter().cloned(), list.elements),
         Value::Text(text) | Value::Safe(_, text) => {
             Value::from(String::from_utf8_lossy(&text.as_bytes()[from..to]).into_owned())
         }

@@ -62,3 +62,53 @@ fn general(value: f64, precision: Option<usize>, verb: char) -> String {
     // the same count of them.
     format!("{value:.places$}")
 }
+
+/// `%x`: a mantissa in base sixteen and a power of two, `0x1.8p+01`.
+pub(crate) fn hex(value: f64, upper: bool, precision: Option<usize>) -> String {
+    if !value.is_finite() {
+        return float(value, 'g', None);
+    }
+    let bits = value.to_bits();
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let mut power = ((bits >> 52) & 0x7ff) as i64 - 1023;
+    let mut mantissa = bits & ((1 << 52) - 1);
+    if power == -1023 {
+        if mantissa == 0 {
+            power = 0;
+        } else {
+            let shift = i64::from(mantissa.leading_zeros()) - 11;
+            mantissa <<= shift;
+            power = -1022 - shift;
+        }
+    } else {
+        mantissa |= 1 << 52;
+    }
+    if let Some(digits) = precision.filter(|digits| *digits < 13) {
+        let drop = 52 - 4 * digits as u32;
+        let rest = mantissa & ((1 << drop) - 1);
+        mantissa >>= drop;
+        let half = 1_u64 << (drop - 1);
+        if rest > half || (rest == half && mantissa & 1 == 1) {
+            mantissa += 1;
+        }
+        mantissa <<= drop;
+        if mantissa >> 53 != 0 {
+            mantissa >>= 1;
+            power += 1;
+        }
+    }
+    let lead = mantissa >> 52;
+    let all = format!("{:013x}", mantissa & ((1 << 52) - 1));
+    let part = match precision {
+        Some(digits) => all
+            .chars()
+            .chain(std::iter::repeat('0'))
+            .take(digits)
+            .collect(),
+        None => all.trim_end_matches('0').to_owned(),
+    };
+    let point = if part.is_empty() { "" } else { "." };
+    let power_sign = if power < 0 { '-' } else { '+' };
+    let text = format!("{sign}0x{lead}{point}{part}p{power_sign}{:02}", power.abs());
+    if upper { text.to_uppercase() } else { text }
+}

@@ -1,6 +1,7 @@
 //! Values as Go's `print` writes them.
 
 use crate::float;
+use crate::limits;
 use crate::value::Value;
 use std::fmt::Write as _;
 
@@ -11,7 +12,11 @@ pub(crate) fn display(value: &Value) -> String {
     out
 }
 
+/// Stops where the output has its bound: whoever prints it says so.
 fn push(out: &mut String, value: &Value) {
+    if out.len() > limits::OUTPUT_BYTES {
+        return;
+    }
     match value {
         Value::Nil => out.push_str("<nil>"),
         Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),

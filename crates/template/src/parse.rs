@@ -379,7 +379,7 @@ impl Parser<'_> {
                     break;
                 }
                 _ => {
-                    let command = self.command(context)?;
+                    let command = self.command()?;
                     self.check_stage(&command, commands.is_empty(), place)?;
                     commands.push(command);
                 }
@@ -467,17 +467,13 @@ impl Parser<'_> {
     }
 
     /// Operands up to `|`, or to what closes the pipeline (which stays).
-    fn command(&mut self, context: &str) -> Parsing<Command> {
+    fn command(&mut self) -> Parsing<Command> {
         let mut operands = Vec::new();
         loop {
             self.skip_space();
             match self.peek() {
                 Some(Token::Pipe) => {
                     self.at += 1;
-                    self.skip_space();
-                    if matches!(self.peek(), Some(Token::Close | Token::RightParen) | None) {
-                        return self.error(format!("missing value for {context}"));
-                    }
                     break;
                 }
                 Some(Token::Close | Token::RightParen) => break,

@@ -61,7 +61,6 @@ fn push_char(bytes: &mut Vec<u8>, code: u32) -> Result<(), String> {
 }
 
 /// A text as Go's `%q` writes it; with `ascii` everything else is escaped.
-#[allow(dead_code, reason = "for printf")]
 pub(crate) fn quote(text: &str, mark: char, ascii: bool) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push(mark);
@@ -72,7 +71,6 @@ pub(crate) fn quote(text: &str, mark: char, ascii: bool) -> String {
     out
 }
 
-#[allow(dead_code, reason = "for printf")]
 fn push_quoted(out: &mut String, c: char, mark: char, ascii: bool) {
     match c {
         '\\' => out.push_str("\\\\"),

@@ -49,6 +49,7 @@ pub enum Elements {
 pub struct List {
     pub values: Vec<Value>,
     pub elements: Elements,
+    shape: Shape,
 }
 
 /// Values by name, walked in the order of their names.
@@ -56,6 +57,30 @@ pub struct List {
 pub struct Map {
     pub entries: BTreeMap<String, Value>,
     pub elements: Elements,
+    shape: Shape,
+}
+
+/// How deep a value is and how large it would be if it was written out: values share their parts,
+/// so that a short template can make one that no memory holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shape {
+    pub(crate) depth: u32,
+    pub(crate) weight: u64,
+}
+
+impl Shape {
+    fn around<'a>(values: impl Iterator<Item = &'a Value>) -> Self {
+        let mut all = Self::default();
+        for value in values {
+            let shape = value.shape();
+            all.depth = all.depth.max(shape.depth);
+            all.weight = all.weight.saturating_add(shape.weight);
+        }
+        Self {
+            depth: all.depth + 1,
+            weight: all.weight.saturating_add(1),
+        }
+    }
 }
 
 /// A type of its own: Go's named and structured types.
@@ -102,39 +127,74 @@ impl Value {
 
     /// Anything in a row.
     pub fn list(values: impl IntoIterator<Item = Value>) -> Self {
-        Self::List(Arc::new(List {
-            values: values.into_iter().collect(),
-            elements: Elements::Any,
-        }))
+        Self::list_of(values, Elements::Any)
     }
 
     /// Texts in a row.
     pub fn texts<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::list_of(texts.into_iter().map(Value::text), Elements::Text)
+    }
+
+    pub(crate) fn list_of(values: impl IntoIterator<Item = Value>, elements: Elements) -> Self {
+        let values: Vec<_> = values.into_iter().collect();
+        let shape = Shape::around(values.iter());
         Self::List(Arc::new(List {
-            values: texts.into_iter().map(Value::text).collect(),
-            elements: Elements::Text,
+            values,
+            elements,
+            shape,
         }))
     }
 
     /// Anything by name.
     pub fn map<N: Into<String>>(entries: impl IntoIterator<Item = (N, Value)>) -> Self {
-        Self::Map(Arc::new(Map {
-            entries: entries.into_iter().map(|(n, v)| (n.into(), v)).collect(),
-            elements: Elements::Any,
-        }))
+        let entries = entries
+            .into_iter()
+            .map(|(name, value)| (name.into(), value));
+        Self::map_of(entries.collect(), Elements::Any)
     }
 
     /// Texts by name: labels.
     pub fn text_map<N: Into<String>, V: AsRef<str>>(
         entries: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
+        let entries = entries
+            .into_iter()
+            .map(|(name, value)| (name.into(), Value::text(value)));
+        Self::map_of(entries.collect(), Elements::Text)
+    }
+
+    fn map_of(entries: BTreeMap<String, Value>, elements: Elements) -> Self {
+        let shape = Shape::around(entries.values());
         Self::Map(Arc::new(Map {
-            entries: entries
-                .into_iter()
-                .map(|(name, value)| (name.into(), Value::text(value)))
-                .collect(),
-            elements: Elements::Text,
+            entries,
+            elements,
+            shape,
         }))
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        match self {
+            Self::Text(text) | Self::Safe(_, text) => Shape {
+                depth: 0,
+                weight: text.len() as u64 + 1,
+            },
+            Self::List(list) => list.shape,
+            Self::Map(map) => map.shape,
+            _ => Shape {
+                depth: 0,
+                weight: 1,
+            },
+        }
+    }
+
+    /// What it costs to look at it once, in steps.
+    pub(crate) fn cost(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Safe(_, text) => text.len() / 64,
+            Self::List(list) => list.values.len(),
+            Self::Map(map) => map.entries.len(),
+            _ => 0,
+        }
     }
 
     pub fn object(object: impl Object + 'static) -> Self {

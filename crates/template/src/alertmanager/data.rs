@@ -3,10 +3,8 @@
 use crate::Time;
 use crate::arguments::{exactly, text, wrong};
 use crate::builtin;
-use crate::time::RFC3339_NANO;
 use crate::value::{Object, Value};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Labels or annotations by name.
 pub type LabelMap = BTreeMap<String, String>;
@@ -83,19 +81,36 @@ impl Data {
     }
 
     pub(crate) fn value(&self) -> Value {
+        let alerts = self.alerts.iter();
+        let alerts: Vec<_> = alerts.map(|alert| (alert.status, alert.value())).collect();
         Value::object(Shown {
-            status: Value::text(self.status.as_str()),
-            receiver: Value::text(&self.receiver),
-            alerts: Value::object(Alerts(
-                self.alerts
-                    .iter()
-                    .map(|alert| (alert.status, Value::Object(Arc::new(alert.clone()))))
-                    .collect(),
-            )),
-            group_labels: Value::object(Kv(self.group_labels.clone())),
-            common_labels: Value::object(Kv(self.common_labels.clone())),
-            common_annotations: Value::object(Kv(self.common_annotations.clone())),
-            external_url: Value::text(&self.external_url),
+            kind: "*template.Data",
+            fields: vec![
+                ("Receiver", Value::text(&self.receiver)),
+                ("Status", Value::text(self.status.as_str())),
+                ("Alerts", Value::object(Alerts::new(&alerts))),
+                ("GroupLabels", Kv::value(&self.group_labels)),
+                ("CommonLabels", Kv::value(&self.common_labels)),
+                ("CommonAnnotations", Kv::value(&self.common_annotations)),
+                ("ExternalURL", Value::text(&self.external_url)),
+            ],
+        })
+    }
+}
+
+impl Alert {
+    fn value(&self) -> Value {
+        Value::object(Shown {
+            kind: "template.Alert",
+            fields: vec![
+                ("Status", Value::text(self.status.as_str())),
+                ("Labels", Kv::value(&self.labels)),
+                ("Annotations", Kv::value(&self.annotations)),
+                ("StartsAt", Value::Time(self.starts_at.clone())),
+                ("EndsAt", Value::Time(self.ends_at.clone())),
+                ("GeneratorURL", Value::text(&self.generator_url)),
+                ("Fingerprint", Value::text(&self.fingerprint)),
+            ],
         })
     }
 }
@@ -121,55 +136,20 @@ fn quote_meta(text: &str) -> String {
     out
 }
 
-/// [`Data`] as templates see it.
+/// [`Data`] and [`Alert`] as templates see them.
 #[derive(Debug)]
 struct Shown {
-    receiver: Value,
-    status: Value,
-    alerts: Value,
-    group_labels: Value,
-    common_labels: Value,
-    common_annotations: Value,
-    external_url: Value,
+    kind: &'static str,
+    fields: Vec<(&'static str, Value)>,
 }
 
 impl Object for Shown {
     fn type_name(&self) -> &'static str {
-        "*template.Data"
+        self.kind
     }
 
     fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("Receiver", self.receiver.clone()),
-            ("Status", self.status.clone()),
-            ("Alerts", self.alerts.clone()),
-            ("GroupLabels", self.group_labels.clone()),
-            ("CommonLabels", self.common_labels.clone()),
-            ("CommonAnnotations", self.common_annotations.clone()),
-            ("ExternalURL", self.external_url.clone()),
-        ]
-    }
-
-    fn json_name(&self, field: &'static str) -> &'static str {
-        json_name(field)
-    }
-}
-
-impl Object for Alert {
-    fn type_name(&self) -> &'static str {
-        "template.Alert"
-    }
-
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        vec![
-            ("Status", Value::text(self.status.as_str())),
-            ("Labels", Value::object(Kv(self.labels.clone()))),
-            ("Annotations", Value::object(Kv(self.annotations.clone()))),
-            ("StartsAt", Value::Time(self.starts_at.clone())),
-            ("EndsAt", Value::Time(self.ends_at.clone())),
-            ("GeneratorURL", Value::text(&self.generator_url)),
-            ("Fingerprint", Value::text(&self.fingerprint)),
-        ]
+        self.fields.clone()
     }
 
     fn json_name(&self, field: &'static str) -> &'static str {
@@ -199,12 +179,23 @@ fn json_name(field: &'static str) -> &'static str {
 
 /// `.Alerts`, with `.Firing` and `.Resolved`.
 #[derive(Debug)]
-struct Alerts(Vec<(Status, Value)>);
+struct Alerts {
+    all: Value,
+    firing: Value,
+    resolved: Value,
+}
 
 impl Alerts {
-    fn of(&self, status: Status) -> Value {
-        let alerts = self.0.iter().filter(|(own, _)| *own == status);
-        Value::list(alerts.map(|(_, alert)| alert.clone()))
+    fn new(alerts: &[(Status, Value)]) -> Self {
+        let of = |status| {
+            let alerts = alerts.iter().filter(|(own, _)| *own == status);
+            Value::list(alerts.map(|(_, alert)| alert.clone()))
+        };
+        Self {
+            all: Value::list(alerts.iter().map(|(_, alert)| alert.clone())),
+            firing: of(Status::Firing),
+            resolved: of(Status::Resolved),
+        }
     }
 }
 
@@ -214,28 +205,38 @@ impl Object for Alerts {
     }
 
     fn method(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
-        let status = match name {
-            "Firing" => Status::Firing,
-            "Resolved" => Status::Resolved,
+        let alerts = match name {
+            "Firing" => &self.firing,
+            "Resolved" => &self.resolved,
             _ => return None,
         };
-        Some(exactly::<0>(arguments).map(|_| self.of(status)))
+        Some(exactly::<0>(arguments).map(|_| alerts.clone()))
     }
 
     fn plain(&self) -> Option<Value> {
-        Some(Value::list(self.0.iter().map(|(_, alert)| alert.clone())))
+        Some(self.all.clone())
     }
 }
 
 /// Labels, with `.SortedPairs`, `.Names`, `.Values` and `.Remove`.
 #[derive(Debug)]
-struct Kv(LabelMap);
+struct Kv {
+    labels: LabelMap,
+    plain: Value,
+}
 
 impl Kv {
+    fn value(labels: &LabelMap) -> Value {
+        Value::object(Self {
+            labels: labels.clone(),
+            plain: Value::text_map(labels),
+        })
+    }
+
     /// The alert's name first, the others sorted.
     fn pairs(&self) -> Pairs {
-        let named = self.0.get_key_value(ALERT_NAME).into_iter();
-        let others = self.0.iter().filter(|(name, _)| *name != ALERT_NAME);
+        let named = self.labels.get_key_value(ALERT_NAME).into_iter();
+        let others = self.labels.iter().filter(|(name, _)| *name != ALERT_NAME);
         Pairs(
             named
                 .chain(others)
@@ -246,9 +247,9 @@ impl Kv {
 
     fn without(&self, names: &Value) -> Result<Value, String> {
         let names = builtin::texts(names).ok_or_else(|| wrong(names, "[]string"))?;
-        let mut labels = self.0.clone();
+        let mut labels = self.labels.clone();
         labels.retain(|name, _| !names.contains(name));
-        Ok(Value::object(Self(labels)))
+        Ok(Self::value(&labels))
     }
 }
 
@@ -269,7 +270,7 @@ impl Object for Kv {
     }
 
     fn plain(&self) -> Option<Value> {
-        Some(Value::text_map(&self.0))
+        Some(self.plain.clone())
     }
 
     fn text(&self) -> Option<String> {
@@ -367,37 +368,4 @@ impl Object for Strings {
     fn plain(&self) -> Option<Value> {
         Some(Value::texts(&self.0))
     }
-}
-
-/// A value in JSON, as Go's `json.Marshal` has it.
-pub(super) fn json(value: &Value) -> Result<serde_json::Value, String> {
-    Ok(match value {
-        Value::Nil => serde_json::Value::Null,
-        Value::Bool(value) => (*value).into(),
-        Value::Int(value) | Value::Duration(value) => (*value).into(),
-        Value::Float(value) => serde_json::Number::from_f64(*value)
-            .map(serde_json::Value::Number)
-            .ok_or_else(|| format!("json: unsupported value: {value}"))?,
-        Value::Text(text) | Value::Safe(_, text) => text.as_ref().into(),
-        Value::List(list) => {
-            serde_json::Value::Array(list.values.iter().map(json).collect::<Result<_, _>>()?)
-        }
-        Value::Map(map) => serde_json::Value::Object(
-            map.entries
-                .iter()
-                .map(|(name, value)| Ok((name.clone(), json(value)?)))
-                .collect::<Result<_, String>>()?,
-        ),
-        Value::Time(time) => time.format(RFC3339_NANO).into(),
-        Value::Object(object) => match object.plain() {
-            Some(plain) => json(&plain)?,
-            None => serde_json::Value::Object(
-                object
-                    .fields()
-                    .into_iter()
-                    .map(|(name, value)| Ok((object.json_name(name).to_owned(), json(&value)?)))
-                    .collect::<Result<_, String>>()?,
-            ),
-        },
-    })
 }

@@ -1,8 +1,8 @@
 //! Alertmanager's functions.
 
-use super::data::json;
+use super::json::json;
 use crate::arguments::{at, exactly, text, wrong};
-use crate::value::{Elements, List, Safe, Value};
+use crate::value::{Elements, Safe, Value};
 use crate::{Functions, Time, builtin, escape, humanize, pattern, title};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -72,7 +72,7 @@ impl Functions for At<'_> {
                 let seconds = humanize::to_float(at(arguments, 0, 1)?)?;
                 Ok(Value::from(humanize::humanize_duration(seconds)))
             }
-            "toJson" => json(at(arguments, 0, 1)?).map(|json| Value::from(html_safe(&json))),
+            "toJson" => json(at(arguments, 0, 1)?).map(Value::from),
             "list" => Ok(Value::list(arguments.iter().cloned())),
             "append" => append(arguments),
             "dict" => dict(arguments),
@@ -110,25 +110,14 @@ fn texts(name: &str, text: &str) -> Result<Value, String> {
     }))
 }
 
-/// JSON as Go writes it: what would matter in HTML is escaped.
-fn html_safe(json: &serde_json::Value) -> String {
-    json.to_string()
-        .replace('&', "\\u0026")
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
-}
-
 fn append(arguments: &[Value]) -> Result<Value, String> {
     let Some((list, more)) = arguments.split_first() else {
         return Err("wrong number of args: want at least 1 got 0".to_owned());
     };
     match list {
-        Value::List(list) if list.elements == Elements::Any => Ok(Value::List(Arc::new(List {
-            values: list.values.iter().chain(more).cloned().collect(),
-            elements: Elements::Any,
-        }))),
+        Value::List(list) if list.elements == Elements::Any => {
+            Ok(Value::list(list.values.iter().chain(more).cloned()))
+        }
         other => Err(wrong(other, "[]interface {}")),
     }
 }

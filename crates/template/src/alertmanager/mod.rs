@@ -5,6 +5,7 @@
 
 mod data;
 mod functions;
+mod json;
 
 pub use data::{Alert, Data, LabelMap, Status};
 pub use functions::NAMES;

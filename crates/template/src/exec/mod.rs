@@ -4,12 +4,12 @@ mod compare;
 mod operand;
 
 use crate::Functions;
-use crate::ast::{Body, Branch, Node, Parsed, Pipe};
+use crate::ast::{Body, Branch, Node, Parsed, Pipe, Term};
 use crate::builtin;
 use crate::error::{Source, TemplateError};
 use crate::html::Html;
 use crate::limits;
-use crate::value::Value;
+use crate::value::{Safe, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,6 +50,9 @@ pub(crate) fn render(job: &Job<'_>) -> Result<String, TemplateError> {
         depth: 0,
     };
     run.nodes(&job.parsed.root.nodes, job.data)?;
+    if let Some(Err(why)) = run.html.as_ref().map(Html::end) {
+        return run.error(job.parsed.root.source.text.len(), why);
+    }
     Ok(run.out)
 }
 
@@ -86,7 +89,11 @@ impl Run<'_> {
     }
 
     fn step(&mut self, at: usize) -> Rendering<()> {
-        self.steps += 1;
+        self.steps_of(at, 1)
+    }
+
+    fn steps_of(&mut self, at: usize, count: usize) -> Rendering<()> {
+        self.steps = self.steps.saturating_add(count);
         if self.steps > limits::STEPS {
             return self.error(at, format!("more than {} steps", limits::STEPS));
         }
@@ -127,7 +134,7 @@ impl Run<'_> {
             Node::Action(pipe) => {
                 let value = self.declaring(pipe, dot)?;
                 if pipe.variables.is_empty() {
-                    self.print(&value, pipe.at)?;
+                    self.print(&value, pipe)?;
                 }
             }
             Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
@@ -172,12 +179,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn print(&mut self, value: &Value, at: usize) -> Rendering<()> {
+    fn print(&mut self, value: &Value, pipe: &Pipe) -> Rendering<()> {
+        let at = pipe.at;
         self.step(at)?;
+        let last = pipe.commands.last().and_then(|last| last.operands.first());
+        self.steps_of(at, value.cost())?;
         match &mut self.html {
             None => self.out.push_str(&builtin::printed(value)),
             Some(html) => {
-                if let Err(why) = html.value(value, &mut self.out) {
+                if let Err(why) =
+                    html_value(html, last.map(|last| &last.term), value, &mut self.out)
+                {
                     return self.error(at, why);
                 }
             }
@@ -307,5 +319,21 @@ impl Run<'_> {
             None => return self.error(pipe.at, format!("undefined variable {name:?}")),
         }
         Ok(())
+    }
+}
+
+/// What `html` or `urlquery` at the end of a pipeline gave is not escaped once more.
+fn html_value(
+    html: &mut Html,
+    last: Option<&Term>,
+    value: &Value,
+    out: &mut String,
+) -> Result<(), String> {
+    match (last, value) {
+        (Some(Term::Function(name)), Value::Text(text)) if name == "html" => {
+            html.value(&Value::Safe(Safe::Html, Arc::clone(text)), false, out)
+        }
+        (Some(Term::Function(name)), value) => html.value(value, name == "urlquery", out),
+        (_, value) => html.value(value, false, out),
     }
 }

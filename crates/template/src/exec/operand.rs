@@ -3,6 +3,7 @@
 use super::{Rendering, Run};
 use crate::ast::{Command, Operand, Pipe, Term};
 use crate::builtin;
+use crate::limits;
 use crate::parse::BUILTINS;
 use crate::value::Value;
 
@@ -161,12 +162,29 @@ impl Run<'_> {
             return self.short_circuit(at, name, operands, dot, piped);
         }
         let arguments = self.arguments(operands, dot, piped)?;
+        self.afford(at, name, &arguments)?;
         let result = if BUILTINS.contains(&name) && !self.job.functions.names().contains(&name) {
             builtin::call(name, &arguments)
         } else {
             self.job.functions.call(name, &arguments)
         };
-        result.or_else(|why| self.error(at, format!("error calling {name}: {why}")))
+        let value = result.or_else(|why| self.error(at, format!("error calling {name}: {why}")))?;
+        let shape = value.shape();
+        if shape.weight > limits::OUTPUT_BYTES as u64 || shape.depth > limits::VALUE_DEPTH {
+            return self.error(at, format!("{name} gives a value that is too large"));
+        }
+        Ok(value)
+    }
+
+    /// Counts what a call looks at, before it does.
+    fn afford(&mut self, at: usize, name: &str, arguments: &[Value]) -> Rendering<()> {
+        let weights = arguments.iter().map(|value| value.shape().weight);
+        if weights.fold(0, u64::saturating_add) > limits::OUTPUT_BYTES as u64 {
+            return self.error(at, format!("the arguments of {name} are too large"));
+        }
+        let dear = matches!(name, "match" | "reReplaceAll" | "query");
+        let cost: usize = arguments.iter().map(Value::cost).sum();
+        self.steps_of(at, cost + if dear { limits::DEAR_STEPS } else { 0 })
     }
 
     /// The first argument that decides; those behind it are not evaluated.
