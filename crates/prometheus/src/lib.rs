@@ -17,7 +17,7 @@
 //! use std::sync::Arc;
 //!
 //! use mainstay_prometheus::{
-//!     BuildInfo, Options, RuntimeInfo, SourceError, Sources, Status, TsdbStatus, router,
+//!     BuildInfo, Options, RuntimeInfo, RuleAlert, RuleGroup, RuleStatus, Rules, SourceError, Sources, Status, TsdbStatus, router,
 //! };
 //! use mainstay_promql::promqltest::MemoryStorage;
 //!
@@ -62,6 +62,7 @@ mod query;
 mod read;
 mod reply;
 mod routes;
+mod rules;
 mod sources;
 mod status;
 mod targets;
@@ -72,7 +73,8 @@ pub use access::{Access, access};
 pub use options::Options;
 pub use routes::router;
 pub use sources::{
-    ActiveTarget, Admin, BuildInfo, Count, DroppedTarget, Exemplar, Exemplars, MetricMetadata,
-    Readiness, Reload, RuntimeInfo, ScrapeState, SourceError, Sources, Status, Stored,
-    TargetMetadata, Targets, TsdbStatus, WalReplay, Writer,
+    ActiveTarget, Admin, AlertingStatus, Alertmanagers, BuildInfo, Count, DroppedTarget, Exemplar,
+    Exemplars, MetricMetadata, Readiness, Reload, RuleAlert, RuleGroup, RuleStatus, Rules,
+    RuntimeInfo, ScrapeState, SourceError, Sources, Status, Stored, TargetMetadata, Targets,
+    TsdbStatus, WalReplay, Writer,
 };

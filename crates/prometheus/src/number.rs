@@ -38,6 +38,18 @@ pub(crate) fn fixed(into: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// Always with an exponent (Go's `%e`): as alerts have values.
+pub(crate) fn scientific(value: f64) -> String {
+    let mut bytes = Vec::new();
+    match special(value) {
+        Some(b"0") => bytes.extend_from_slice(b"0e+00"),
+        Some(b"-0") => bytes.extend_from_slice(b"-0e+00"),
+        Some(text) => bytes.extend_from_slice(text),
+        None => Digits::of(value).exponent(&mut bytes),
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
 fn special(value: f64) -> Option<&'static [u8]> {
     if value.is_nan() {
         Some(b"NaN")
@@ -158,6 +170,22 @@ mod tests {
         let mut bytes = Vec::new();
         write(&mut bytes, value);
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn an_exponent_where_it_is_always_there() {
+        for (value, text) in [
+            (0.0, "0e+00"),
+            (-0.0, "-0e+00"),
+            (1.0, "1e+00"),
+            (-12.5, "-1.25e+01"),
+            (1e-7, "1e-07"),
+            (1e100, "1e+100"),
+            (f64::NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            assert_eq!(scientific(value), text);
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::pool::{Pool, Ticket};
 use crate::reply::{Answered, Reply};
 use crate::sources::Sources;
 use crate::{
-    admin, compress, exemplars, federate, health, labels, metadata, query, read, status, targets,
-    write,
+    admin, compress, exemplars, federate, health, labels, metadata, query, read, rules, status,
+    targets, write,
 };
 
 /// What every handler has.
@@ -89,9 +89,9 @@ fn reading() -> Router<Api> {
         .route("/api/v1/targets", get(targets::targets))
         .route("/api/v1/targets/metadata", get(metadata::of_targets))
         .route("/api/v1/scrape_pools", get(targets::pools))
-        .route("/api/v1/rules", get(targets::rules))
-        .route("/api/v1/alerts", get(targets::alerts))
-        .route("/api/v1/alertmanagers", get(targets::alertmanagers))
+        .route("/api/v1/rules", get(rules::rules))
+        .route("/api/v1/alerts", get(rules::alerts))
+        .route("/api/v1/alertmanagers", get(rules::alertmanagers))
         .route("/api/v1/status/config", get(status::configuration))
         .route("/api/v1/status/flags", get(status::flags))
         .route("/api/v1/status/runtimeinfo", get(status::runtime))

@@ -1,12 +1,9 @@
-//! `targets`, `scrape_pools`, and what has to do with rules and Alertmanagers, of which there are
-//! none yet: the answers of a Prometheus without any.
+//! `targets` and `scrape_pools`.
 
 use axum::extract::State;
 
-use crate::failure::Failure;
-use crate::form::{Address, Form};
+use crate::form::Address;
 use crate::json::Json;
-use crate::params;
 use crate::reply::{Answered, Reply};
 use crate::routes::Api;
 use crate::sources::{ActiveTarget, DroppedTarget};
@@ -86,35 +83,4 @@ fn write_active(json: &mut Json, target: &ActiveTarget) {
     json.key("scrapeTimeout")
         .text(&mainstay_targets::format_duration(target.timeout));
     json.close('}');
-}
-
-pub(crate) async fn rules(form: Form) -> Answered {
-    params::selectors(&form).map_err(Failure::bad_data)?;
-    let kind = form.first("type").to_lowercase();
-    if !matches!(kind.as_str(), "" | "alert" | "record") {
-        let reason = format!("not supported value {}", time::quoted(&kind));
-        return Err(Failure::parameter("type", reason));
-    }
-    Ok(Reply::data(|json| {
-        json.open('{').key("groups").open('[').close(']').close('}');
-    }))
-}
-
-pub(crate) async fn alerts() -> Answered {
-    Ok(Reply::data(|json| {
-        json.open('{').key("alerts").open('[').close(']').close('}');
-    }))
-}
-
-pub(crate) async fn alertmanagers() -> Answered {
-    Ok(Reply::data(|json| {
-        json.open('{')
-            .key("activeAlertmanagers")
-            .open('[')
-            .close(']');
-        json.key("droppedAlertmanagers")
-            .open('[')
-            .close(']')
-            .close('}');
-    }))
 }

@@ -12,4 +12,5 @@ mod peer;
 mod promtool;
 mod remote;
 mod requests;
+mod rules;
 mod server;

@@ -2,9 +2,9 @@
 
 use mainstay_exposition::Batch;
 use mainstay_prometheus::{
-    ActiveTarget, Admin, BuildInfo, Count, DroppedTarget, Exemplar, Exemplars, MetricMetadata,
-    Readiness, Reload, RuntimeInfo, ScrapeState, SourceError, Status, Stored, TargetMetadata,
-    Targets, TsdbStatus, WalReplay, Writer,
+    ActiveTarget, Admin, Alertmanagers, BuildInfo, Count, DroppedTarget, Exemplar, Exemplars,
+    MetricMetadata, Readiness, Reload, RuleGroup, Rules, RuntimeInfo, ScrapeState, SourceError,
+    Status, Stored, TargetMetadata, Targets, TsdbStatus, WalReplay, Writer,
 };
 use mainstay_series::{
     LabelQuery, Labels, Matcher, Samples, Selection, Series, Storage, StorageError, Window,
@@ -22,6 +22,8 @@ pub(crate) struct Parts {
     pub(crate) series: RwLock<BTreeMap<Labels, Samples>>,
     pub(crate) metadata: RwLock<Vec<MetricMetadata>>,
     pub(crate) exemplars: RwLock<Vec<Exemplar>>,
+    pub(crate) groups: RwLock<Vec<RuleGroup>>,
+    pub(crate) alertmanagers: RwLock<Vec<String>>,
     pub(crate) starting: AtomicBool,
     pub(crate) external: RwLock<Labels>,
     /// What the admin API was asked for.
@@ -148,6 +150,19 @@ impl Exemplars for Parts {
             meets && window.contains(exemplar.time_ms)
         });
         Ok(found.cloned().collect())
+    }
+}
+
+impl Rules for Parts {
+    fn groups(&self) -> Vec<RuleGroup> {
+        self.groups.read().unwrap().clone()
+    }
+
+    fn alertmanagers(&self) -> Alertmanagers {
+        Alertmanagers {
+            active: self.alertmanagers.read().unwrap().clone(),
+            dropped: Vec::new(),
+        }
     }
 }
 

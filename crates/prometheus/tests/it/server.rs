@@ -40,6 +40,7 @@ impl Server {
             storage: parts.clone(),
             exemplars: parts.clone(),
             targets: parts.clone(),
+            rules: parts.clone(),
             status: parts.clone(),
             writer: Some(parts.clone()),
             admin: Some(parts.clone()),

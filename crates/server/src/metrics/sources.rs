@@ -21,17 +21,17 @@ const MOST_METADATA: usize = 100_000;
 /// What the router of the API is made of.
 pub(super) fn of(metrics: &Arc<Metrics>) -> Sources {
     let admin = metrics.settings.admin_api;
+    let storage = Arc::<mainstay_tsdb::Store>::clone(&metrics.store) as Arc<dyn Storage>;
     Sources {
-        storage: Arc::<mainstay_tsdb::Store>::clone(&metrics.store) as Arc<dyn Storage>,
         exemplars: Arc::<Metrics>::clone(metrics),
         targets: Arc::<Metrics>::clone(metrics),
-        status: Arc::<Metrics>::clone(metrics),
         writer: Some(Arc::<super::sink::StoreSink>::clone(&metrics.sink)),
         admin: admin.then(|| Arc::<Metrics>::clone(metrics) as Arc<dyn Admin>),
         reload: Some(Arc::new(Reloader {
             metrics: Arc::clone(metrics),
             runtime: tokio::runtime::Handle::current(),
         })),
+        ..Sources::of(storage, Arc::<Metrics>::clone(metrics))
     }
 }
 

@@ -2,6 +2,7 @@
 //! types and bodies, except for what `table.rs` lists, each with its reason.
 
 mod random;
+mod rules;
 mod shapes;
 mod table;
 

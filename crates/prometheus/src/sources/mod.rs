@@ -12,6 +12,10 @@ use mainstay_exposition::Batch;
 use mainstay_series::{Labels, Matcher, Storage, Window};
 use serde::Serialize;
 
+mod rules;
+
+pub use rules::{AlertingStatus, Alertmanagers, RuleAlert, RuleGroup, RuleStatus, Rules};
+
 /// Where answers come from.
 #[derive(Clone)]
 pub struct Sources {
@@ -19,6 +23,7 @@ pub struct Sources {
     pub storage: Arc<dyn Storage>,
     pub exemplars: Arc<dyn Exemplars>,
     pub targets: Arc<dyn Targets>,
+    pub rules: Arc<dyn Rules>,
     pub status: Arc<dyn Status>,
     /// `None`: remote writes are not taken.
     pub writer: Option<Arc<dyn Writer>>,
@@ -29,7 +34,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Of a store alone: no targets, no exemplars, nothing that changes anything. The other fields can
+    /// Of a store alone: no targets, no rules, no exemplars, nothing that changes anything. The other fields can
     /// be set afterwards.
     pub fn of(storage: Arc<dyn Storage>, status: Arc<dyn Status>) -> Self {
         Self {
@@ -37,6 +42,7 @@ impl Sources {
             status,
             exemplars: Arc::new(Nobody),
             targets: Arc::new(Nobody),
+            rules: Arc::new(Nobody),
             writer: None,
             admin: None,
             reload: None,
@@ -50,6 +56,12 @@ struct Nobody;
 impl Exemplars for Nobody {
     fn exemplars(&self, _: &[Vec<Matcher>], _: Window) -> Result<Vec<Exemplar>, SourceError> {
         Ok(Vec::new())
+    }
+}
+
+impl Rules for Nobody {
+    fn groups(&self) -> Vec<RuleGroup> {
+        Vec::new()
     }
 }
 
