@@ -21,4 +21,5 @@ pub mod interval;
 pub mod matcher;
 mod notification;
 
+pub use config::IntegrationKind;
 pub use notification::{AlertStatus, Fingerprint, IntegrationKey, Notification, NotifiedAlert};

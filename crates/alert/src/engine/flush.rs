@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mainstay_model::Timestamp;
 
+use super::counters::KindCounters;
 use super::decision::{Outcome, Station, What};
 use super::delivery::{AttemptId, Delivery, Owner, Pending};
 use super::group::{EMPTY_FOR, GroupId, Round};
@@ -69,6 +70,7 @@ impl Engine {
             }
             None => self.out.push(Action::Cancel(attempt)),
         }
+        self.count(&pending).failed += 1;
         let outcome = Outcome::GivenUp {
             attempts: pending.number,
         };
@@ -303,6 +305,10 @@ impl Engine {
         let attempt = AttemptId(self.attempts);
         pending.number += 1;
         pending.retry_at = None;
+        let first = pending.number == 1;
+        let counters = self.count(&pending);
+        counters.requests += 1;
+        counters.notifications += u64::from(first);
         let outcome = Outcome::Sent {
             reason: pending.reason,
             attempt: pending.number,
@@ -319,6 +325,11 @@ impl Engine {
             round.open.insert(attempt);
         }
         self.pending.insert(attempt, pending);
+    }
+
+    fn count(&mut self, pending: &Pending) -> &mut KindCounters {
+        let kind = pending.key.integration.kind;
+        self.counters.kinds.entry(kind).or_default()
     }
 
     fn round(&mut self, owner: Owner) -> Option<&mut Round> {
@@ -375,6 +386,9 @@ impl Engine {
         } else {
             None
         };
+        let counters = self.count(&pending);
+        counters.requests_failed += 1;
+        counters.failed += u64::from(next.is_none());
         let outcome = Outcome::Failed {
             attempt: pending.number,
             error,

@@ -11,6 +11,7 @@
 //! **Invariant:** no clock: `now` never comes from anywhere but the caller. All that is kept has a limit.
 
 mod alert;
+mod counters;
 mod decision;
 mod delivery;
 mod flush;
@@ -34,6 +35,7 @@ use crate::config::{Configuration, Route};
 use crate::notification::Fingerprint;
 
 pub use alert::{Alert, AlertError, PostedAlert};
+pub use counters::{Counters, KindCounters};
 pub use decision::{Decision, Outcome, Station, What};
 pub use delivery::{AttemptId, Delivery};
 pub use group::GroupMark;
@@ -131,6 +133,7 @@ pub struct Engine {
     out: Vec<Action>,
     words: u64,
     attempts: u64,
+    counters: Counters,
 }
 
 impl Engine {
@@ -154,6 +157,7 @@ impl Engine {
             out: Vec::new(),
             words: 0,
             attempts: 0,
+            counters: Counters::default(),
         }
     }
 
@@ -167,6 +171,7 @@ impl Engine {
             Event::Alerts(posted) => {
                 for alert in posted {
                     if let Err(error) = self.take(alert, now) {
+                        self.counters.invalid += 1;
                         self.out.push(Action::Refused(error));
                     }
                 }
@@ -293,6 +298,11 @@ impl Engine {
                     limit: LIMIT_ALERTS,
                 });
             }
+        }
+        if alert.is_resolved(now) {
+            self.counters.resolved += 1;
+        } else {
+            self.counters.firing += 1;
         }
         self.words += 1;
         alert.version = self.words;

@@ -4,7 +4,7 @@ use mainstay_model::Timestamp;
 use mainstay_series::Labels;
 use serde::{Deserialize, Serialize};
 
-use super::{Acknowledgement, Alert, Engine, Silence, Station};
+use super::{Acknowledgement, Alert, Counters, Engine, Silence, Station};
 use crate::notification::Fingerprint;
 
 /// Whether an alert is told.
@@ -98,6 +98,10 @@ impl Engine {
 
     pub fn silence(&self, id: &str) -> Option<&Silence> {
         self.silences.get(id)
+    }
+
+    pub fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// How many groups there are.
