@@ -80,6 +80,12 @@ impl Data {
         }
     }
 
+    /// As a webhook is told it, and `toJson .` has it.
+    pub fn json(&self) -> serde_json::Value {
+        let mut budget = usize::MAX;
+        super::json::tree(&self.value(), &mut budget).unwrap_or_default()
+    }
+
     pub(crate) fn value(&self) -> Value {
         let alerts = self.alerts.iter();
         let alerts: Vec<_> = alerts.map(|alert| (alert.status, alert.value())).collect();

@@ -5,6 +5,9 @@ use crate::time::RFC3339_NANO;
 use crate::value::Value;
 use serde_json::{Map, Number, Value as Json};
 
+/// What a value is counted as beside its text.
+const NODE_BYTES: usize = 32;
+
 /// A value in JSON, in one text: what would matter in HTML is escaped.
 pub(super) fn json(value: &Value) -> Result<String, String> {
     let mut budget = limits::OUTPUT_BYTES;
@@ -18,8 +21,8 @@ pub(super) fn json(value: &Value) -> Result<String, String> {
         .replace('\u{2029}', "\\u2029"))
 }
 
-fn tree(value: &Value, budget: &mut usize) -> Result<Json, String> {
-    let weight = value.as_text().map_or(8, str::len);
+pub(super) fn tree(value: &Value, budget: &mut usize) -> Result<Json, String> {
+    let weight = NODE_BYTES + value.as_text().map_or(0, str::len);
     *budget = budget
         .checked_sub(weight)
         .ok_or_else(|| format!("more than {} bytes", limits::OUTPUT_BYTES))?;
