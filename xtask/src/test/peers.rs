@@ -142,6 +142,13 @@ const PEERS: &[Peer] = &[
         program: "prometheus-blackbox-exporter",
     },
     Peer {
+        name: "aiosmtpd",
+        package: "python3-aiosmtpd",
+        kind: Kind::Debian,
+        wanted_by: "the tests of mails",
+        program: "aiosmtpd",
+    },
+    Peer {
         name: "age",
         package: "age",
         kind: Kind::Debian,
