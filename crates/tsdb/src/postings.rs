@@ -5,7 +5,7 @@
 //! first turned into what its matches must begin with; often that is all it says (`a|b|c`), and
 //! then no value is looked at twice.
 
-use mainstay_series::{MatchOp, Matcher};
+use mainstay_series::{MatchOp, Matcher, from_re2};
 use regex_syntax::hir::literal::Extractor;
 use roaring::RoaringBitmap;
 
@@ -85,11 +85,13 @@ enum Begins {
 
 fn begins(pattern: &str) -> Begins {
     let anything = || Begins::With(vec![String::new()]);
-    let Ok(parsed) = regex_syntax::ParserBuilder::new()
-        .dot_matches_new_line(true)
-        .build()
-        .parse(pattern)
-    else {
+    // As the matcher reads it: `[a&&b]` is an intersection to the parser and a set to RE2.
+    let parsed = from_re2(pattern).ok().and_then(|translated| {
+        let mut parser = regex_syntax::ParserBuilder::new();
+        parser.dot_matches_new_line(true);
+        parser.build().parse(&translated).ok()
+    });
+    let Some(parsed) = parsed else {
         return anything();
     };
     let found = Extractor::new()
@@ -217,6 +219,7 @@ mod tests {
         assert_eq!(begins("a.*|ab|abc.+"), with(&["a"]));
         assert_eq!(begins(".*b"), with(&[""]));
         assert_eq!(begins("("), with(&[""]));
+        assert_eq!(begins("[a&&b]"), exactly(&["&", "a", "b"]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod tests;
 
 use std::fmt;
 
-use mainstay_series::Builder;
+use mainstay_series::{Builder, from_re2};
 use md5::{Digest, Md5};
 use regex::{Regex, RegexBuilder};
 
@@ -284,19 +284,15 @@ fn compile(pattern: &str) -> Result<Regex, RuleError> {
             .size_limit(REGEX_LIMIT)
             .build()
     };
+    let refused = |reason: &str| RuleError::Regex {
+        regex: pattern.to_owned(),
+        reason: reason.lines().last().unwrap_or_default().trim().to_owned(),
+    };
+    let translated = from_re2(pattern).map_err(|reason| refused(&reason))?;
     // On its own first: `a)(b` would become valid between the anchors.
-    build(pattern)
-        .and_then(|_| build(&format!("^(?:{pattern})$")))
-        .map_err(|error| RuleError::Regex {
-            regex: pattern.to_owned(),
-            reason: error
-                .to_string()
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim()
-                .to_owned(),
-        })
+    build(&translated)
+        .and_then(|_| build(&format!("^(?:{translated})$")))
+        .map_err(|error| refused(&error.to_string()))
 }
 
 /// The last eight bytes of the MD5 sum, as Prometheus takes them.

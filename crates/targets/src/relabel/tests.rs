@@ -57,6 +57,8 @@ fn replace_sets_deletes_and_leaves_alone() {
         r#"{a="foo", b="bar", c="baz", l_foo="x"}"#
     );
     assert_eq!(rule("(.*);.*", "$2", "x"), SAME, "no name to set");
+    // A set of three characters, as in RE2, and no intersection.
+    assert_eq!(rule("[f&&o;]+bar", "c", ""), r#"{a="foo", b="bar"}"#);
 }
 
 #[test]

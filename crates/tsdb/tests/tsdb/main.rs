@@ -11,5 +11,7 @@ mod full;
 mod limits;
 mod model;
 mod peers;
+mod scripts;
 mod support;
+mod tmpfs;
 mod together;
