@@ -11,11 +11,11 @@ use mainstay_series::{
 use crate::escape::underscored;
 use crate::failure::{Failure, Kind, PlainError};
 use crate::form::Address;
-use crate::number;
 use crate::params;
 use crate::pool::Ticket;
 use crate::routes::Api;
 use crate::time;
+use mainstay_promql::number;
 
 pub(crate) async fn federate(
     State(api): State<Api>,

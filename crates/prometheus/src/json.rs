@@ -5,7 +5,7 @@
 
 use mainstay_series::{Labels, Samples};
 
-use crate::number;
+use mainstay_promql::number;
 
 /// JSON in the making. Commas are put by themselves.
 #[derive(Debug, Default)]

@@ -54,7 +54,6 @@ mod health;
 mod json;
 mod labels;
 mod metadata;
-mod number;
 mod options;
 mod params;
 mod pool;

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use axum::extract::State;
+use mainstay_promql::number;
 use mainstay_series::Matcher;
 
 use crate::failure::Failure;
 use crate::form::{Address, Form};
 use crate::json::Json;
-use crate::number;
 use crate::params;
 use crate::reply::{Answered, Reply};
 use crate::routes::Api;

@@ -3,11 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::civil::Civil;
+use crate::number;
 
 /// A value as the HTTP API and labels have it: shortest digits, no exponent, `NaN`, `+Inf`,
 /// `-Inf`. Go's `strconv.FormatFloat(value, 'f', -1, 64)`.
 pub fn float(value: f64) -> String {
-    special(value).map_or_else(|| value.to_string(), str::to_owned)
+    let mut bytes = Vec::new();
+    number::fixed(&mut bytes, value);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn special(value: f64) -> Option<&'static str> {
@@ -104,6 +107,8 @@ mod tests {
             (-0.0, "-0"),
             (1e21, "1000000000000000000000"),
             (1e-7, "0.0000001"),
+            // Two texts are equally near, and the even one is written.
+            (747_432_397_964_485.0 / 8.0, "93429049745560.62"),
             (f64::NAN, "NaN"),
             (f64::INFINITY, "+Inf"),
             (f64::NEG_INFINITY, "-Inf"),

@@ -36,6 +36,7 @@ mod eval;
 mod format;
 pub mod functions;
 mod nearly;
+pub mod number;
 mod print;
 pub mod promqltest;
 mod syntax;

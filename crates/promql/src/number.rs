@@ -2,7 +2,7 @@
 //! are equally near the even one, which the standard library does not choose.
 
 /// As Prometheus's JSON has values: an exponent from 1e21 on and below 1e-6.
-pub(crate) fn shortest(into: &mut Vec<u8>, value: f64) {
+pub fn shortest(into: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
     if magnitude != 0.0 && magnitude.is_finite() && !(1e-6..1e21).contains(&magnitude) {
         Digits::of(value).exponent(into);
@@ -12,7 +12,7 @@ pub(crate) fn shortest(into: &mut Vec<u8>, value: f64) {
 }
 
 /// As the text format has values (Go's `%g`): an exponent from 1e21 on and below 1e-4.
-pub(crate) fn general(into: &mut Vec<u8>, value: f64) {
+pub fn general(into: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
     if magnitude != 0.0 && magnitude.is_finite() && !(1e-4..1e21).contains(&magnitude) {
         Digits::of(value).exponent(into);
@@ -22,7 +22,7 @@ pub(crate) fn general(into: &mut Vec<u8>, value: f64) {
 }
 
 /// Without an exponent, however many digits that takes.
-pub(crate) fn fixed(into: &mut Vec<u8>, value: f64) {
+pub fn fixed(into: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
     // Most values are whole and small, and those need no search for digits.
     if magnitude < 1e15 && value.fract() == 0.0 && (value != 0.0 || value.is_sign_positive()) {
@@ -39,7 +39,7 @@ pub(crate) fn fixed(into: &mut Vec<u8>, value: f64) {
 }
 
 /// Always with an exponent (Go's `%e`): as alerts have values.
-pub(crate) fn scientific(value: f64) -> String {
+pub fn scientific(value: f64) -> String {
     let mut bytes = Vec::new();
     match special(value) {
         Some(b"0") => bytes.extend_from_slice(b"0e+00"),
@@ -140,7 +140,7 @@ impl Digits {
 }
 
 /// A whole number.
-pub(crate) fn integer(into: &mut Vec<u8>, value: i64) {
+pub fn integer(into: &mut Vec<u8>, value: i64) {
     if value < 0 {
         into.push(b'-');
     }
@@ -148,7 +148,7 @@ pub(crate) fn integer(into: &mut Vec<u8>, value: i64) {
 }
 
 /// A whole number that is not negative.
-pub(crate) fn unsigned(into: &mut Vec<u8>, mut value: u64) {
+pub fn unsigned(into: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     loop {
