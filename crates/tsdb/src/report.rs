@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::head::SeriesRef;
+
 /// What [`crate::Store::open`] found. Nothing is cut or moved without standing here.
 #[derive(Debug, Clone, Default)]
 pub struct RecoveryReport {
@@ -54,8 +56,9 @@ pub struct Maintenance {
     /// were aggregates of their time already, or the disk was full.
     pub aggregated: usize,
     pub not_aggregated: usize,
-    /// Series that the head forgot because all of theirs is in blocks.
-    pub forgotten: usize,
+    /// Series that the head forgot because all of theirs is in blocks: whoever keeps something beside
+    /// them can let it go. At most as many as a head can hold.
+    pub forgotten: Vec<SeriesRef>,
     /// Files that turned out to be damaged and were put aside.
     pub set_aside: Vec<PathBuf>,
 }

@@ -114,6 +114,12 @@ async fn what_is_refused_for_now_is_sent_again_and_for_good_is_counted() {
     known.new.clear();
     forwarder.offer(&known).unwrap();
     until(&forwarder, |counted| counted.sent == 2).await;
+    // The store has forgotten it: its number says nothing any more, until it comes with its labels.
+    forwarder.forget([1, 7]);
+    forwarder.offer(&known).unwrap();
+    until(&forwarder, |counted| counted.lost == 1).await;
+    forwarder.offer(&batch(&[("a", 1, 4.0)])).unwrap();
+    until(&forwarder, |counted| counted.sent == 3).await;
     forwarder.stop().await;
 }
 

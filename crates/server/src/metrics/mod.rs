@@ -181,10 +181,12 @@ impl Metrics {
         let work = move || store.maintain(now().as_millis());
         match tokio::task::spawn_blocking(work).await {
             Ok(Ok(done)) if done != mainstay_tsdb::Maintenance::default() => {
+                self.sink.forget(&done.forgotten);
                 tracing::info!(
                     cut = done.cut,
                     merged = done.compacted,
                     retired = done.retired,
+                    forgotten = done.forgotten.len(),
                     "looked after the store of metrics"
                 );
                 for file in done.set_aside {

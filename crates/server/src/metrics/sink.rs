@@ -99,6 +99,21 @@ impl StoreSink {
         }
     }
 
+    /// What the store has forgotten: receivers know it by the store's numbers, which are never used
+    /// again for another series while they know them.
+    pub(super) fn forget(&self, series: &[SeriesRef]) {
+        if series.is_empty() {
+            return;
+        }
+        let all = self
+            .forwarders
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        for forwarder in all.iter() {
+            forwarder.forget(series.iter().map(|one| one.number()));
+        }
+    }
+
     fn send_on(&self, batch: &Batch) {
         let all = self
             .forwarders

@@ -262,15 +262,10 @@ impl Admin for Metrics {
     }
 
     fn snapshot(&self, skip_head: bool) -> Result<String, SourceError> {
-        if skip_head {
-            let why =
-                "snapshots without the head are not supported yet; hint: leave out `skip_head`";
-            return Err(SourceError(why.to_owned()));
-        }
         let now = now().as_millis();
         let name = format!("{now}-{}", uuid::Uuid::now_v7().simple());
         let path = self.directory.join("snapshots").join(&name);
-        let made = self.store.snapshot(&path, now);
+        let made = self.store.snapshot(&path, !skip_head, now);
         made.map(|()| name).map_err(|error| source_error(&error))
     }
 }

@@ -18,7 +18,7 @@ use crate::block::meta::{Compaction, Meta, ulid};
 use crate::block::write::BlockWriter;
 use crate::compact;
 use crate::error::StoreError;
-use crate::head::Head;
+use crate::head::{Head, SeriesRef};
 use crate::report::Maintenance;
 use crate::wal::checkpoint::{self, Keep};
 
@@ -77,7 +77,8 @@ impl Store {
         };
         done.cut = paths.len();
         Marker::new(end, segment).write(&self.dir)?;
-        done.forgotten = self.head.write().end_cut(end).len();
+        let forgotten = self.head.write().end_cut(end);
+        done.forgotten = forgotten.into_iter().map(SeriesRef).collect();
         self.shorten_log(segment, end)
     }
 

@@ -13,9 +13,9 @@ use crate::error::{At as _, StoreError};
 use crate::wal::segments::sync_dir;
 
 impl Store {
-    /// Writes all that is there now into an empty or missing directory on the same file system. A
-    /// store, and a Prometheus, can be opened on it.
-    pub fn snapshot(&self, target: &Path, now_ms: i64) -> Result<(), StoreError> {
+    /// Writes all that is there now into an empty or missing directory on the same file system, or
+    /// all but what no block has yet. A store, and a Prometheus, can be opened on it.
+    pub fn snapshot(&self, target: &Path, with_head: bool, now_ms: i64) -> Result<(), StoreError> {
         let _only = self.maintenance.lock();
         fs::create_dir_all(target).at(target)?;
         if fs::read_dir(target).at(target)?.next().is_some() {
@@ -26,7 +26,9 @@ impl Store {
             link_all(&block.dir, &target.join(&block.meta.ulid))?;
         }
         self.link_aggregates(target)?;
-        self.write_head(target, now_ms)?;
+        if with_head {
+            self.write_head(target, now_ms)?;
+        }
         sync_dir(target)
     }
 

@@ -161,7 +161,7 @@ fn they_are_there_after_a_restart_in_snapshots_and_for_labels_and_go_in_their_ti
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     let (store, _) = aged(&from);
     let sums = ask(&store, "sum_over_time", FIVE, old()).unwrap();
-    store.snapshot(&to, START).unwrap();
+    store.snapshot(&to, true, START).unwrap();
     drop(store);
     for dir in [&from, &to] {
         let (store, report) = open_with(dir, options());

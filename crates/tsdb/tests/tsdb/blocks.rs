@@ -3,7 +3,9 @@
 use mainstay_series::{Matcher, Sample, Window};
 use mainstay_tsdb::{Options, StoreError};
 
-use crate::support::{BLOCK, START, count, fill, labels, open, open_with, put, read, read_with};
+use crate::support::{
+    BLOCK, START, any, count, fill, labels, open, open_with, put, read, read_with,
+};
 
 #[test]
 fn what_is_cut_answers_as_before_and_after_a_restart() {
@@ -63,7 +65,8 @@ fn a_series_that_ended_is_forgotten_and_may_come_again() {
     put(&store, &old, START, 1.0);
     fill(&store, 1, START, START + 2 * BLOCK);
     let done = store.maintain(START + 2 * BLOCK).unwrap();
-    assert_eq!(done.forgotten, 1);
+    assert_eq!(done.forgotten.len(), 1);
+    assert_eq!(store.labels(done.forgotten[0]), None, "it says which");
     put(&store, &old, START + 2 * BLOCK, 2.0);
     let matchers = [Matcher::equal("__name__", "old")];
     let found = read_with(&store, &matchers, Window::ALL);
@@ -145,17 +148,34 @@ fn a_snapshot_is_a_store_and_stays_what_it_was() {
     put(&store, &late, START + 2 * BLOCK - 15_000, 1.0);
     put(&store, &late, START + 2 * BLOCK - 20_000, 2.0);
     let all = read(&store);
-    store.snapshot(&to, START + 2 * BLOCK).unwrap();
+    store.snapshot(&to, true, START + 2 * BLOCK).unwrap();
     store
         .delete(&[Matcher::equal("job", "odd")], Window::ALL)
         .unwrap();
     assert!(matches!(
-        store.snapshot(&to, 0),
+        store.snapshot(&to, true, 0),
         Err(StoreError::Refused(_))
     ));
     let (copy, report) = open(&to);
     assert_eq!((report.blocks, report.is_clean()), (2, true));
     assert_eq!(read(&copy), all);
+}
+
+#[test]
+fn a_snapshot_without_the_head_has_what_blocks_have() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let (store, _) = open(&from);
+    fill(&store, 3, START, START + 2 * BLOCK);
+    assert_eq!(store.maintain(START + 2 * BLOCK).unwrap().cut, 1);
+    store.snapshot(&to, false, START + 2 * BLOCK).unwrap();
+    let (copy, report) = open(&to);
+    assert_eq!((report.blocks, report.series), (1, 0));
+    let before = Window {
+        start_ms: i64::MIN,
+        end_ms: START + BLOCK - 1,
+    };
+    assert_eq!(read(&copy), read_with(&store, &any(), before));
 }
 
 #[test]
