@@ -16,6 +16,7 @@ mod docker;
 mod encrypted;
 mod environments;
 mod first_run;
+mod health;
 mod issued;
 mod load;
 mod looking;

@@ -234,6 +234,16 @@ Examples:
   mainstay metrics top
   mainstay metrics top --limit 30";
 
+pub(super) const HEALTH: &str = "\
+Examples:
+  mainstay health
+  mainstay health --env production --profile whisperengine
+  mainstay health --threshold system.cpu=75%:90% --threshold api.response=500ms
+  mainstay health --continuous --interval 30
+  mainstay health --report health.md             from cron, with a page to keep
+
+Ends with 1 when a check fails, or when nothing could be judged: docs/health.md.";
+
 pub(super) const CERTIFICATES: &str = "\
 Examples:
   mainstay certificates                       names, issuer, expiry, next renewal

@@ -7,6 +7,7 @@ mod approving;
 mod deploying;
 mod environment;
 mod examples;
+mod health;
 mod hosting;
 mod images;
 mod metrics;
@@ -20,6 +21,7 @@ pub use deploying::{
     RolloutArguments, RolloutCommand, UpArguments,
 };
 pub use environment::{EnvArguments, EnvCommand, PurposeName};
+pub use health::HealthArguments;
 pub use hosting::{
     CertificatesArguments, CertificatesCommand, InstallArguments, InstallPlace, UninstallArguments,
 };
@@ -158,6 +160,9 @@ pub enum Command {
     /// What the store of metrics holds
     #[command(after_help = examples::METRICS)]
     Metrics(MetricsArguments),
+    /// Judge a stack by thresholds: API, database, cache, system, jobs
+    #[command(after_help = examples::HEALTH)]
+    Health(HealthArguments),
     /// What happened, from the journal
     #[command(after_help = examples::EVENTS)]
     Events(EventsArguments),

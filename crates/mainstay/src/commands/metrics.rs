@@ -9,7 +9,7 @@ use crate::render::metrics::{self, Answer, Envelope, Room, Targets};
 use crate::render::quantity::now;
 use std::time::Duration;
 
-const API: &str = "/prometheus/api/v1";
+pub(super) const API: &str = "/prometheus/api/v1";
 
 pub async fn query(context: &Context, arguments: &QueryArguments) -> Outcome {
     let client = context.place(None)?.client()?;
@@ -116,6 +116,6 @@ fn fitting(range: Duration, steps: usize) -> Duration {
     whole.max(Duration::from_secs(1))
 }
 
-fn seconds(ms: i64) -> String {
+pub(super) fn seconds(ms: i64) -> String {
     format!("{}.{:03}", ms.div_euclid(1_000), ms.rem_euclid(1_000))
 }

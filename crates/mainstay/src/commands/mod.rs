@@ -10,6 +10,7 @@ mod events;
 mod exec;
 mod files;
 mod forward;
+mod health;
 mod image;
 mod install;
 mod logs;
@@ -103,6 +104,7 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Query(arguments) => metrics::query(&context, &arguments).await,
         Command::Targets(arguments) => metrics::targets(&context, &arguments).await,
         Command::Metrics(arguments) => metrics::metrics(&context, &arguments.command).await,
+        Command::Health(arguments) => health::health(&context, &arguments).await,
         Command::Events(arguments) => events::events(&context, &arguments).await,
         Command::Journal(_verify) => events::verify(&context).await,
         Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,

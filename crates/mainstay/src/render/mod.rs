@@ -7,6 +7,7 @@ pub mod environment;
 pub mod environments;
 pub mod failure;
 pub mod findings;
+pub mod health;
 pub mod history;
 pub mod metrics;
 pub mod problems;
