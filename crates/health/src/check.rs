@@ -84,7 +84,7 @@ pub fn check(id: &str) -> Option<&'static Check> {
     CHECKS.iter().find(|check| check.id == id)
 }
 
-const NO_TRAFFIC: &str = "no request within 5 minutes";
+const NO_TRAFFIC: &str = "no new request seen within 5 minutes";
 
 const CHECKS: [Check; 17] = [
     Check {
@@ -254,7 +254,7 @@ const CHECKS: [Check; 17] = [
         measure: Measure {
             expression: "(sum(rate(cache_requests_total{$scope,result=\"hit\"}[15m])) or 0 * sum(rate(cache_requests_total{$scope}[15m]))) / sum(rate(cache_requests_total{$scope}[15m]))",
             of: "cache_requests_total{$scope}",
-            empty: "no lookup within 15 minutes",
+            empty: "no new lookup seen within 15 minutes",
         },
     },
     Check {
@@ -310,7 +310,7 @@ const CHECKS: [Check; 17] = [
         measure: Measure {
             expression: "sum by (instance) (rate(node_network_receive_errs_total{job=\"node\"}[5m]) + rate(node_network_transmit_errs_total{job=\"node\"}[5m])) / sum by (instance) (rate(node_network_receive_packets_total{job=\"node\"}[5m]) + rate(node_network_transmit_packets_total{job=\"node\"}[5m]))",
             of: "node_network_receive_packets_total{job=\"node\"}",
-            empty: "no packet within 5 minutes",
+            empty: "no packet seen within 5 minutes",
         },
     },
     // Every instance reports the one queue: a sum would count it several times.

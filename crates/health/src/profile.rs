@@ -205,7 +205,7 @@ const TRANSCRIBER: [(&str, Limits); 14] = [
     ("jobs.queue", Limits::warning(1000.0)),
 ];
 
-const NO_TRAFFIC: &str = "no request within 5 minutes";
+const NO_TRAFFIC: &str = "no new request seen within 5 minutes";
 
 /// Requests as the services count them. Probes and scrapes are always quick and good: they are left out.
 const SERVICE: [(&str, Measure); 3] = [
@@ -262,7 +262,7 @@ const COMMANDS: [(&str, Measure); 2] = [
         Measure {
             expression: "histogram_quantile(0.95, sum by (service, le) (rate(discord_command_duration_seconds_bucket{$scope}[5m])))",
             of: "discord_command_duration_seconds_bucket{$scope}",
-            empty: "no command within 5 minutes",
+            empty: "no new command seen within 5 minutes",
         },
     ),
     (
@@ -270,7 +270,7 @@ const COMMANDS: [(&str, Measure); 2] = [
         Measure {
             expression: "(sum by (service) (rate(discord_commands_total{$scope,outcome=\"failed\"}[5m])) or 0 * sum by (service) (rate(discord_commands_total{$scope}[5m]))) / sum by (service) (rate(discord_commands_total{$scope}[5m]))",
             of: "discord_commands_total{$scope}",
-            empty: "no command within 5 minutes",
+            empty: "no new command seen within 5 minutes",
         },
     ),
 ];

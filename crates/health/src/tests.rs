@@ -223,13 +223,13 @@ fn what_is_not_there_is_neither_good_nor_bad() {
             Some(&none),
             Some(&some),
             State::NotEnoughData,
-            "no request within 5 minutes",
+            "no new request seen within 5 minutes",
         ),
         (
             Some(&nan),
             Some(&some),
             State::NotEnoughData,
-            "no request within 5 minutes",
+            "no new request seen within 5 minutes",
         ),
         (
             Some(&none),
@@ -475,7 +475,7 @@ fn a_report_is_a_page() {
 
 ## Not enough data
 
-- **failed requests** not enough data: no request within 5 minutes.
+- **failed requests** not enough data: no new request seen within 5 minutes.
 
 
 "]]

@@ -8,6 +8,7 @@ mod packs;
 mod runbooks;
 mod sources;
 mod tiers;
+mod verdicts;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -125,11 +125,52 @@ mod tests {
 
     #[test]
     fn a_look_is_a_table_and_what_to_do() {
-        assert_data_eq!(report(&seen(), Look::PLAIN), str![[r""]]);
+        assert_data_eq!(
+            report(&seen(), Look::PLAIN),
+            str![[r"
+critical: 2 of 3 checks fail, 7 could not be judged
+shop, production, profile rag-admin
+
+CHECK                  VALUE  TARGET   WARNING  CRITICAL  RESULT
+api.available          100 %       -   < 100 %    < 50 %  pass
+api.response          480 ms       -  > 300 ms     > 2 s  degraded
+api.errors                 -       -         -    > 10 %  not enough data
+database.reachable         -       -   < 100 %    < 50 %  cannot measure
+database.connections       -       -    > 80 %         -  cannot measure
+database.deadlocks         -       -       > 0       > 5  cannot measure
+system.cpu                 -       -    > 80 %         -  cannot measure
+system.memory              -       -    > 85 %         -  cannot measure
+system.disk             95 %       -         -    > 90 %  critical
+system.network             -       -     > 1 %     > 5 %  cannot measure
+
+critical file system in use: 95 % (mountpoint=/) is above the critical level of 90 %
+  next: mainstay doctor
+  page: docs/runbooks/DiskSpaceCritical.md
+
+degraded response time, 95th percentile: 480 ms (service=app) is above the warning level of 300 ms
+  next: mainstay logs --since 10m
+  page: docs/runbooks/HighResponseTime.md
+
+api.errors: not enough data, no new request seen within 5 minutes
+database.reachable: cannot measure, it was not asked for
+database.connections: cannot measure, it was not asked for
+database.deadlocks: cannot measure, it was not asked for
+system.cpu: cannot measure, it was not asked for
+system.memory: cannot measure, it was not asked for
+system.network: cannot measure, it was not asked for
+"]]
+        );
     }
 
     #[test]
     fn one_look_of_many_is_short() {
-        assert_data_eq!(line(&seen(), Look::PLAIN), str![[r""]]);
+        assert_data_eq!(
+            line(&seen(), Look::PLAIN),
+            str![[r"
+2026-11-27T16:00:00.000Z critical: 2 of 3 checks fail, 7 could not be judged
+  file system in use: 95 % (mountpoint=/) is above the critical level of 90 %
+  response time, 95th percentile: 480 ms (service=app) is above the warning level of 300 ms
+"]]
+        );
     }
 }
