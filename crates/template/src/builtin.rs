@@ -58,7 +58,7 @@ pub(crate) fn one(arguments: &[Value]) -> Result<&Value, String> {
 }
 
 /// Arguments as one text: a text as it is, everything else as `print` has it.
-fn joined(arguments: &[Value]) -> String {
+pub(crate) fn joined(arguments: &[Value]) -> String {
     if let [Value::Text(text)] = arguments {
         return text.to_string();
     }
@@ -87,6 +87,9 @@ fn index(arguments: &[Value]) -> Result<Value, String> {
     let Some((item, keys)) = arguments.split_first() else {
         return Err("wrong number of args: want at least 1 got 0".to_owned());
     };
+    if matches!(item, Value::Nil) {
+        return Err("index of untyped nil".to_owned());
+    }
     let mut item = item.clone();
     for key in keys {
         item = match item.plain() {
@@ -193,10 +196,12 @@ fn ordered(name: &str, arguments: &[Value]) -> Result<Value, String> {
     }))
 }
 
-/// The texts of a list of texts.
+/// The texts of a list of texts; no value is an empty one.
 pub(crate) fn texts(value: &Value) -> Option<Vec<String>> {
-    let Value::List(list) = value.plain() else {
-        return None;
+    let list = match value.plain() {
+        Value::List(list) => list,
+        Value::Nil => return Some(Vec::new()),
+        _ => return None,
     };
     if list.elements != Elements::Text {
         return None;

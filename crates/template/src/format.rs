@@ -71,7 +71,7 @@ pub(crate) fn sprint(values: &[Value]) -> String {
     let mut out = String::new();
     let mut after_text = true;
     for value in values {
-        let is_text = matches!(value, Value::Text(_));
+        let is_text = matches!(value, Value::Text(_) | Value::Safe(..));
         if !is_text && !after_text {
             out.push(' ');
         }

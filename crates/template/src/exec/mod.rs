@@ -9,7 +9,7 @@ use crate::builtin;
 use crate::error::{Source, TemplateError};
 use crate::html::Html;
 use crate::limits;
-use crate::value::{Safe, Value};
+use crate::value::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -125,6 +125,7 @@ impl Run<'_> {
     fn node(&mut self, node: &Node, dot: &Value) -> Rendering<Flow> {
         match node {
             Node::Text(text) => {
+                self.steps_of(0, 1 + text.len() / 64)?;
                 match &mut self.html {
                     Some(html) => html.literal(text, &mut self.out),
                     None => self.out.push_str(text),
@@ -132,9 +133,11 @@ impl Run<'_> {
                 self.bounded(0)?;
             }
             Node::Action(pipe) => {
-                let value = self.declaring(pipe, dot)?;
                 if pipe.variables.is_empty() {
+                    let value = self.action(pipe, dot)?;
                     self.print(&value, pipe)?;
+                } else {
+                    self.declaring(pipe, dot)?;
                 }
             }
             Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
@@ -177,6 +180,23 @@ impl Run<'_> {
             );
         }
         Ok(())
+    }
+
+    /// In HTML, `html` at the end of a pipeline is the escaping that comes anyway.
+    fn action(&mut self, pipe: &Pipe, dot: &Value) -> Rendering<Value> {
+        let Some((last, before)) = pipe.commands.split_last() else {
+            return Ok(Value::Nil);
+        };
+        let ends = last.operands.first().map(|first| &first.term);
+        if self.html.is_none() || !matches!(ends, Some(Term::Function(name)) if name == "html") {
+            return self.pipe(pipe, dot);
+        }
+        let mut value = None;
+        for command in before {
+            value = Some(self.command(command, dot, value)?);
+        }
+        let arguments = self.arguments(&last.operands[1..], dot, value)?;
+        Ok(Value::from(builtin::joined(&arguments)))
     }
 
     fn print(&mut self, value: &Value, pipe: &Pipe) -> Rendering<()> {
@@ -289,6 +309,9 @@ impl Run<'_> {
             }
         }
         if empty {
+            for name in &pipe.variables {
+                self.bind(pipe, name, over.clone())?;
+            }
             return self.nodes(&branch.otherwise, dot);
         }
         Ok(Flow::On)
@@ -329,11 +352,9 @@ fn html_value(
     value: &Value,
     out: &mut String,
 ) -> Result<(), String> {
-    match (last, value) {
-        (Some(Term::Function(name)), Value::Text(text)) if name == "html" => {
-            html.value(&Value::Safe(Safe::Html, Arc::clone(text)), false, out)
-        }
-        (Some(Term::Function(name)), value) => html.value(value, name == "urlquery", out),
-        (_, value) => html.value(value, false, out),
-    }
+    let by = match last {
+        Some(Term::Function(name)) => name.as_str(),
+        _ => "",
+    };
+    html.value(value, by, out)
 }

@@ -18,7 +18,7 @@ impl Run<'_> {
         Ok(value.unwrap_or(Value::Nil))
     }
 
-    fn command(
+    pub(super) fn command(
         &mut self,
         command: &Command,
         dot: &Value,
@@ -35,6 +35,10 @@ impl Run<'_> {
         }
         if let Some((last, before)) = first.fields.split_last() {
             let mut receiver = self.term(first, dot)?;
+            if matches!(receiver, Value::Nil) {
+                // What a pipeline gave is no value, and neither is a field of it.
+                return Ok(Value::Nil);
+            }
             for name in before {
                 receiver = self.field(first.at, &receiver, name, None)?;
             }
@@ -50,7 +54,7 @@ impl Run<'_> {
         self.term(first, dot)
     }
 
-    fn arguments(
+    pub(super) fn arguments(
         &mut self,
         operands: &[Operand],
         dot: &Value,
@@ -76,6 +80,9 @@ impl Run<'_> {
 
     fn fields(&mut self, operand: &Operand, value: Value) -> Rendering<Value> {
         let mut value = value;
+        if matches!(value, Value::Nil) {
+            return Ok(value);
+        }
         for name in &operand.fields {
             value = self.field(operand.at, &value, name, None)?;
         }
@@ -169,6 +176,7 @@ impl Run<'_> {
             self.job.functions.call(name, &arguments)
         };
         let value = result.or_else(|why| self.error(at, format!("error calling {name}: {why}")))?;
+        self.steps_of(at, 4 * value.cost())?;
         let shape = value.shape();
         if shape.weight > limits::OUTPUT_BYTES as u64 || shape.depth > limits::VALUE_DEPTH {
             return self.error(at, format!("{name} gives a value that is too large"));

@@ -161,12 +161,12 @@ impl Html {
         }
     }
 
-    /// A value of the template's data. `queried` says that it was escaped for a URL's query
-    /// already, by `urlquery`.
+    /// A value of the template's data. `by` is the function that its pipeline ends with: `urlquery`
+    /// has escaped it for the query of a URL already, `html` asks for HTML's plain escapes.
     pub(crate) fn value(
         &mut self,
         value: &Value,
-        queried: bool,
+        by: &str,
         out: &mut String,
     ) -> Result<(), String> {
         let safe = match value {
@@ -177,6 +177,13 @@ impl Html {
             Value::Nil => String::new(),
             value => builtin::printed(value),
         };
+        let escaped = |text: &str| {
+            if by == "html" {
+                escape::text(text)
+            } else {
+                escape::element(text)
+            }
+        };
         if let Place::BeforeValue(name) = &self.place {
             self.place = Place::Value {
                 quote: None,
@@ -185,7 +192,7 @@ impl Html {
         }
         match &mut self.place {
             Place::Text | Place::Raw("textarea" | "title") if safe != Some(Safe::Html) => {
-                out.push_str(&escape::element(&text));
+                out.push_str(&escaped(&text));
             }
             Place::Text => out.push_str(&text),
             Place::Comment => {}
@@ -193,11 +200,14 @@ impl Html {
             Place::Raw(element) => {
                 return Err(format!("a value inside of <{element}> is not supported"));
             }
+            Place::Value { quote: None, .. } if by == "html" => {
+                return Err("`html` in an attribute without quotes is not supported".to_owned());
+            }
             Place::Value { quote, kind } => {
-                let text = kind.value(&text, safe, queried)?;
+                let text = kind.value(&text, safe, by == "urlquery")?;
                 let text = match (safe, *kind == Kind::Plain) {
                     (Some(Safe::Html), true) => escape::normal(&escape::without_tags(&text)),
-                    _ => escape::element(&text),
+                    _ => escaped(&text),
                 };
                 match quote {
                     Some(_) => out.push_str(&text),

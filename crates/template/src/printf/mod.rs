@@ -16,6 +16,8 @@ pub(crate) struct Flags {
     pub(crate) plus: bool,
     pub(crate) minus: bool,
     pub(crate) space: bool,
+    /// `%+v`: structures show the names of their fields.
+    pub(crate) names: bool,
     pub(crate) width: Option<usize>,
     pub(crate) precision: Option<usize>,
 }

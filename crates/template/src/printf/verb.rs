@@ -10,28 +10,37 @@ use std::fmt::Write as _;
 
 /// The value as the verb has it.
 pub(super) fn write(value: &Value, verb: char, flags: Flags) -> String {
+    let mut flags = flags;
     match verb {
         'T' => return flags.pad(&cut(value.type_name(), flags)),
-        'p' => return bad(value, verb),
+        'p' => return bad(value, verb, flags),
         'v' if flags.sharp => return syntax(value),
+        'v' if flags.plus => {
+            flags.plus = false;
+            flags.names = true;
+        }
         _ => {}
     }
     if let Some(text) = shown(value)
         && matches!(verb, 's' | 'v' | 'q' | 'x' | 'X')
+        && let Some(text) = text_verb(&text, verb, flags)
     {
-        return text_verb(&text, verb, flags).unwrap_or_else(|| bad(value, verb));
+        return text;
     }
-    let written = match value {
+    by_kind(value, verb, flags).unwrap_or_else(|| bad(value, verb, flags))
+}
+
+/// By what kind of value it is, whatever it says of itself.
+fn by_kind(value: &Value, verb: char, flags: Flags) -> Option<String> {
+    match value {
         Value::Nil if verb == 'v' => Some(flags.pad("<nil>")),
-        Value::Nil => return format!("%!{verb}(<nil>)"),
         Value::Bool(on) if matches!(verb, 't' | 'v') => {
             Some(flags.pad(if *on { "true" } else { "false" }))
         }
-        Value::Bool(_) | Value::Time(_) => None,
-        Value::Int(number) | Value::Duration(number) => {
-            int_verb(*number, verb, signless(flags, verb))
-        }
-        Value::Float(number) => float_verb(*number, verb, signless(flags, verb)),
+        Value::Nil | Value::Bool(_) => None,
+        Value::Time(_) => (verb == 'v').then(|| format::display(value)),
+        Value::Int(number) | Value::Duration(number) => int_verb(*number, verb, flags),
+        Value::Float(number) => float_verb(*number, verb, flags),
         Value::Text(text) | Value::Safe(_, text) => text_verb(text, verb, flags),
         Value::List(list) => {
             let all = list.values.iter();
@@ -45,12 +54,11 @@ pub(super) fn write(value: &Value, verb: char, flags: Flags) -> String {
             });
             Some(format!("map[{}]", joined(all, " ")))
         }
-        Value::Object(object) => match object.plain() {
-            Some(plain) => return write(&plain, verb, flags),
-            None => Some(structure(&object.fields(), verb, flags)),
-        },
-    };
-    written.unwrap_or_else(|| bad(value, verb))
+        Value::Object(object) => Some(match object.plain() {
+            Some(plain) => write(&plain, verb, flags),
+            None => structure(&object.fields(), verb, flags),
+        }),
+    }
 }
 
 /// With something between, up to the bound of the output.
@@ -85,20 +93,12 @@ fn shown(value: &Value) -> Option<String> {
     }
 }
 
-/// The plus of `%+v` is about structures, and not about signs.
-fn signless(flags: Flags, verb: char) -> Flags {
-    Flags {
-        plus: flags.plus && verb != 'v',
-        ..flags
-    }
-}
-
 fn structure(fields: &[(&'static str, Value)], verb: char, flags: Flags) -> String {
     let all: Vec<_> = fields
         .iter()
         .map(|(name, value)| {
             let value = element(value, verb, flags);
-            if flags.plus && verb == 'v' {
+            if flags.names {
                 format!("{name}:{value}")
             } else {
                 value
@@ -108,13 +108,12 @@ fn structure(fields: &[(&'static str, Value)], verb: char, flags: Flags) -> Stri
     format!("{{{}}}", all.join(" "))
 }
 
-/// `%!d(string=hi)`
-fn bad(value: &Value, verb: char) -> String {
-    let raw = match value {
-        Value::Nil => return format!("%!{verb}(<nil>)"),
-        Value::Duration(nanos) => nanos.to_string(),
-        value => format::display(value),
-    };
+/// `%!d(string=hi)`; width and precision hold for what stands in it too.
+fn bad(value: &Value, verb: char, flags: Flags) -> String {
+    if matches!(value, Value::Nil) {
+        return format!("%!{verb}(<nil>)");
+    }
+    let raw = by_kind(value, 'v', flags).unwrap_or_default();
     format!("%!{verb}({}={raw})", value.type_name())
 }
 

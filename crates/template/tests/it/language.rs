@@ -117,6 +117,10 @@ fn html_that_cannot_be_escaped_is_refused() {
             "a value inside of a script is not supported",
         ),
         (
+            "<p title={{.Text | html}}>x</p>",
+            "`html` in an attribute without quotes is not supported",
+        ),
+        (
             "<p {{.Text}}>x</p>",
             "a value as the name of an attribute is not supported",
         ),

@@ -1,7 +1,9 @@
 //! The data and functions that the comparison with Go renders with; `tests/peer/main.go` has the
 //! same.
 
-use mainstay_template::{Escape, Functions, Object, Safe, TemplateError, Templates, Time, Value};
+use mainstay_template::{
+    Elements, Escape, Functions, Object, Safe, TemplateError, Templates, Time, Value,
+};
 use std::collections::BTreeMap;
 
 const NAMES: &[&str] = &["toUpper", "join", "safeHtml", "safeUrl", "fail", "list"];
@@ -20,7 +22,8 @@ impl Functions for World {
             ("toUpper", [Value::Text(text)]) => Ok(Value::from(text.to_uppercase())),
             ("safeHtml", [Value::Text(text)]) => Ok(Value::Safe(Safe::Html, text.clone())),
             ("safeUrl", [Value::Text(text)]) => Ok(Value::Safe(Safe::Url, text.clone())),
-            ("join", [Value::Text(by), Value::List(all)]) => {
+            ("join", [Value::Text(_), Value::Nil]) => Ok(Value::text("")),
+            ("join", [Value::Text(by), Value::List(all)]) if all.elements == Elements::Text => {
                 let texts: Vec<_> = all.values.iter().filter_map(Value::as_text).collect();
                 Ok(Value::from(texts.join(by)))
             }
