@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-struct Peer {
+pub(crate) struct Peer {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     lines: mpsc::Receiver<String>,
     directory: tempfile::TempDir,
 }
@@ -49,7 +49,7 @@ fn python() -> Option<PathBuf> {
 
 impl Peer {
     /// `None` where there is no aiosmtpd.
-    fn start(port: u16, mode: &str, mechanisms: &str) -> Option<Self> {
+    pub(crate) fn start(port: u16, mode: &str, mechanisms: &str) -> Option<Self> {
         let Some(python) = python() else {
             println!("skipped: aiosmtpd is not installed (apt-get install python3-aiosmtpd)");
             return None;
@@ -92,7 +92,7 @@ impl Peer {
         Some(peer)
     }
 
-    fn next(&self) -> Value {
+    pub(crate) fn next(&self) -> Value {
         let line = self
             .lines
             .recv_timeout(PATIENCE)

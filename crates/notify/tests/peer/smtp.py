@@ -5,7 +5,8 @@ password `pass-word`, its secret for CRAM-MD5 `cram-secret`.
 """
 
 import asyncio
-import base64
+import email
+import email.policy
 import hmac
 import json
 import ssl
@@ -38,6 +39,7 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         data = session.auth_data
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         say({
             "hello": session.host_name,
             "from": envelope.mail_from,
@@ -45,6 +47,11 @@ class Handler:
             "encrypted": session.ssl is not None or mode == "tls",
             "user": data.login.decode() if data else None,
             "text": envelope.content.decode(),
+            "headers": {name.lower(): str(value) for name, value in mail.items()},
+            "parts": [
+                [part.get_content_type(), part.get_content().replace("\r\n", "\n").rstrip("\n")]
+                for part in mail.iter_parts()
+            ],
         })
         return "250 taken"
 
