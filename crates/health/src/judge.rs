@@ -95,9 +95,10 @@ impl Seen {
 
 fn finding(check: &'static Check, limits: Limits, seen: Seen) -> Finding {
     let next = match seen.state {
-        State::Pass | State::NotEnoughData => None,
+        State::Pass => None,
         State::Degraded | State::Critical => Some(check.next.to_owned()),
-        State::CannotMeasure => Some("mainstay targets".to_owned()),
+        // Is it scraped at all, and when was it last?
+        State::NotEnoughData | State::CannotMeasure => Some("mainstay targets".to_owned()),
     };
     Finding {
         check: check.id,

@@ -475,7 +475,7 @@ fn a_report_is_a_page() {
 
 ## Not enough data
 
-- **failed requests** not enough data: no new request seen within 5 minutes.
+- **failed requests** not enough data: no new request seen within 5 minutes. Next: `mainstay targets`.
 
 
 "]]
