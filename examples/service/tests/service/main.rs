@@ -9,6 +9,7 @@ mod deep_echo;
 mod durability;
 mod faults;
 mod harness;
+mod packs;
 mod profiles;
 mod progress;
 mod rag_admin;
