@@ -1,6 +1,6 @@
 //! The newest exemplars, in a ring: they show where a figure came from, and are not kept for long.
 //!
-//! They are in memory alone; a restart forgets them.
+//! They answer out of memory; the log has those of series in the head, so that a restart finds them again.
 
 use std::collections::{BTreeMap, VecDeque};
 

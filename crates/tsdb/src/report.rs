@@ -14,7 +14,7 @@ pub struct RecoveryReport {
     pub samples: u64,
     /// Samples and deletions of the log whose series it does not name; nothing can be done with them.
     pub unknown: u64,
-    /// Records of kinds that are not taken up (exemplars and histograms of a Prometheus's log).
+    /// Records of kinds that are not taken up (metadata and histograms of a Prometheus's log).
     pub foreign_records: u64,
     /// What was cut from files of the log.
     pub cuts: Vec<Cut>,

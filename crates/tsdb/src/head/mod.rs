@@ -219,6 +219,12 @@ impl Head {
         Self::touch(ids.filter_map(|id| self.get(id)));
     }
 
+    /// The series of labels.
+    pub(crate) fn reference(&self, labels: &Labels) -> Option<SeriesRef> {
+        let slot = self.find(labels)?;
+        self.slot(slot).map(|series| SeriesRef(series.id))
+    }
+
     pub(crate) fn labels(&self, series: SeriesRef) -> Option<Labels> {
         self.get(series.0).map(|series| series.labels.clone())
     }

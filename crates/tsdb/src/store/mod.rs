@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mainstay_series::{Labels, Matcher, Window};
+use mainstay_series::{Labels, Matcher, Sample, Window};
 use parking_lot::{Mutex, RwLock};
 
 use crate::append::{Appended, Durability, Entry};
@@ -134,9 +134,26 @@ impl Store {
         Ok(concerned)
     }
 
-    /// Keeps an exemplar, unless its series has one that is as new. Whether it was kept.
+    /// Keeps an exemplar, unless its series has one that is as new. Whether it was kept. It is in the
+    /// log within [`Options::flush_interval`], if its series is one of the head and the log can be written.
     pub fn add_exemplar(&self, exemplar: Exemplar) -> bool {
-        self.exemplars.lock().add(exemplar)
+        let sample = Sample {
+            time_ms: exemplar.time_ms,
+            value: exemplar.value,
+        };
+        let (series, labels) = (exemplar.series.clone(), exemplar.labels.clone());
+        if !self.exemplars.lock().add(exemplar) {
+            return false;
+        }
+        // The head is held until it is queued: its series' record is then before it.
+        let head = self.head.read();
+        if let Some(SeriesRef(id)) = head.reference(&series)
+            && self.wal.ready().is_ok()
+        {
+            let one = record::RefExemplar { id, labels, sample };
+            self.wal.queue([record::exemplars(&[one])]);
+        }
+        true
     }
 
     /// Exemplars of a window whose series meets all matchers of one of the sets, by series and time.

@@ -14,12 +14,12 @@ use crate::aggregate::Column;
 use crate::block::cache::PageCache;
 use crate::block::{Block, meta, write};
 use crate::error::{At as _, StoreError};
-use crate::exemplars::Ring;
-use crate::head::{AHEAD, Head};
+use crate::exemplars::{Exemplar, Ring};
+use crate::head::{AHEAD, Head, SeriesRef};
 use crate::metadata::MetadataTable;
 use crate::options::Options;
 use crate::report::RecoveryReport;
-use crate::wal::record::Record;
+use crate::wal::record::{Record, RefExemplar};
 use crate::wal::{Settings, Wal, replay};
 
 /// Where what cannot be used is put.
@@ -52,8 +52,9 @@ impl Store {
         if let Some(marker) = marker {
             head.cut_before_ms = marker.before_ms;
         }
+        let mut ring = Ring::new(options.max_exemplars);
         let replayed = replay::replay(&wal_dir, &aside, &mut report, &mut |segment, record| {
-            take(&mut head, marker, segment, record);
+            take(&mut head, &mut ring, marker, segment, record);
         })?;
         (report.series, report.samples, report.unknown) = head.recovered();
         let settings = Settings {
@@ -71,7 +72,7 @@ impl Store {
             aggregates: RwLock::new(Arc::new(aggregates)),
             cache,
             maintenance: Mutex::new(()),
-            exemplars: Mutex::new(Ring::new(options.max_exemplars)),
+            exemplars: Mutex::new(ring),
             metadata: Mutex::new(MetadataTable::new(options.max_metadata)),
             options,
         };
@@ -88,7 +89,7 @@ fn check(options: &Options) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn take(head: &mut Head, marker: Option<Marker>, segment: u64, record: Record) {
+fn take(head: &mut Head, ring: &mut Ring, marker: Option<Marker>, segment: u64, record: Record) {
     let is_in_blocks = |time_ms: i64| {
         marker.is_some_and(|marker| segment < marker.segment && time_ms < marker.before_ms)
     };
@@ -115,6 +116,20 @@ fn take(head: &mut Head, marker: Option<Marker>, segment: u64, record: Record) {
             for (id, window) in all {
                 // Its series may be forgotten: then there is nothing left to delete.
                 head.recover_deletion(id, window);
+            }
+        }
+        Record::Exemplars(all) => {
+            for RefExemplar { id, labels, sample } in all {
+                let Some(series) = head.labels(SeriesRef(id)) else {
+                    head.unknown += 1;
+                    continue;
+                };
+                ring.add(Exemplar {
+                    series,
+                    labels,
+                    time_ms: sample.time_ms,
+                    value: sample.value,
+                });
             }
         }
         Record::Other => {}

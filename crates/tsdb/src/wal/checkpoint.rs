@@ -98,6 +98,10 @@ fn reduce(record: Record, keep: &Keep<'_>) -> Option<Vec<u8>> {
             all.retain(|(id, window)| window.end_ms >= keep.from_ms && (keep.series)(*id));
             (!all.is_empty()).then(|| record::tombstones(&all))
         }
+        Record::Exemplars(mut all) => {
+            all.retain(|one| one.sample.time_ms >= keep.from_ms && (keep.series)(one.id));
+            (!all.is_empty()).then(|| record::exemplars(&all))
+        }
         Record::Other => None,
     }
 }

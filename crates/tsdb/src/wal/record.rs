@@ -1,7 +1,7 @@
-//! What stands in a record: series, samples, deletions; Prometheus's types 1, 2 and 3.
+//! What stands in a record: series, samples, deletions, exemplars; Prometheus's types 1 to 4.
 //!
-//! Other types (exemplars, metadata, histograms of a Prometheus whose log we open) are passed over
-//! and counted.
+//! Other types (metadata and histograms of a Prometheus whose log we open) are passed over and
+//! counted.
 
 use mainstay_series::{Labels, Sample, Window};
 
@@ -10,11 +10,20 @@ use crate::bytes::{Cursor, put_text, put_uvarint, put_varint};
 const SERIES: u8 = 1;
 const SAMPLES: u8 = 2;
 const TOMBSTONES: u8 = 3;
+const EXEMPLARS: u8 = 4;
 
 /// A sample of a series that another record has named.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct RefSample {
     pub(crate) id: u64,
+    pub(crate) sample: Sample,
+}
+
+/// An exemplar of a series that another record has named.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct RefExemplar {
+    pub(crate) id: u64,
+    pub(crate) labels: Labels,
     pub(crate) sample: Sample,
 }
 
@@ -24,6 +33,7 @@ pub(crate) enum Record {
     Series(Vec<(u64, Labels)>),
     Samples(Vec<RefSample>),
     Tombstones(Vec<(u64, Window)>),
+    Exemplars(Vec<RefExemplar>),
     /// Of a type that is not ours.
     Other,
 }
@@ -33,13 +43,17 @@ pub(crate) fn series<'a>(series: impl IntoIterator<Item = (u64, &'a Labels)>) ->
     let mut bytes = vec![SERIES];
     for (id, labels) in series {
         bytes.extend_from_slice(&id.to_be_bytes());
-        put_uvarint(&mut bytes, labels.len() as u64);
-        for (name, value) in labels {
-            put_text(&mut bytes, name);
-            put_text(&mut bytes, value);
-        }
+        put_labels(&mut bytes, labels);
     }
     bytes
+}
+
+fn put_labels(bytes: &mut Vec<u8>, labels: &Labels) {
+    put_uvarint(bytes, labels.len() as u64);
+    for (name, value) in labels {
+        put_text(bytes, name);
+        put_text(bytes, value);
+    }
 }
 
 /// A record of samples; one record is taken up whole or not at all.
@@ -71,6 +85,24 @@ pub(crate) fn tombstones(stones: &[(u64, Window)]) -> Vec<u8> {
     bytes
 }
 
+/// A record of exemplars.
+pub(crate) fn exemplars(exemplars: &[RefExemplar]) -> Vec<u8> {
+    let mut bytes = vec![EXEMPLARS];
+    let Some(first) = exemplars.first() else {
+        return bytes;
+    };
+    bytes.extend_from_slice(&first.id.to_be_bytes());
+    bytes.extend_from_slice(&first.sample.time_ms.to_be_bytes());
+    for RefExemplar { id, labels, sample } in exemplars {
+        put_varint(&mut bytes, id.wrapping_sub(first.id) as i64);
+        let step = sample.time_ms.wrapping_sub(first.sample.time_ms);
+        put_varint(&mut bytes, step);
+        bytes.extend_from_slice(&sample.value.to_bits().to_be_bytes());
+        put_labels(&mut bytes, labels);
+    }
+    bytes
+}
+
 /// Reads a record; `None` where it is not what its type says.
 pub(crate) fn decode(bytes: &[u8]) -> Option<Record> {
     let mut cursor = Cursor(bytes);
@@ -78,23 +110,25 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Record> {
         SERIES => decode_series(cursor).map(Record::Series),
         SAMPLES => decode_samples(cursor).map(Record::Samples),
         TOMBSTONES => decode_tombstones(cursor).map(Record::Tombstones),
+        EXEMPLARS => decode_exemplars(cursor).map(Record::Exemplars),
         _ => Some(Record::Other),
     }
 }
 
 fn decode_series(mut cursor: Cursor<'_>) -> Option<Vec<(u64, Labels)>> {
     let mut all = Vec::new();
-    let mut pairs = Vec::new();
     while !cursor.is_empty() {
-        let id = cursor.u64()?;
-        let count = cursor.uvarint()?;
-        pairs.clear();
-        for _ in 0..count {
-            pairs.push((cursor.text()?, cursor.text()?));
-        }
-        all.push((id, checked_labels(&pairs)));
+        all.push((cursor.u64()?, take_labels(&mut cursor)?));
     }
     Some(all)
+}
+
+fn take_labels(cursor: &mut Cursor<'_>) -> Option<Labels> {
+    let mut pairs = Vec::new();
+    for _ in 0..cursor.uvarint()? {
+        pairs.push((cursor.text()?, cursor.text()?));
+    }
+    Some(checked_labels(&pairs))
 }
 
 /// Labels from pairs that ought to be sorted, and are made so where they are not.
@@ -119,6 +153,23 @@ fn decode_samples(mut cursor: Cursor<'_>) -> Option<Vec<RefSample>> {
         let value = f64::from_bits(cursor.u64()?);
         let sample = Sample { time_ms, value };
         all.push(RefSample { id, sample });
+    }
+    Some(all)
+}
+
+fn decode_exemplars(mut cursor: Cursor<'_>) -> Option<Vec<RefExemplar>> {
+    if cursor.is_empty() {
+        return Some(Vec::new());
+    }
+    let (id, time_ms) = (cursor.u64()?, cursor.u64()? as i64);
+    let mut all = Vec::new();
+    while !cursor.is_empty() {
+        let id = id.wrapping_add(cursor.varint()? as u64);
+        let time_ms = time_ms.wrapping_add(cursor.varint()?);
+        let value = f64::from_bits(cursor.u64()?);
+        let labels = take_labels(&mut cursor)?;
+        let sample = Sample { time_ms, value };
+        all.push(RefExemplar { id, labels, sample });
     }
     Some(all)
 }
@@ -151,6 +202,19 @@ mod tests {
         let bytes = tombstones(&[(7, window)]);
         let expected = Record::Tombstones(vec![(7, window)]);
         assert_eq!(decode(&bytes), Some(expected));
+        let exemplar = |id, time_ms: i64| RefExemplar {
+            id,
+            labels: Labels::from_pairs([("trace_id", time_ms.to_string())]),
+            sample: Sample {
+                time_ms,
+                value: 0.5,
+            },
+        };
+        let all = vec![exemplar(9, 1_000), exemplar(7, 900), exemplar(u64::MAX, -1)];
+        let bytes = exemplars(&all);
+        assert_eq!(decode(&bytes), Some(Record::Exemplars(all)));
+        assert_eq!(decode(&exemplars(&[])), Some(Record::Exemplars(Vec::new())));
+        assert_eq!(decode(&bytes[..bytes.len() - 1]), None);
         assert_eq!(decode(&[200, 1, 2]), Some(Record::Other));
         assert_eq!(decode(&[]), None);
     }
@@ -165,7 +229,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_a_record_or_none(mut bytes in prop::collection::vec(any::<u8>(), 1..100)) {
-            bytes[0] %= 5;
+            bytes[0] %= 6;
             let _ = decode(&bytes);
         }
     }

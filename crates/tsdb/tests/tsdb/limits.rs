@@ -1,9 +1,9 @@
 //! What is refused, sample by sample, and what is said of the whole.
 
 use mainstay_series::{LabelQuery, Labels, Matcher, Storage as _, Window};
-use mainstay_tsdb::{Durability, Entry, Metadata, Options, Rejection, StoreError};
+use mainstay_tsdb::{Durability, Entry, Exemplar, Metadata, Options, Rejection, StoreError};
 
-use crate::support::{BLOCK, START, fill, labels, open, open_with, put};
+use crate::support::{BLOCK, START, any, fill, labels, open, open_with, put};
 
 #[test]
 fn each_rejection_has_its_name_and_the_rest_of_the_batch_is_taken() {
@@ -181,6 +181,39 @@ fn statistics_name_what_takes_the_room() {
     );
     assert_eq!(head.label_pairs, 14);
     assert!(head.memory_bytes > 0 && stats.blocks.is_empty());
+}
+
+#[test]
+fn exemplars_are_found_again_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = open(dir.path());
+    fill(&store, 2, START, START + 2 * BLOCK);
+    let of = |n, time_ms: i64| Exemplar {
+        series: labels("requests_total", n),
+        labels: Labels::from_pairs([("trace_id", time_ms.to_string())]),
+        time_ms,
+        value: 0.25,
+    };
+    let (old, new) = (of(0, START + 1), of(1, START + 2 * BLOCK - 1));
+    for one in [&old, &new] {
+        assert!(store.add_exemplar(one.clone()));
+        assert!(
+            !store.add_exemplar(one.clone()),
+            "it is shown again at each scrape"
+        );
+    }
+    // Of a series that the head does not have: in memory alone.
+    assert!(store.add_exemplar(of(7, START + BLOCK)));
+    let found = |store: &mainstay_tsdb::Store| store.exemplars(&[any()], Window::ALL);
+    assert_eq!(found(&store).len(), 3);
+    drop(store);
+    let (store, report) = open(dir.path());
+    assert_eq!((report.foreign_records, report.unknown), (0, 0));
+    assert_eq!(found(&store), [old, new.clone()]);
+    // What was cut into blocks goes from the log.
+    assert_eq!(store.maintain(START + 2 * BLOCK).unwrap().cut, 1);
+    drop(store);
+    assert_eq!(found(&open(dir.path()).0), [new]);
 }
 
 #[test]
