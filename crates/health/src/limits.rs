@@ -101,24 +101,29 @@ pub(crate) fn parse_override(text: &str) -> Result<(&'static Check, Limits), Ove
         warning: level(warning)?,
         critical: level(critical)?,
     };
-    match (limits.warning, limits.critical) {
-        (None, None) => Err(shape()),
-        (Some(warning), Some(critical)) if is_reversed(check.bad, warning, critical) => {
-            Err(OverrideError::Order {
-                check: check.id,
-                warning: shown(check.unit, warning),
-                critical: shown(check.unit, critical),
-            })
-        }
-        _ => Ok((check, limits)),
+    if limits.warning.is_none() && limits.critical.is_none() {
+        return Err(shape());
     }
+    Ok((check, limits))
 }
 
-fn is_reversed(bad: Bad, warning: f64, critical: f64) -> bool {
-    match bad {
+/// A warning comes no later than what it warns of.
+pub(crate) fn in_order(check: &Check, limits: Limits) -> Result<(), OverrideError> {
+    let (Some(warning), Some(critical)) = (limits.warning, limits.critical) else {
+        return Ok(());
+    };
+    let is_reversed = match check.bad {
         Bad::Above => critical < warning,
         Bad::Below => critical > warning,
+    };
+    if !is_reversed {
+        return Ok(());
     }
+    Err(OverrideError::Order {
+        check: check.id,
+        warning: shown(check.unit, warning),
+        critical: shown(check.unit, critical),
+    })
 }
 
 fn example(unit: Unit) -> &'static str {

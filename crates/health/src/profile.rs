@@ -3,7 +3,7 @@
 //! The same figures stand in the rule packs (`rules/`), and a test compares them.
 
 use crate::check::{Check, Measure, checks};
-use crate::limits::{Limits, OverrideError, parse_override};
+use crate::limits::{Limits, OverrideError, in_order, parse_override};
 
 /// What is checked and how strictly.
 #[derive(Debug, Clone, Copy)]
@@ -52,11 +52,14 @@ impl Plan {
     /// Takes `CHECK=WARNING:CRITICAL`; what it leaves out stays as the profile has it.
     ///
     /// # Errors
-    /// When it names no check, no value, or a critical level before its warning.
+    /// When it names no check, no value, or a critical level before its warning, be it the profile's.
     pub fn change(&mut self, text: &str) -> Result<(), OverrideError> {
         let (check, limits) = parse_override(text)?;
         self.overrides.push((check.id, limits));
-        Ok(())
+        let together = self.limits(check.id).unwrap_or(limits);
+        in_order(check, together).inspect_err(|_| {
+            self.overrides.pop();
+        })
     }
 
     /// The checks to be made, with their limits.
@@ -188,7 +191,7 @@ const PROFILES: [Profile; 6] = [
 
 /// The health monitor of the whisper-transcriber guide: the thresholds are its, and so is what is critical (its alerts say). It
 /// names pool, queries, hit rate and no figure for them: those are ours.
-const TRANSCRIBER: [(&str, Limits); 14] = [
+const TRANSCRIBER: [(&str, Limits); 15] = [
     ("api.available", REACH),
     ("api.response", Limits::warning(2.0)),
     ("api.errors", Limits::critical(0.05)),
@@ -198,6 +201,7 @@ const TRANSCRIBER: [(&str, Limits); 14] = [
     ("database.deadlocks", DEADLOCKS),
     ("cache.reachable", REACH),
     ("cache.memory", CACHE_MEMORY),
+    ("cache.hits", Limits::warning(0.5)),
     ("system.cpu", Limits::warning(0.80)),
     ("system.memory", Limits::warning(0.85)),
     ("system.disk", Limits::critical(0.90)),

@@ -299,7 +299,7 @@ fn where_nothing_is_judged_nothing_is_healthy() {
     );
     assert_eq!(
         report.headline(),
-        "cannot measure: none of 14 checks could be judged"
+        "cannot measure: none of 15 checks could be judged"
     );
 }
 
@@ -346,7 +346,7 @@ fn the_worst_decides_of_rows_and_of_checks() {
     assert_eq!(failures, ["system.disk", "api.available", "api.response"]);
     assert_eq!(
         report.headline(),
-        "critical: 3 of 4 checks fail, 10 could not be judged"
+        "critical: 3 of 4 checks fail, 11 could not be judged"
     );
     assert_eq!(report.state.verdict(), Verdict::Fail);
 }
@@ -357,8 +357,8 @@ fn a_user_may_have_thresholds_of_his_own() {
     for change in [
         "system.cpu=50%:0.6",
         "api.response=300ms",
-        "jobs.queue=:5",
-        "cache.hits=0.9:80%",
+        "jobs.queue=:5000",
+        "api.tail=1s:2s",
     ] {
         plan.change(change).unwrap();
     }
@@ -368,9 +368,9 @@ fn a_user_may_have_thresholds_of_his_own() {
         .collect();
     assert_eq!(limits["system.cpu"], Limits::levels(0.5, 0.6));
     assert_eq!(limits["api.response"], Limits::warning(0.3));
-    assert_eq!(limits["jobs.queue"], Limits::levels(1000.0, 5.0));
+    assert_eq!(limits["jobs.queue"], Limits::levels(1000.0, 5000.0));
     // Not in the profile, and now it is.
-    assert_eq!(limits["cache.hits"], Limits::levels(0.9, 0.8));
+    assert_eq!(limits["api.tail"], Limits::levels(1.0, 2.0));
 
     for (change, error) in [
         (
@@ -409,6 +409,11 @@ fn a_user_may_have_thresholds_of_his_own() {
         (
             "system.cpu=90%:80%",
             "system.cpu: the critical level 80 % comes before the warning 90 %",
+        ),
+        // Against the profile's own warning of 80 %.
+        (
+            "system.disk=95%",
+            "system.disk: the critical level 90 % comes before the warning 95 %",
         ),
         (
             "cache.hits=50%:60%",
@@ -454,7 +459,7 @@ fn a_report_is_a_page() {
         str![[r"
 # Health of shop in production
 
-2026-11-27T16:00:00.000Z, profile default: **degraded: 1 of 2 checks fails, 12 could not be judged**
+2026-11-27T16:00:00.000Z, profile default: **degraded: 1 of 2 checks fails, 13 could not be judged**
 
 | check | value | target | warning | critical | result |
 |---|---|---|---|---|---|
