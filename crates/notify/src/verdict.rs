@@ -26,7 +26,9 @@ pub(crate) fn judge(settings: &Settings, answer: &Answer) -> Result<(), Failure>
         _ => FailureKind::Client,
     };
     let details = details(settings, answer);
-    let details = limit::bytes(details.trim(), SHOWN_BYTES);
+    // In one line: it is a line of a log.
+    let details: Vec<_> = details.split_whitespace().collect();
+    let details = limit::bytes(&details.join(" "), SHOWN_BYTES);
     let separator = if details.is_empty() { "" } else { ": " };
     Err(Failure {
         retry: matches!(kind, FailureKind::RateLimited | FailureKind::Server),

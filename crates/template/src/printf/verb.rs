@@ -79,7 +79,7 @@ fn joined(all: impl Iterator<Item = String>, by: &str) -> String {
 /// A value inside of another: there a missing one is no mistake of the verb.
 fn element(value: &Value, verb: char, flags: Flags) -> String {
     match value {
-        Value::Nil => flags.pad("<nil>"),
+        Value::Nil => "<nil>".to_owned(),
         value => write(value, verb, flags),
     }
 }
@@ -294,15 +294,17 @@ fn float_verb(number: f64, verb: char, flags: Flags) -> Option<String> {
 
 /// `%#g`: always a point, and the digits that `%g` takes away.
 fn pointed(text: &str, verb: char, precision: Option<usize>) -> String {
-    let at = text.find(['e', 'E', 'p', 'P']).unwrap_or(text.len());
+    let is_hex = matches!(verb, 'x' | 'X');
+    let marks: &[char] = if is_hex { &['p', 'P'] } else { &['e', 'E'] };
+    let at = text.find(marks).unwrap_or(text.len());
     let (number, tail) = text.split_at(at);
     let mut number = number.to_owned();
     if !number.contains('.') {
         number.push('.');
     }
-    if matches!(verb, 'v' | 'g' | 'G') {
+    if matches!(verb, 'v' | 'g' | 'G' | 'x' | 'X') {
         let wanted = precision.unwrap_or(6);
-        let bare: String = number.chars().filter(char::is_ascii_digit).collect();
+        let bare: String = number.chars().filter(|c| !"+-.".contains(*c)).collect();
         let mut count = bare.trim_start_matches('0').len();
         if bare.trim_start_matches('0').is_empty() {
             count = 1;

@@ -6,62 +6,80 @@ use crate::cases::{HTML, TEXT};
 use crate::world::render;
 use mainstay_template::Escape;
 use serde_json::{Value, json};
-use std::io::Write as _;
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What Go answers: a text, or that it fails.
-type Answers = Vec<(String, &'static str, Option<String>)>;
+type Answers = Vec<(String, String, Option<String>)>;
 
-fn cases() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let text = TEXT.iter().map(|case| ("text", *case));
-    text.chain(HTML.iter().map(|case| ("html", *case)))
+fn cases() -> Vec<(&'static str, String)> {
+    let text = TEXT.iter().map(|case| ("text", (*case).to_owned()));
+    text.chain(HTML.iter().map(|case| ("html", (*case).to_owned())))
+        .collect()
 }
 
-/// `None` without Go.
-fn ask_go() -> Option<Answers> {
+/// Renders all of these with Go; `None` where there is none.
+pub(crate) fn ask_go(cases: &[(&'static str, String)]) -> Option<Answers> {
     if Command::new("go").arg("version").output().is_err() {
+        println!("skipped: Go is not installed (apt-get install golang-go)");
         return None;
     }
-    let cache = tempfile::tempdir().unwrap();
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer/main.go");
-    let mut child = Command::new("go")
+    let directory = tempfile::tempdir().unwrap();
+    let questions: Vec<_> = cases
+        .iter()
+        .map(|(mode, template)| format!("{}\n", json!({"mode": mode, "template": template})))
+        .collect();
+    // From a file: a pipe in both directions would fill up on both sides.
+    let input = directory.path().join("questions");
+    std::fs::write(&input, questions.concat()).unwrap();
+    let output = Command::new("go")
         .arg("run")
-        .arg(program)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer/main.go"))
         .env("GO111MODULE", "off")
-        .env("GOCACHE", cache.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
+        .env("GOCACHE", directory.path().join("cache"))
+        .stdin(Stdio::from(File::open(input).unwrap()))
+        .stderr(Stdio::inherit())
+        .output()
         .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    for (mode, template) in cases() {
-        let question = json!({"mode": mode, "template": template});
-        writeln!(input, "{question}").unwrap();
-    }
-    drop(input);
-    let output = child.wait_with_output().unwrap();
     assert!(
         output.status.success(),
         "the peer ended with {}",
         output.status
     );
     let lines = String::from_utf8(output.stdout).unwrap();
-    let answers: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(answers.len(), cases().count());
+    let answers = lines.lines().map(|line| {
+        let answer: Value = serde_json::from_str(line).unwrap();
+        let out = answer["out"].as_str().unwrap().to_owned();
+        (answer["failed"] == false).then_some(out)
+    });
+    let answers: Vec<_> = answers.collect();
+    assert_eq!(answers.len(), cases.len());
+    let asked = cases.iter().zip(answers);
     Some(
-        cases()
-            .zip(answers)
-            .map(|((mode, template), answer)| {
-                let failed = answer["failed"] == true;
-                let out = answer["out"].as_str().unwrap().to_owned();
-                (mode.to_owned(), template, (!failed).then_some(out))
-            })
+        asked
+            .map(|((mode, template), answer)| ((*mode).to_owned(), template.clone(), answer))
             .collect(),
     )
+}
+
+/// Where we answer differently.
+pub(crate) fn differences(answers: &Answers) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (mode, template, answer) in answers {
+        let escape = if mode == "html" {
+            Escape::Html
+        } else {
+            Escape::Text
+        };
+        let ours = render(template, escape);
+        if ours.as_ref().ok() != answer.as_ref() {
+            wrong.push(format!(
+                "{mode}: {template}\n    Go:   {answer:?}\n    ours: {ours:?}"
+            ));
+        }
+    }
+    wrong
 }
 
 /// One line a case: mode, template, answer (null where Go fails).
@@ -80,8 +98,7 @@ fn written(answers: &Answers) -> String {
 /// With `MAINSTAY_WRITE_ANSWERS` set the answers are written anew.
 #[test]
 fn go_answers_what_is_kept() {
-    let Some(answers) = ask_go() else {
-        println!("skipped: Go is not installed (apt-get install golang-go)");
+    let Some(answers) = ask_go(&cases()) else {
         return;
     };
     let answers = written(&answers);
@@ -94,30 +111,20 @@ fn go_answers_what_is_kept() {
 #[test]
 fn we_answer_as_go_does() {
     let kept = std::fs::read_to_string(kept()).unwrap();
-    let mut wrong = Vec::new();
-    let mut lines = kept.lines();
-    for (mode, template) in cases() {
-        let line = lines.next().expect("an answer for each case");
-        let answer: (String, String, Option<String>) = serde_json::from_str(line).unwrap();
-        assert_eq!((answer.0.as_str(), answer.1.as_str()), (mode, template));
-        let escape = if mode == "html" {
-            Escape::Html
-        } else {
-            Escape::Text
-        };
-        let ours = render(template, escape);
-        if ours.as_ref().ok() != answer.2.as_ref() {
-            wrong.push(format!(
-                "{mode}: {template}\n    Go:   {:?}\n    ours: {ours:?}",
-                answer.2
-            ));
-        }
-    }
+    let answers: Answers = kept
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let asked: Vec<_> = answers
+        .iter()
+        .map(|(mode, template, _)| (mode.as_str(), template.clone()))
+        .collect();
+    assert_eq!(asked, cases(), "write the answers anew");
+    let wrong = differences(&answers);
     assert!(
         wrong.is_empty(),
-        "{} of {} differ\n{}",
+        "{} differ\n{}",
         wrong.len(),
-        cases().count(),
         wrong.join("\n")
     );
 }

@@ -14,4 +14,5 @@ mod go;
 mod language;
 mod limits;
 mod prometheus;
+mod random;
 mod world;

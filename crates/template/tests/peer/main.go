@@ -73,7 +73,7 @@ func values() data {
 	return data{
 		Int: 42, Neg: -7, Float: 3.25, Big: 12345678.9, Small: 0.00001234,
 		Text: "héllo wörld", Markup: `<b class="x">A&B's</b>`, Link: "https://example.com/a b?q=1&r=ü#f",
-		Yes: true, Texts: []string{"a", "b", "c"}, List: []any{1, "two", 3.5, nil, true, []any{1, 2}},
+		Yes: true, None: []string{}, Texts: []string{"a", "b", "c"}, List: []any{1, "two", 3.5, nil, true, []any{1, 2}},
 		Map: map[string]string{"b": "2", "a": "1"}, Any: map[string]any{"n": 1, "t": "x", "m": map[string]any{"k": "v"}},
 		Labels: labels{"job": "web", "alertname": "Down"}, Pair: pair{"k", "v"}, Pairs: []pair{{"a", "1"}, {"b", "2"}},
 		Wait: 90*time.Minute + 1500*time.Millisecond, At: time.Date(2024, time.February, 3, 4, 5, 6, 7000000, time.UTC),
