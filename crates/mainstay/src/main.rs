@@ -29,6 +29,7 @@ mod making;
 mod notes;
 mod operation;
 mod output;
+mod paths;
 mod progress;
 mod project;
 mod prompt;

@@ -31,6 +31,7 @@ mod active;
 mod alerting;
 mod evaluation;
 mod file;
+pub mod glob;
 mod group;
 mod overlay;
 mod read;

@@ -244,6 +244,14 @@ Examples:
 
 Ends with 1 when a check fails, or when nothing could be judged: docs/health.md.";
 
+pub(super) const RULES: &str = "\
+Examples:
+  mainstay rules check rules/*.yml
+  mainstay rules test tests/*.yml             promtool's unit tests
+  mainstay rules check --json rules/*.yml | jq -r '.problems[].message'
+
+What is read and how it is evaluated: docs/rules.md.";
+
 pub(super) const CERTIFICATES: &str = "\
 Examples:
   mainstay certificates                       names, issuer, expiry, next renewal

@@ -12,6 +12,7 @@ mod hosting;
 mod images;
 mod metrics;
 mod operating;
+mod rules;
 mod secrets;
 mod stack;
 
@@ -35,6 +36,7 @@ pub use operating::{
     JournalArguments, LogsArguments, ProxyArguments, RestartArguments, RoleName, ScaleArguments,
     ServeArguments, TokenArguments, TokenCommand,
 };
+pub use rules::{RulesArguments, RulesCommand};
 pub use secrets::{KeysCommand, RotateArguments, SecretArguments, SecretCommand};
 pub use stack::{InitArguments, StackArguments};
 
@@ -163,6 +165,9 @@ pub enum Command {
     /// Judge a stack by thresholds: API, database, cache, system, jobs
     #[command(after_help = examples::HEALTH)]
     Health(HealthArguments),
+    /// Rule files of Prometheus: check them, and run their unit tests
+    #[command(after_help = examples::RULES)]
+    Rules(RulesArguments),
     /// What happened, from the journal
     #[command(after_help = examples::EVENTS)]
     Events(EventsArguments),

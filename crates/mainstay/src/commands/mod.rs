@@ -19,6 +19,7 @@ mod metrics;
 mod operate;
 mod processes;
 mod promote;
+mod rules;
 mod secret;
 mod serving;
 mod token;
@@ -73,6 +74,7 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
         // Nothing but files.
         Command::Config(arguments) => files::config(&context, &arguments),
         Command::Init(arguments) => files::init(&context, &arguments),
+        Command::Rules(arguments) => rules::rules(&context, &arguments.command),
         Command::Schema => files::schema(&context),
         Command::Install(arguments) => install::install(&context, &arguments),
         Command::Completions(arguments) => completions(&context, arguments.shell),

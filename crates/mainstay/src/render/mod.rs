@@ -14,6 +14,7 @@ pub mod problems;
 pub mod quantity;
 pub mod record;
 pub mod rollout;
+pub mod rules;
 pub mod secrets;
 pub mod stack;
 pub mod summary;

@@ -51,6 +51,9 @@ const SAMPLE: &Keys = &[
     ),
 ];
 
+/// The most values of all series of a file: `1x1000000` is short to write.
+const MAX_VALUES: usize = 5_000_000;
+
 const MINUTE_MS: i64 = 60_000;
 
 impl TestFile {
@@ -73,6 +76,7 @@ impl TestFile {
                 problems: &mut problems,
             },
             text,
+            values: 0,
         };
         let file = tree.map_or_else(Self::default, |tree| reading.file(&tree));
         problems.sort();
@@ -83,6 +87,8 @@ impl TestFile {
 struct Reading<'a> {
     fields: Fields<'a>,
     text: &'a str,
+    /// Values that were read.
+    values: usize,
 }
 
 impl Reading<'_> {
@@ -179,8 +185,16 @@ impl Reading<'_> {
         let series = self.fields.text(node, "series").unwrap_or_default();
         let values = self.fields.text(node, "values").unwrap_or_default();
         let times = (test.start_ms, test.interval_ms);
+        if self.values > MAX_VALUES {
+            return;
+        }
         match load::series(&series, &values, times) {
             Ok((labels, samples)) => {
+                self.values += samples.len();
+                if self.values > MAX_VALUES {
+                    let message = format!("more than {MAX_VALUES} values in one file of tests");
+                    self.fields.error(node, "too-many-values", message);
+                }
                 test.series.insert(labels, samples);
             }
             Err(load::Error::NotSupported(message)) => {

@@ -24,7 +24,23 @@ const MAX_EVALUATIONS: i64 = 200_000;
 /// The most samples that one expression of a test may hold in memory.
 const MAX_SAMPLES: usize = 5_000_000;
 
+impl Test {
+    /// The last time since its start that something is asked for.
+    fn last_ms(&self) -> i64 {
+        let alerts = self.alerts.iter().map(|alert| alert.eval_time_ms);
+        let expressions = self.expressions.iter().map(|test| test.eval_time_ms);
+        alerts.chain(expressions).max().unwrap_or(0)
+    }
+}
+
 impl TestFile {
+    /// How often groups are evaluated in all tests together.
+    pub fn evaluations(&self) -> i64 {
+        let step_ms = self.evaluation_interval_ms.max(1);
+        let counts = self.tests.iter().map(|test| test.last_ms() / step_ms + 1);
+        counts.fold(0, i64::saturating_add)
+    }
+
     /// Runs all tests over the rule files that they are for.
     pub fn run(&self, files: &[RuleFile]) -> Report {
         let tests = self.tests.iter().enumerate();
@@ -120,9 +136,7 @@ impl<'a> Run<'a> {
     /// Evaluates all groups from the start to the last moment that is asked for; whether it got there.
     fn evaluate(&mut self) -> bool {
         let step_ms = self.file.evaluation_interval_ms.max(1);
-        let alerts = self.test.alerts.iter().map(|alert| alert.eval_time_ms);
-        let expressions = self.test.expressions.iter().map(|test| test.eval_time_ms);
-        let last_ms = alerts.chain(expressions).max().unwrap_or(0);
+        let last_ms = self.test.last_ms();
         if last_ms / step_ms >= MAX_EVALUATIONS {
             let what = format!("evaluating each {} up to {}", at(step_ms), at(last_ms));
             let place = self.test.place.clone();

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod alerts;
+mod corpus;
 mod drive;
 mod groups;
 mod peer;
+mod random;
 mod read;
 mod reloads;
 mod restores;

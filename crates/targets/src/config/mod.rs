@@ -50,6 +50,8 @@ pub struct Global {
     pub interval: Duration,
     pub timeout: Duration,
     pub evaluation_interval: Duration,
+    /// So far back rules look whose group says nothing else.
+    pub rule_query_offset: Duration,
     pub external_labels: BTreeMap<String, String>,
     pub protocols: Vec<ScrapeProtocol>,
     pub limits: ScrapeLimits,
@@ -61,6 +63,7 @@ impl Default for Global {
             interval: Duration::from_mins(1),
             timeout: Duration::from_secs(10),
             evaluation_interval: Duration::from_mins(1),
+            rule_query_offset: Duration::ZERO,
             external_labels: BTreeMap::new(),
             protocols: ScrapeProtocol::DEFAULT.to_vec(),
             limits: ScrapeLimits::default(),
@@ -94,10 +97,7 @@ const GLOBAL: &Keys = &[
     ("scrape_protocols", Read),
     ("evaluation_interval", Read),
     ("external_labels", Read),
-    (
-        "rule_query_offset",
-        Refused("rules are evaluated at their own time"),
-    ),
+    ("rule_query_offset", Read),
     (
         "query_log_file",
         Warned("queries stand in the server's own log"),
@@ -227,6 +227,9 @@ impl Fields<'_> {
             evaluation_interval: self
                 .duration(node, "evaluation_interval")
                 .unwrap_or(default.evaluation_interval),
+            rule_query_offset: self
+                .duration(node, "rule_query_offset")
+                .unwrap_or(default.rule_query_offset),
             external_labels: self.pairs(node, "external_labels"),
             protocols: self.protocols(node).unwrap_or(default.protocols),
             limits: self.limits(node, ScrapeLimits::default()),
