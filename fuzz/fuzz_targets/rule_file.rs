@@ -11,7 +11,6 @@ use mainstay_rules::{Group, RuleFile, Settings, Watch, reload};
 use std::cell::Cell;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 /// So often a query may ask whether to go on.
 const PATIENCE: u32 = 50;
@@ -41,7 +40,7 @@ fuzz_target!(|text: &str| {
         asked.set(asked.get() + 1);
         if asked.get() > PATIENCE { Err(Interrupt::Timeout) } else { Ok(()) }
     };
-    let watch = Watch { check: &check, elapsed: &|| Duration::ZERO };
+    let watch = Watch { check: &check, ..Watch::default() };
     let groups = file.groups.iter().take(5);
     let mut groups: Vec<Group> = groups.map(|spec| Group::new(&file.name, spec, &settings)).collect();
     let fresh = groups.clone();

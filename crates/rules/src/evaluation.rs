@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use mainstay_promql::{Check, uninterrupted};
+use mainstay_promql::{Check, Interrupt, uninterrupted};
 use mainstay_series::{Labels, Sample};
 
 use crate::active::AlertState;
@@ -16,6 +16,23 @@ pub struct Watch<'a> {
     pub check: Check<'a>,
     /// How long ago something was, for durations: any moment is its zero.
     pub elapsed: &'a dyn Fn() -> Duration,
+    /// A rule that takes longer fails, and the next one is evaluated.
+    pub rule_limit: Duration,
+}
+
+impl Watch<'_> {
+    /// Whether a rule may go on that began at a moment of [`Self::elapsed`].
+    pub(crate) fn goes_on(&self, began: Duration) -> Result<(), Interrupt> {
+        (self.check)()?;
+        // Not asked where it does not matter: a query asks often.
+        let is_over = self.rule_limit != Duration::MAX
+            && (self.elapsed)().saturating_sub(began) > self.rule_limit;
+        if is_over {
+            Err(Interrupt::Timeout)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl Default for Watch<'_> {
@@ -24,6 +41,7 @@ impl Default for Watch<'_> {
         Self {
             check: &uninterrupted,
             elapsed: &|| Duration::ZERO,
+            rule_limit: Duration::MAX,
         }
     }
 }

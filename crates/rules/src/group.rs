@@ -1,21 +1,19 @@
 //! A group of rules as a state machine.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use mainstay_promql::{Query, Value};
-use mainstay_series::{Labels, STALE, Sample, Storage, is_stale};
+use mainstay_promql::{Check, Query, Value};
+use mainstay_series::{Labels, Storage, is_stale};
 
-use crate::active::{ActiveAlert, AlertState};
-use crate::alerting::{Active, Round, to_send};
-use crate::evaluation::{Evaluation, Figures, Health, NewSample, RuleOutcome, Watch};
-use crate::file::{GroupSpec, Rule};
+use crate::alerting::{Round, to_send};
+use crate::evaluation::{Evaluation, Figures, NewSample, RuleOutcome, Watch};
+use crate::file::GroupSpec;
 use crate::overlay::Overlay;
 use crate::recording::record;
 use crate::restore::restore;
 use crate::schedule::{due, phase_ms, slot_ms};
 use crate::settings::Settings;
+use crate::state::{RuleState, stale};
 
 /// After so many evaluations `for` is restored: at the first one targets may not have been scraped,
 /// and rules that alerts look at have recorded nothing.
@@ -38,20 +36,6 @@ pub struct Group {
     restoring: Option<u32>,
     /// When the next evaluation is due; `None`: not known yet.
     next_ms: Option<i64>,
-}
-
-/// A rule and what is known of it.
-#[derive(Debug, Clone)]
-pub struct RuleState {
-    rule: Arc<Rule>,
-    health: Health,
-    last_error: Option<String>,
-    last_duration: Duration,
-    last_evaluation_ms: Option<i64>,
-    active: Active,
-    /// What the last evaluation gave, and what it was before.
-    series: BTreeSet<Labels>,
-    series_before: BTreeSet<Labels>,
 }
 
 /// What a group waits for.
@@ -180,7 +164,8 @@ impl Group {
             ..RuleOutcome::default()
         };
         let sample_ms = at_ms - self.query_offset_ms;
-        match self.run(index, overlay, at_ms, watch, &mut outcome) {
+        let check = || watch.goes_on(start);
+        match self.run(index, overlay, (at_ms, &check), &mut outcome) {
             Ok(samples) => {
                 self.rules[index].take(samples, overlay, sample_ms, &mut outcome);
             }
@@ -202,15 +187,12 @@ impl Group {
         &mut self,
         index: usize,
         overlay: &Overlay<'_>,
-        at_ms: i64,
-        watch: &Watch<'_>,
+        (at_ms, check): (i64, Check<'_>),
         outcome: &mut RuleOutcome,
     ) -> Result<Vec<NewSample>, String> {
         let settings = Arc::clone(&self.settings);
         let ask = |query: &Query, time_ms: i64| {
-            let answer = settings
-                .engine
-                .instant(overlay, query, time_ms, watch.check);
+            let answer = settings.engine.instant(overlay, query, time_ms, check);
             match answer.map_err(|error| error.to_string())?.value {
                 Value::Vector { samples, .. } => Ok(samples),
                 Value::Scalar { value, .. } => Ok(vec![(Labels::empty(), value)]),
@@ -332,107 +314,5 @@ impl Group {
     pub(crate) fn into_series(self) -> impl Iterator<Item = Labels> {
         let series = self.rules.into_iter().flat_map(|state| state.series);
         series.chain(self.departed)
-    }
-}
-
-/// A stale marker, unless the series has a sample at that moment, of another rule.
-fn stale(labels: Labels, time_ms: i64, overlay: &mut Overlay<'_>) -> Option<NewSample> {
-    let sample = Sample {
-        time_ms,
-        value: STALE,
-    };
-    overlay.append(&labels, sample).ok()?;
-    Some(NewSample { labels, sample })
-}
-
-impl RuleState {
-    fn new(rule: &Arc<Rule>) -> Self {
-        Self {
-            rule: Arc::clone(rule),
-            health: Health::Unknown,
-            last_error: None,
-            last_duration: Duration::ZERO,
-            last_evaluation_ms: None,
-            active: Active::new(),
-            series: BTreeSet::new(),
-            series_before: BTreeSet::new(),
-        }
-    }
-
-    pub fn rule(&self) -> &Rule {
-        &self.rule
-    }
-
-    pub fn health(&self) -> Health {
-        self.health
-    }
-
-    pub fn last_error(&self) -> Option<&str> {
-        self.last_error.as_deref()
-    }
-
-    pub fn last_duration(&self) -> Duration {
-        self.last_duration
-    }
-
-    /// `None`: there was none yet.
-    pub fn last_evaluation_ms(&self) -> Option<i64> {
-        self.last_evaluation_ms
-    }
-
-    /// Every alert it holds, those resolved a short while ago among them.
-    pub fn alerts(&self) -> impl Iterator<Item = (&Labels, &ActiveAlert)> {
-        self.active.iter()
-    }
-
-    /// Those that are pending or firing.
-    pub fn active_alerts(&self) -> impl Iterator<Item = (&Labels, &ActiveAlert)> {
-        self.alerts()
-            .filter(|(_, alert)| alert.resolved_at_ms.is_none())
-    }
-
-    /// The furthest that one of its alerts is.
-    pub fn state(&self) -> AlertState {
-        if self.last_evaluation_ms.is_none() {
-            return AlertState::Unknown;
-        }
-        let states = self.active.values().map(|alert| alert.state);
-        states.max().unwrap_or(AlertState::Inactive)
-    }
-
-    fn judge(&mut self, error: Option<&str>) {
-        self.health = match error {
-            Some(_) => Health::Bad,
-            None => Health::Good,
-        };
-        self.last_error = error.map(str::to_owned);
-    }
-
-    /// Adds samples to what is answered, and stale markers of series that were there before.
-    fn take(
-        &mut self,
-        samples: Vec<NewSample>,
-        overlay: &mut Overlay<'_>,
-        time_ms: i64,
-        outcome: &mut RuleOutcome,
-    ) {
-        let mut series = BTreeSet::new();
-        for new in samples {
-            if overlay.append(&new.labels, new.sample).is_err() {
-                let labels = &new.labels;
-                let message = format!(
-                    "duplicate sample for timestamp: another rule of the group gave {labels} too"
-                );
-                outcome.error = Some(message);
-                continue;
-            }
-            series.insert(new.labels.clone());
-            outcome.samples.push(new);
-        }
-        for gone in self.series.difference(&series) {
-            let marker = stale(gone.clone(), time_ms, overlay);
-            outcome.samples.extend(marker);
-        }
-        self.series_before = std::mem::replace(&mut self.series, series);
     }
 }

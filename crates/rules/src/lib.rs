@@ -40,13 +40,15 @@ mod reload;
 mod restore;
 mod schedule;
 mod settings;
+mod state;
 mod template;
 pub mod unit;
 
 pub use active::{ActiveAlert, AlertState};
 pub use evaluation::{Alert, Evaluation, Figures, Health, NewSample, RuleOutcome, Watch};
 pub use file::{Alerting, GroupSpec, Kind, Rule, RuleFile};
-pub use group::{Group, RuleState, Turn};
+pub use group::{Group, Turn};
 pub use reload::{Departed, Reloaded, reload};
 pub use schedule::{Due, due, phase_ms, slot_ms};
 pub use settings::Settings;
+pub use state::RuleState;

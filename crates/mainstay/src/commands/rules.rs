@@ -4,7 +4,7 @@ use super::Context;
 use crate::arguments::RulesCommand;
 use crate::failure::{Failure, Outcome};
 use crate::paths;
-use crate::render::rules::{self, Checked, File, Tested};
+use crate::render::rules::{self, Checked, CheckedFile, Tested};
 use mainstay_model::{Problem, Problems};
 use mainstay_rules::RuleFile;
 use mainstay_rules::unit::TestFile;
@@ -21,7 +21,7 @@ fn check(context: &Context, files: &[PathBuf]) -> Outcome {
     let mut checked = Checked::default();
     for path in files {
         let (file, problems) = read(context, path, RuleFile::read)?;
-        checked.files.push(File {
+        checked.files.push(CheckedFile {
             file: path.display().to_string(),
             usable: !problems.has_errors(),
             groups: file.groups.len(),

@@ -12,12 +12,12 @@ use std::fmt::Write as _;
 #[derive(Debug, Default, Serialize)]
 pub struct Checked {
     pub usable: bool,
-    pub files: Vec<File>,
+    pub files: Vec<CheckedFile>,
     pub problems: Problems,
 }
 
 #[derive(Debug, Serialize)]
-pub struct File {
+pub struct CheckedFile {
     pub file: String,
     pub usable: bool,
     pub groups: usize,
@@ -40,11 +40,11 @@ pub struct Test {
     pub passed: bool,
     /// How many alerts and expressions were compared.
     pub compared: usize,
-    pub failures: Vec<Difference>,
+    pub failures: Vec<Mismatch>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Difference {
+pub struct Mismatch {
     pub place: Place,
     pub what: String,
     pub difference: Vec<String>,
@@ -56,12 +56,12 @@ impl From<TestReport> for Test {
             name: report.name,
             passed: report.failures.is_empty(),
             compared: report.compared,
-            failures: report.failures.into_iter().map(Difference::from).collect(),
+            failures: report.failures.into_iter().map(Mismatch::from).collect(),
         }
     }
 }
 
-impl From<Failure> for Difference {
+impl From<Failure> for Mismatch {
     fn from(failure: Failure) -> Self {
         Self {
             place: failure.place,
@@ -161,7 +161,7 @@ mod tests {
     fn a_check_says_what_is_in_each_file() {
         let mut shown = Checked {
             usable: true,
-            files: vec![File {
+            files: vec![CheckedFile {
                 file: "a.yml".to_owned(),
                 usable: true,
                 groups: 1,
@@ -176,7 +176,7 @@ ok: a.yml with 12 rules in 1 group
 
 "#]]
         );
-        shown.files.push(File {
+        shown.files.push(CheckedFile {
             file: "b.yml".to_owned(),
             usable: false,
             groups: 0,
@@ -211,7 +211,7 @@ not usable: b.yml
             compared: 2,
             failures,
         };
-        let failure = Difference {
+        let failure = Mismatch {
             place,
             what: "alert `Down` at 5m".to_owned(),
             difference: vec!["- {job=\"a\"}".to_owned(), "+ {job=\"b\"}".to_owned()],

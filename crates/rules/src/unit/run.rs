@@ -15,8 +15,9 @@ use super::{
 use crate::active::AlertState;
 use crate::evaluation::{Evaluation, Watch};
 use crate::file::RuleFile;
-use crate::group::{Group, RuleState};
+use crate::group::Group;
 use crate::settings::Settings;
+use crate::state::RuleState;
 
 /// The most evaluations of one test.
 const MAX_EVALUATIONS: i64 = 200_000;

@@ -187,6 +187,7 @@ fn time_and_interruption_come_from_outside() {
     let watch = Watch {
         check: &|| Err(Interrupt::Timeout),
         elapsed: &elapsed,
+        ..Watch::default()
     };
     let evaluation = drive.group.evaluate(&drive.storage, 0, &watch);
     let error = evaluation.rules[1].error.as_deref().unwrap();
@@ -259,4 +260,31 @@ fn turns_come_each_interval_and_missed_ones_are_counted() {
         panic!("in the past");
     };
     assert!(until_ms <= now - 3_600_000 + 30_000);
+}
+
+#[test]
+fn a_rule_that_takes_too_long_costs_only_itself() {
+    let yaml = "
+groups:
+- name: g
+  rules:
+  - {record: long, expr: 'x + x + x + x + x + x + x + x'}
+  - {record: short, expr: x}
+";
+    let mut drive = Drive::new("load 1m\n  x 1x100", yaml);
+    // Each look at the clock takes a second.
+    let ticks = Cell::new(0);
+    let elapsed = || {
+        ticks.set(ticks.get() + 1);
+        Duration::from_secs(ticks.get())
+    };
+    let watch = Watch {
+        elapsed: &elapsed,
+        rule_limit: Duration::from_secs(3),
+        ..Watch::default()
+    };
+    let evaluation = drive.group.evaluate(&drive.storage, 60 * MINUTE, &watch);
+    let error = evaluation.rules[0].error.as_deref().unwrap();
+    assert!(error.contains("timed out"), "{error}");
+    assert_eq!(samples(&evaluation), ["short 1 @3600"]);
 }
