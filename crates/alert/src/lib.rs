@@ -15,6 +15,7 @@
 //! assert_eq!(config.unwrap().receivers[0].integrations.len(), 1);
 //! ```
 
+pub mod beyond;
 pub mod config;
 pub mod engine;
 pub mod interval;

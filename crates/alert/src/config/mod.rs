@@ -39,6 +39,7 @@ pub use integrations::{
     Discord, Email, MsTeams, MsTeamsV2, Opsgenie, OpsgenieResponder, Pagerduty, PagerdutyImage,
     PagerdutyLink, Slack, SlackAction, SlackConfirm, SlackField, Telegram, Webhook,
 };
+pub(crate) use print::quote_yaml;
 pub use receiver::{Integration, IntegrationKind, Receiver, Settings};
 pub use route::{GroupBy, Route};
 

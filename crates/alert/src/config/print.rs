@@ -97,7 +97,7 @@ fn value(node: &Node, section: &str, depth: usize, out: &mut String) {
             let text = if scalar.plain {
                 word(&scalar.text)
             } else {
-                quote(&scalar.text)
+                quote_yaml(&scalar.text)
             };
             let _ = writeln!(out, " {text}");
         }
@@ -134,17 +134,17 @@ fn hidden(node: &Node, depth: usize, out: &mut String) {
         Kind::Null => out.push_str(" null\n"),
         Kind::Scalar(scalar) if scalar.text.is_empty() => out.push_str(" \"\"\n"),
         Kind::Scalar(scalar) => {
-            let _ = writeln!(out, " {}", quote(&shown(&scalar.text)));
+            let _ = writeln!(out, " {}", quote_yaml(&shown(&scalar.text)));
         }
         Kind::List(items) => {
             out.push('\n');
             for _ in items {
                 out.extend(std::iter::repeat_n("  ", depth));
-                let _ = writeln!(out, "- {}", quote(REDACTED));
+                let _ = writeln!(out, "- {}", quote_yaml(REDACTED));
             }
         }
         Kind::Map(_) => {
-            let _ = writeln!(out, " {}", quote(REDACTED));
+            let _ = writeln!(out, " {}", quote_yaml(REDACTED));
         }
     }
 }
@@ -165,11 +165,11 @@ fn word(text: &str) -> String {
     if first && text.chars().all(plain) {
         return text.to_owned();
     }
-    quote(text)
+    quote_yaml(text)
 }
 
 /// YAML's double quotes.
-fn quote(text: &str) -> String {
+pub(crate) fn quote_yaml(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {

@@ -35,7 +35,6 @@ pub struct Delivery {
 pub(super) enum Owner {
     Group(GroupId),
     /// Escalations and signs of life: by themselves.
-    #[allow(dead_code, reason = "escalations are made next")]
     Alone,
 }
 

@@ -44,6 +44,7 @@ impl Engine {
         });
         let passed = self.judge(id, &route, &alerts, now);
         if !passed.is_empty() {
+            self.begin_escalations(&passed, now);
             self.fan_out(id, &route, &passed, now);
         }
         self.finish_round(id, now);
@@ -163,6 +164,10 @@ impl Engine {
         let by = self.silences.silencing(&alert.labels, now);
         if !by.is_empty() {
             return Station::Silenced { by };
+        }
+        if let Some(window) = self.window(&alert.labels, now) {
+            let name = window.name.clone();
+            return Station::Window { name };
         }
         if let Some(muted) = self.muted.get(&alert.fingerprint)
             && !alert.is_resolved(now)
@@ -367,8 +372,9 @@ impl Engine {
             repeat,
             ..
         } = pending;
+        let told = key.clone();
         self.log.put(key, firing, resolved, repeat, now);
-        self.close(owner, attempt, false, now);
+        self.close(owner, &told, attempt, false, now);
     }
 
     pub(super) fn failed(
@@ -401,7 +407,7 @@ impl Engine {
                 self.timers.insert((next, Timer::Retry(attempt)));
                 self.pending.insert(attempt, pending);
             }
-            None => self.close(pending.owner, attempt, true, now),
+            None => self.close(pending.owner, &pending.key, attempt, true, now),
         }
     }
 
@@ -416,7 +422,17 @@ impl Engine {
         self.decide(now, key, &notification.receiver, about, what);
     }
 
-    fn close(&mut self, owner: Owner, attempt: AttemptId, failed: bool, now: Timestamp) {
+    fn close(
+        &mut self,
+        owner: Owner,
+        key: &LogKey,
+        attempt: AttemptId,
+        failed: bool,
+        now: Timestamp,
+    ) {
+        if owner == Owner::Alone {
+            self.alone.remove(key);
+        }
         if let Some(round) = self.round(owner) {
             round.open.remove(&attempt);
             round.failed |= failed;

@@ -14,12 +14,14 @@ mod alert;
 mod counters;
 mod decision;
 mod delivery;
+mod escalate;
 mod flush;
 mod group;
 mod inhibit;
 mod labels_as_map;
 mod log;
 mod records;
+mod recurring;
 mod silence;
 mod trace;
 mod view;
@@ -31,6 +33,7 @@ use std::time::Duration;
 use mainstay_model::Timestamp;
 use mainstay_series::Labels;
 
+use crate::beyond::{Extras, Recurring, Window};
 use crate::config::{Configuration, Route};
 use crate::notification::Fingerprint;
 
@@ -38,9 +41,11 @@ pub use alert::{Alert, AlertError, PostedAlert};
 pub use counters::{Counters, KindCounters};
 pub use decision::{Decision, Outcome, Station, What};
 pub use delivery::{AttemptId, Delivery};
+pub use escalate::Escalation;
 pub use group::GroupMark;
 pub use log::{LogEntry, LogKey, Quiet, Reason};
 pub use records::{Acknowledgement, Change, Record};
+pub use recurring::LIMIT_RECURRING;
 pub use silence::{
     LIMIT_SILENCE_MATCHERS, SILENCE_RETENTION, Silence, SilenceDraft, SilenceError, SilenceMatcher,
     SilenceState,
@@ -110,6 +115,9 @@ enum Timer {
     /// Drop the group if it is still empty.
     Empty(GroupId),
     Retry(AttemptId),
+    Escalate(Fingerprint),
+    /// By its number among the extras.
+    Heartbeat(usize),
     Sweep,
 }
 
@@ -131,6 +139,12 @@ pub struct Engine {
     history: History,
     dirty: Dirty,
     out: Vec<Action>,
+    extras: Extras,
+    recurring: BTreeMap<String, (Recurring, Window)>,
+    escalations: BTreeMap<Fingerprint, Escalation>,
+    /// Deliveries under way that belong to no group, and when each is given up.
+    alone: BTreeMap<LogKey, Timestamp>,
+    began: Timestamp,
     words: u64,
     attempts: u64,
     counters: Counters,
@@ -155,6 +169,11 @@ impl Engine {
             history: History::default(),
             dirty: Dirty::default(),
             out: Vec::new(),
+            extras: Extras::default(),
+            recurring: BTreeMap::new(),
+            escalations: BTreeMap::new(),
+            alone: BTreeMap::new(),
+            began: now,
             words: 0,
             attempts: 0,
             counters: Counters::default(),
@@ -215,6 +234,8 @@ impl Engine {
                     }
                 }
                 Timer::Retry(attempt) => self.retry(attempt, now),
+                Timer::Escalate(alert) => self.escalate(alert, now),
+                Timer::Heartbeat(number) => self.beat(number, now),
                 Timer::Sweep => self.sweep(now),
             }
         }
@@ -389,14 +410,18 @@ impl Engine {
     /// All groups anew, as the new configuration has them; those that stay the same keep their time.
     fn reload(&mut self, config: Arc<Configuration>, now: Timestamp) {
         let marks = self.marks();
-        for (attempt, pending) in std::mem::take(&mut self.pending) {
-            if pending.retry_at.is_none() {
+        let alone = |_: &AttemptId, pending: &mut Pending| pending.owner != Owner::Alone;
+        for (attempt, pending) in self.pending.extract_if(.., alone) {
+            if let Some(at) = pending.retry_at {
+                self.timers.remove(&(at, Timer::Retry(attempt)));
+            } else {
                 self.out.push(Action::Cancel(attempt));
             }
         }
         self.dirty.groups.extend(self.groups.keys().copied());
         self.groups.clear();
-        self.timers.retain(|(_, timer)| *timer == Timer::Sweep);
+        self.timers
+            .retain(|(_, timer)| !matches!(timer, Timer::Flush(_) | Timer::Empty(_)));
         self.inhibitor = Inhibitor::new(&config.inhibit_rules);
         self.routes = flat(&config);
         self.config = config;
@@ -457,6 +482,7 @@ impl Engine {
         self.timers.insert((now + SWEEP_EVERY, Timer::Sweep));
         self.silences.sweep(now);
         self.log.sweep(now);
+        self.sweep_recurring(now);
         self.drop_resolved(now);
     }
 

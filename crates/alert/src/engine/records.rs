@@ -6,9 +6,11 @@ use std::sync::Arc;
 use mainstay_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::decision::History;
 use super::group::{GroupId, GroupMark};
 use super::log::{LogEntry, LogKey};
-use super::{Alert, Engine, Silence};
+use super::{Action, Alert, Engine, Escalation, Silence};
+use crate::beyond::Recurring;
 use crate::config::Configuration;
 use crate::notification::Fingerprint;
 
@@ -35,6 +37,11 @@ pub enum Record {
         entry: LogEntry,
     },
     Group(GroupMark),
+    Recurring(Recurring),
+    Escalation {
+        alert: Fingerprint,
+        escalation: Escalation,
+    },
 }
 
 /// A row that is put under its key, or taken away.
@@ -49,6 +56,8 @@ pub struct Change {
 pub(super) struct Dirty {
     pub(super) alerts: BTreeSet<Fingerprint>,
     pub(super) groups: BTreeSet<GroupId>,
+    pub(super) recurring: BTreeSet<String>,
+    pub(super) escalations: BTreeSet<Fingerprint>,
 }
 
 impl Engine {
@@ -68,6 +77,20 @@ impl Engine {
             changes.push(Change {
                 key: id.row(),
                 record: self.group_record(id),
+            });
+        }
+        for id in dirty.recurring {
+            let record = self.recurring_record(&id);
+            changes.push(Change {
+                key: format!("recurring/{id}"),
+                record,
+            });
+        }
+        for alert in dirty.escalations {
+            let record = self.escalation_record(alert);
+            changes.push(Change {
+                key: format!("escalation/{alert}"),
+                record,
             });
         }
         let silences: BTreeSet<String> = std::mem::take(&mut self.silences.changed)
@@ -120,7 +143,18 @@ impl Engine {
             };
             put(key.row(), Some(record))
         });
-        alerts.chain(groups).chain(silences).chain(log).collect()
+        let recurring = self.recurring.keys();
+        let recurring =
+            recurring.filter_map(|id| put(format!("recurring/{id}"), self.recurring_record(id)));
+        let escalations = self.escalations.keys();
+        let escalations = escalations.filter_map(|alert| {
+            put(
+                format!("escalation/{alert}"),
+                self.escalation_record(*alert),
+            )
+        });
+        let kept = alerts.chain(groups).chain(silences).chain(log);
+        kept.chain(recurring).chain(escalations).collect()
     }
 
     /// An engine that goes on where those rows were written.
@@ -144,15 +178,25 @@ impl Engine {
                         .extend(acknowledged.map(|who| (fingerprint, who)));
                     engine.muted.extend(muted.map(|who| (fingerprint, who)));
                     if let Err(error) = engine.keep(alert, now) {
-                        engine.out.push(super::Action::Refused(error));
+                        engine.out.push(Action::Refused(error));
                     }
                 }
                 Record::Silence(silence) => engine.silences.restore(silence),
                 Record::Log { key, entry } => engine.log.restore(key, entry),
                 Record::Group(mark) => marks.push(mark),
+                // One that was taken is taken again; a newer version may judge otherwise.
+                Record::Recurring(recurring) => drop(engine.set_recurring(recurring)),
+                Record::Escalation { alert, escalation } => {
+                    engine.restore_escalation(alert, escalation, now);
+                }
             }
         }
         engine.apply_marks(&marks, now);
+        // That they are in their groups was decided before.
+        engine.history = History::default();
+        engine
+            .out
+            .retain(|action| matches!(action, Action::Refused(_)));
         // Rows of groups that are no more would stay for ever.
         engine.dirty.groups.extend(marks.iter().map(GroupMark::id));
         engine
@@ -165,6 +209,16 @@ impl Engine {
             acknowledged: self.acknowledged.get(&fingerprint).cloned(),
             muted: self.muted.get(&fingerprint).cloned(),
         })
+    }
+
+    fn recurring_record(&self, id: &str) -> Option<Record> {
+        let (recurring, _) = self.recurring.get(id)?;
+        Some(Record::Recurring(recurring.clone()))
+    }
+
+    fn escalation_record(&self, alert: Fingerprint) -> Option<Record> {
+        let escalation = self.escalations.get(&alert)?.clone();
+        Some(Record::Escalation { alert, escalation })
     }
 
     fn group_record(&self, id: GroupId) -> Option<Record> {

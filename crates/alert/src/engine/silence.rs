@@ -36,6 +36,22 @@ impl SilenceMatcher {
         }
     }
 
+    /// Those of one silence, read and checked.
+    pub(crate) fn all(matchers: &[Self]) -> Result<Matchers, SilenceError> {
+        if matchers.is_empty() || matchers.len() > LIMIT_SILENCE_MATCHERS {
+            return Err(SilenceError::Matchers);
+        }
+        let read: Result<Vec<Matcher>, SilenceError> = matchers.iter().map(Self::matcher).collect();
+        let read = read?;
+        // As Alertmanager: a negated matcher counts as one that does not.
+        let empty =
+            |m: &Matcher| matches!(m.op(), MatchOp::Equal | MatchOp::Regex) && m.matches("");
+        if read.iter().all(empty) {
+            return Err(SilenceError::MatchesAll);
+        }
+        Ok(Matchers::new(read))
+    }
+
     fn matcher(&self) -> Result<Matcher, SilenceError> {
         let op = match (self.is_regex, self.is_equal) {
             (false, true) => MatchOp::Equal,
@@ -256,24 +272,14 @@ impl Silences {
 }
 
 fn checked(draft: &SilenceDraft, now: Timestamp) -> Result<Matchers, SilenceError> {
-    if draft.matchers.is_empty() || draft.matchers.len() > LIMIT_SILENCE_MATCHERS {
-        return Err(SilenceError::Matchers);
-    }
-    let matchers: Result<Vec<Matcher>, SilenceError> =
-        draft.matchers.iter().map(SilenceMatcher::matcher).collect();
-    let matchers = matchers?;
-    // As Alertmanager: a negated matcher counts as one that does not.
-    let empty = |m: &Matcher| matches!(m.op(), MatchOp::Equal | MatchOp::Regex) && m.matches("");
-    if matchers.iter().all(empty) {
-        return Err(SilenceError::MatchesAll);
-    }
+    let matchers = SilenceMatcher::all(&draft.matchers)?;
     if draft.starts_at >= draft.ends_at {
         return Err(SilenceError::Backwards);
     }
     if draft.ends_at < now {
         return Err(SilenceError::Past);
     }
-    Ok(Matchers::new(matchers))
+    Ok(matchers)
 }
 
 /// Whether a silence may become what is asked without rewriting what it has silenced.

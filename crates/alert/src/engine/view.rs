@@ -120,6 +120,7 @@ impl Engine {
                 Station::Muted { interval } => muted_by.push(interval),
                 Station::Inactive { intervals } => muted_by.extend(intervals),
                 Station::MutedUntilResolved { by } => muted_by.push(by),
+                Station::Window { name } => muted_by.push(name),
                 _ => {}
             }
         }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod beyond;
 mod check_config;
 mod peer;
 mod semantics;
+mod simulation;
 mod timeline;

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mainstay_alert::beyond::Extras;
 use mainstay_alert::config::Configuration;
 use mainstay_alert::engine::{
     Acknowledgement, Action, Change, Delivery, Engine, Event, PostedAlert, Record, SilenceDraft,
@@ -26,6 +27,7 @@ pub(crate) struct Timeline {
     pub(crate) engine: Engine,
     pub(crate) now: Timestamp,
     config: Arc<Configuration>,
+    extras: Extras,
     /// What a disk would hold.
     rows: BTreeMap<String, Record>,
     down: BTreeSet<String>,
@@ -72,6 +74,7 @@ impl Timeline {
             engine: Engine::new(Arc::clone(&config), START),
             now: START,
             config,
+            extras: Extras::default(),
             rows: BTreeMap::new(),
             down: BTreeSet::new(),
             broken: BTreeSet::new(),
@@ -84,6 +87,7 @@ impl Timeline {
 
     /// Lets time pass, waking the engine whenever it asks for it.
     pub(crate) fn at(&mut self, time: &str) -> &mut Self {
+        self.persist();
         let until = START + parse_duration(time).unwrap();
         while let Some(next) = self.engine.next_deadline().filter(|next| *next <= until) {
             self.now = next.max(self.now);
@@ -153,6 +157,14 @@ impl Timeline {
         id
     }
 
+    pub(crate) fn extras(&mut self, extras: Extras) -> &mut Self {
+        self.extras = extras.clone();
+        let now = self.now;
+        self.engine.set_extras(extras, now);
+        self.step(Event::Tick);
+        self
+    }
+
     pub(crate) fn who(&self) -> Acknowledgement {
         Acknowledgement {
             by: "ann".to_owned(),
@@ -215,6 +227,7 @@ impl Timeline {
             serde_json::from_str(&text).unwrap()
         });
         self.engine = Engine::restore(Arc::clone(&self.config), rows.collect::<Vec<_>>(), self.now);
+        self.engine.set_extras(self.extras.clone(), self.now);
         self.step(Event::Tick);
         self
     }
