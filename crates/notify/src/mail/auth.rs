@@ -44,6 +44,16 @@ impl Credentials {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn new(user: &str, password: &str, secret: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            identity: String::new(),
+            password: Secret::new(password.to_owned()),
+            secret: Secret::new(secret.to_owned()),
+        }
+    }
+
     /// Without a user nobody authenticates.
     pub(super) fn wanted(&self) -> bool {
         !self.user.is_empty()
@@ -116,12 +126,9 @@ mod tests {
     use super::*;
 
     fn credentials(password: &str, secret: &str) -> Credentials {
-        Credentials {
-            user: "tim".to_owned(),
-            identity: "root".to_owned(),
-            password: Secret::new(password.to_owned()),
-            secret: Secret::new(secret.to_owned()),
-        }
+        let mut credentials = Credentials::new("tim", password, secret);
+        credentials.identity = "root".to_owned();
+        credentials
     }
 
     /// The example of RFC 2195, and the long key of RFC 2202's case 6.

@@ -65,7 +65,9 @@ async fn open(
     }
     session.command("STARTTLS", 220).await?;
     if !session.stream.buffer().is_empty() {
-        return Err(Failure::connection("the server spoke before TLS began"));
+        return Err(Failure::connection(
+            "the mail server spoke before TLS began",
+        ));
     }
     let mut session = Session::new(encrypt(email, session.stream.into_inner()).await?);
     session.greet(&email.hello).await?;
@@ -255,7 +257,39 @@ fn stuffed(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::stuffed;
+    use super::*;
+
+    /// Over a pipe, of which nobody can say that it is private. Time stands still but for waits that
+    /// nothing can end.
+    #[test]
+    fn a_password_is_not_sent_in_the_clear() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        for (offered, wanted) in [
+            ("AUTH PLAIN", false),
+            ("AUTH LOGIN", false),
+            ("AUTH CRAM-MD5", true),
+        ] {
+            let (near, mut far) = tokio::io::duplex(1024);
+            let mut session = Session::new(near);
+            session.extensions = vec![offered.to_owned()];
+            let credentials = Credentials::new("u", "pass-word", "cram-secret");
+            let sent = runtime.block_on(async {
+                let authenticate = session.authenticate(&credentials, false);
+                let patience = std::time::Duration::from_secs(1);
+                let outcome = tokio::time::timeout(patience, authenticate).await;
+                let mut sent = vec![0; 64];
+                let read = tokio::time::timeout(patience, far.read(&mut sent)).await;
+                (outcome.map(|outcome| outcome.is_err()), read.is_ok())
+            });
+            // A challenge may be asked for; everything else fails before a byte is sent.
+            assert_eq!(sent.1, wanted, "{offered}");
+            assert_eq!(sent.0.is_ok(), !wanted, "{offered}");
+        }
+    }
 
     #[test]
     fn no_line_of_a_mail_ends_it() {

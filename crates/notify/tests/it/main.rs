@@ -8,6 +8,7 @@
 
 mod alertmanager;
 mod defaults;
+mod hostile;
 mod mail;
 mod payloads;
 mod sending;
