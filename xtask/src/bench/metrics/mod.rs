@@ -24,7 +24,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 60)]
     scrapes: usize,
     /// Each query so many times
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 20)]
     queries: usize,
     /// Only this one of the two, for what the other takes too long for
     #[arg(long, value_enum)]
@@ -65,7 +65,7 @@ struct Seen {
     peak_bytes: u64,
     /// Of a snapshot.
     stored: Stored,
-    /// CPU and wall seconds of each query, the middle of several.
+    /// CPU and wall seconds of each query, the mean of several.
     queries: Vec<(f64, f64)>,
 }
 
@@ -150,10 +150,8 @@ fn scraped(options: &Options, kind: Kind, program: &Path) -> Result<Seen> {
         ..server.memory()?
     };
     for (_, expression) in QUERIES {
-        let asked = (0..options.queries).map(|_| server.ask_range(expression));
-        let mut asked = asked.collect::<Result<Vec<_>>>()?;
-        asked.sort_by(|one, other| one.0.total_cmp(&other.0));
-        seen.queries.push(asked[asked.len() / 2]);
+        seen.queries
+            .push(server.ask_range(expression, options.queries.max(1))?);
     }
     seen.peak_bytes = server.memory()?.peak_bytes;
     seen.stored = server.snapshot()?;
