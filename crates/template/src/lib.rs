@@ -6,7 +6,7 @@
 //! ([`Value`]) and [`Functions`]. [`prometheus`] and [`alertmanager`] bring the functions and the
 //! data that each of them documents; most callers want nothing else.
 //!
-//! Read `parse.rs` and `exec/mod.rs` first.
+//! Read `parse/mod.rs` and `exec/mod.rs` first.
 //!
 //! **Invariants:** no IO, no clock: what asks for either asks its caller. What is not known is
 //! refused by name and place. Text, output, depth and steps are bounded (see [`limits`]); no text
