@@ -11,5 +11,6 @@ mod random;
 mod read;
 mod reloads;
 mod restores;
+mod sent;
 mod units;
 mod verdicts;

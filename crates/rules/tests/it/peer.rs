@@ -1,4 +1,4 @@
-//! promtool, and what it says of files.
+//! Prometheus's programs, and what promtool says of files.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,22 @@ use std::process::{Command, Output};
 
 const REQUIRE: &str = "MAINSTAY_REQUIRE_PEERS";
 
-/// promtool; where there is none the test is skipped, and says so past the capture of its output.
+/// promtool, where it is there.
 pub(crate) fn promtool(test: &str) -> Option<PathBuf> {
+    program("promtool", test)
+}
+
+/// A program on the `PATH`; where there is none the test is skipped, and says so past the capture of
+/// its output.
+pub(crate) fn program(name: &str, test: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .chain([PathBuf::from("/usr/bin")])
-        .map(|folder| folder.join("promtool"))
+        .map(|folder| folder.join(name))
         .find(|file| Path::is_file(file));
     if found.is_none() {
-        assert!(std::env::var_os(REQUIRE).is_none(), "promtool is required");
-        let line = format!("skipped for want of promtool: {test}\n");
+        assert!(std::env::var_os(REQUIRE).is_none(), "{name} is required");
+        let line = format!("skipped for want of {name}: {test}\n");
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }
     found
