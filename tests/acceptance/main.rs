@@ -20,6 +20,7 @@ mod health;
 mod issued;
 mod load;
 mod looking;
+mod measured;
 mod metrics;
 mod migrations;
 mod pebble;

@@ -15,13 +15,13 @@ fn site(server: &str) -> Site {
 }
 
 /// The series of an instant query.
-fn query(site: &Site, expression: &str) -> Vec<Value> {
+pub(crate) fn query(site: &Site, expression: &str) -> Vec<Value> {
     let answer = site.json(&["query", expression]);
     answer["result"].as_array().cloned().unwrap_or_default()
 }
 
 /// The value of the only series.
-fn value(site: &Site, expression: &str) -> Option<f64> {
+pub(crate) fn value(site: &Site, expression: &str) -> Option<f64> {
     let found = query(site, expression);
     found.first()?["value"][1].as_str()?.parse().ok()
 }

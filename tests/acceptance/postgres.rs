@@ -98,7 +98,7 @@ fn skipped(peer: &str, test: &str) {
 }
 
 /// The newest that Debian has installed.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     let folders = versions.flatten().map(|entry| entry.path().join("bin"));
     folders
@@ -106,7 +106,7 @@ fn binaries() -> Option<PathBuf> {
         .max()
 }
 
-fn unprivileged(program: &Path) -> Command {
+pub(crate) fn unprivileged(program: &Path) -> Command {
     if !rustix::process::geteuid().is_root() {
         return Command::new(program);
     }
@@ -117,7 +117,7 @@ fn unprivileged(program: &Path) -> Command {
     command
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
 }

@@ -1,6 +1,6 @@
 //! Metrics of what does not expose any itself, under the names that community dashboards and rules
-//! use: the host (node_exporter), containers (cAdvisor), PostgreSQL (postgres_exporter), Redis (redis_exporter), and probes over HTTP, TCP and TLS
-//! (blackbox_exporter).
+//! use: the host (node_exporter), containers (cAdvisor), PostgreSQL (postgres_exporter), Redis (redis_exporter), and probes over HTTP, TCP, TLS and
+//! DNS (blackbox_exporter).
 //!
 //! Each exporter makes a [`Page`]; who serves it, and how often, is the server's affair.
 //!
@@ -15,4 +15,4 @@ pub mod postgres;
 pub mod probe;
 pub mod redis;
 
-pub use page::Page;
+pub use page::{Page, Told};

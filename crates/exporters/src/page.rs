@@ -4,6 +4,28 @@ use std::collections::BTreeMap;
 
 use mainstay_exposition::{Family, Format, MetricType, Writer};
 
+/// What one look came to: a page in any case, and what kept the thing from being read.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub page: Page,
+    /// For people; no secret stands in it.
+    pub trouble: Option<String>,
+}
+
+/// An error with what is behind it, each said once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
 /// Families in the making, sorted by name as every exporter in Go sorts them.
 #[derive(Debug, Default)]
 pub struct Page {

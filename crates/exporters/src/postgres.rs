@@ -10,7 +10,8 @@ use mainstay_exposition::MetricType::{Counter, Gauge, Unknown};
 use mainstay_model::Secret;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::Page;
+use crate::page::chain;
+use crate::{Page, Told};
 
 /// Where a PostgreSQL is.
 #[derive(Debug, Clone)]
@@ -27,17 +28,20 @@ type Rows = Vec<SimpleQueryRow>;
 impl Postgres {
     /// Everything, now. A PostgreSQL that does not answer is a page with `pg_up 0`.
     pub async fn collect(&self) -> Page {
+        self.tell().await.page
+    }
+
+    /// Everything, now, and why it could not be had.
+    pub async fn tell(&self) -> Told {
         let mut page = Page::default();
         let began = Instant::now();
         let looked = tokio::time::timeout(self.timeout, self.look(&mut page)).await;
         let looked = looked.unwrap_or_else(|_| Err("no answer in time".to_owned()));
-        let (up, error) = match &looked {
-            Ok(failed) => (1.0, f64::from(u8::from(*failed))),
-            Err(_) => (0.0, 1.0),
+        let (up, trouble) = match looked {
+            Ok(refused) => (1.0, refused),
+            Err(error) => (0.0, Some(error)),
         };
-        if let Err(error) = &looked {
-            tracing::debug!(%error, "PostgreSQL gave nothing");
-        }
+        let error = f64::from(u8::from(trouble.is_some()));
         let help = "Whether the last scrape of metrics from PostgreSQL was able to connect to the server (1 for yes, 0 for no).";
         page.gauge("pg_up", help, &[], up);
         let help = "Whether the last scrape of metrics from PostgreSQL resulted in an error (1 for error, 0 for success).";
@@ -50,11 +54,11 @@ impl Postgres {
             &[],
             seconds,
         );
-        page
+        Told { page, trouble }
     }
 
-    /// Whether one of the questions failed.
-    async fn look(&self, page: &mut Page) -> Result<bool, String> {
+    /// What was said to the first question that was refused.
+    async fn look(&self, page: &mut Page) -> Result<Option<String>, String> {
         // The address may hold a password: it is in no error.
         let config: tokio_postgres::Config = self
             .url
@@ -63,21 +67,20 @@ impl Postgres {
             .map_err(|_| "the address is none of PostgreSQL".to_owned())?;
         let server = server(&config);
         let connected = config.connect(NoTls).await;
-        let (client, connection) = connected.map_err(|error| error.to_string())?;
+        let (client, connection) = connected.map_err(|error| chain(&error))?;
         let connection = tokio::spawn(connection);
-        let mut failed = false;
+        let mut refused = None;
         for (question, tell) in QUESTIONS {
             match ask(&client, question).await {
                 Ok(rows) => tell(page, &server, &rows),
                 Err(error) => {
-                    tracing::debug!(%error, question, "PostgreSQL refused a question");
-                    failed = true;
+                    refused.get_or_insert(format!("`{question}`: {error}"));
                 }
             }
         }
         drop(client);
         connection.abort();
-        Ok(failed)
+        Ok(refused)
     }
 }
 
@@ -98,7 +101,7 @@ async fn ask(client: &Client, question: &str) -> Result<Rows, String> {
     let messages = client
         .simple_query(question)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| chain(&error))?;
     let rows = messages.into_iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,

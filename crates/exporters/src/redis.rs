@@ -11,7 +11,8 @@ use mainstay_exposition::MetricType::{Counter, Gauge};
 use mainstay_model::Secret;
 use redis::aio::MultiplexedConnection;
 
-use crate::Page;
+use crate::page::chain;
+use crate::{Page, Told};
 
 /// Where a Redis is.
 #[derive(Debug, Clone)]
@@ -33,16 +34,24 @@ impl Redis {
     /// Everything, now; `now_seconds` since the epoch. A Redis that does not answer is a page with
     /// `redis_up 0`.
     pub async fn collect(&self, now_seconds: f64) -> Page {
+        self.tell(now_seconds).await.page
+    }
+
+    /// Everything, now, and why it could not be had.
+    pub async fn tell(&self, now_seconds: f64) -> Told {
         let mut page = Page::default();
         let began = Instant::now();
         let answers = tokio::time::timeout(self.timeout, self.ask()).await;
         let answers = answers.unwrap_or_else(|_| Err("no answer in time".to_owned()));
         let up = f64::from(u8::from(answers.is_ok()));
         page.gauge("redis_up", "Information about the Redis instance", &[], up);
-        match answers {
-            Ok(answers) => tell(&mut page, &answers, now_seconds),
-            Err(error) => tracing::debug!(%error, "Redis gave nothing"),
-        }
+        let trouble = match answers {
+            Ok(answers) => {
+                tell(&mut page, &answers, now_seconds);
+                None
+            }
+            Err(error) => Some(error),
+        };
         let seconds = began.elapsed().as_secs_f64();
         page.gauge(
             "redis_exporter_last_scrape_duration_seconds",
@@ -50,7 +59,7 @@ impl Redis {
             &[],
             seconds,
         );
-        page
+        Told { page, trouble }
     }
 
     async fn ask(&self) -> Result<Answers, String> {
@@ -58,13 +67,12 @@ impl Redis {
         let client = redis::Client::open(self.url.expose().as_str());
         let client = client.map_err(|_| "the address is none of Redis".to_owned())?;
         let connection = client.get_multiplexed_async_connection().await;
-        let mut connection: MultiplexedConnection =
-            connection.map_err(|error| error.to_string())?;
+        let mut connection: MultiplexedConnection = connection.map_err(|error| chain(&error))?;
         let info = redis::cmd("INFO")
             .arg("ALL")
             .query_async(&mut connection)
             .await;
-        let info = info.map_err(|error| error.to_string())?;
+        let info = info.map_err(|error| chain(&error))?;
         let mut config = Vec::new();
         for name in ["maxclients", "maxmemory", "databases", "io-threads"] {
             let asked = redis::cmd("CONFIG")

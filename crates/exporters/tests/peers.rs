@@ -312,8 +312,10 @@ async fn redis_is_told_as_redis_exporter_tells_it() {
         url: mainstay_model::Secret::new(format!("redis://127.0.0.1:{}", free_port())),
         timeout: PATIENCE,
     };
-    let page = seen(gone.collect(now()).await.text().as_bytes());
+    let told = gone.tell(now()).await;
+    let page = seen(told.page.text().as_bytes());
     assert_eq!(page.values["redis_up"].to_bits(), 0.0f64.to_bits());
+    assert!(told.trouble.unwrap().contains("refused"));
 }
 
 /// A PostgreSQL of its own, as another user than root.
@@ -513,6 +515,126 @@ async fn probes_are_told_as_blackbox_exporter_tells_them() {
             );
         }
     }
+}
+
+/// A name server that knows `there.test`, and refuses a name that it does not.
+fn names() -> u16 {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut bytes) {
+            // Header and question, without what may follow.
+            let end = 12
+                + bytes[12..length]
+                    .iter()
+                    .position(|byte| *byte == 0)
+                    .unwrap()
+                + 5;
+            let mut answer = bytes[..end].to_vec();
+            let known = answer[13..18] == *b"there";
+            answer[2..12].copy_from_slice(&[0x81, 0x80, 0, 1, 0, u8::from(known), 0, 0, 0, 0]);
+            if known && answer[end - 3] == 6 {
+                answer.extend([0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 9, 0, 24, 0xc0, 12, 0xc0, 12]);
+                answer.extend([0, 0, 3, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]);
+            } else if known {
+                answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 10, 0, 0, 1]);
+            } else {
+                answer[3] = 0x83;
+            }
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_of_names_are_told_as_blackbox_exporter_tells_them() {
+    use mainstay_exporters::probe::{Probe, Settings, ask};
+    let test = "probes_of_names_are_told_as_blackbox_exporter_tells_them";
+    let Some(exporter) = program("prometheus-blackbox-exporter", test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("b.yml");
+    let module = |label: &str, name: &str, kind: &str| {
+        format!(
+            "  {label}: {{prober: dns, dns: {{query_name: {name}, query_type: {kind}, preferred_ip_protocol: ip4}}}}\n"
+        )
+    };
+    let modules = [
+        module("a", "there.test", "A"),
+        module("soa", "there.test", "SOA"),
+        module("gone", "gone.test", "A"),
+    ];
+    std::fs::write(&file, format!("modules:\n{}", modules.concat())).unwrap();
+    let (page, server) = (free_port(), names());
+    let mut command = Command::new(exporter);
+    command.arg(format!("--web.listen-address=127.0.0.1:{page}"));
+    command.arg(format!("--config.file={}", file.display()));
+    let _peer = Peer::start(&mut command, page);
+    for (label, name, record, trouble) in [
+        ("a", "there.test", 1, None),
+        ("soa", "there.test", 6, None),
+        ("gone", "gone.test", 1, Some("NXDOMAIN")),
+    ] {
+        let server = format!("127.0.0.1:{server}");
+        let theirs = seen(&get(
+            page,
+            &format!("/probe?module={label}&target={server}"),
+        ));
+        let own = Probe::Dns {
+            server,
+            name: name.to_owned(),
+            record,
+        };
+        let told = ask(&own, &Settings::default()).await;
+        let said = told.trouble.as_deref();
+        assert!(
+            trouble.map_or(said.is_none(), |word| said.unwrap().contains(word)),
+            "{said:?}"
+        );
+        let ours = seen(told.page.text().as_bytes());
+        compare(&ours, &theirs, &[]);
+        let counted = theirs
+            .values
+            .iter()
+            .filter(|(series, _)| !series.contains("seconds"));
+        for (series, theirs) in counted {
+            let ours = ours.values[series];
+            assert!(
+                near(ours, *theirs, 0.0),
+                "{label}: {series}: {ours} is not {theirs}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_goes_by_way_of_who_answers_for_the_host() {
+    use mainstay_exporters::probe::{Expect, Probe, Settings, Via, ask};
+    let http = std::net::SocketAddr::from(([127, 0, 0, 1], web()));
+    let settings = Settings {
+        via: Some(Via { http, https: None }),
+        ..Settings::default()
+    };
+    let url = "http://shop.invalid/moved".to_owned();
+    let probe = Probe::Http {
+        url,
+        expect: Expect::default(),
+    };
+    let told = ask(&probe, &settings).await;
+    assert_eq!(told.trouble, None);
+    let page = seen(told.page.text().as_bytes());
+    assert!(near(page.values["probe_http_redirects"], 1.0, 0.0));
+    // What is wrong is said with the thing and its value.
+    let url = "http://shop.invalid/none".to_owned();
+    let probe = Probe::Http {
+        url,
+        expect: Expect::default(),
+    };
+    let told = ask(&probe, &settings).await;
+    assert!(told.trouble.unwrap().contains("404"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,8 +61,11 @@ pub struct Resources {
     /// User and kernel time since each of the processes started, with that of their ended and
     /// reaped children; of a container since its start.
     pub cpu_seconds: f64,
+    /// Of these, what was not the kernel's.
+    pub user_seconds: f64,
     /// Resident memory; what processes share counts for each. Of a container, what it is charged
     /// for without the page cache that can be taken back.
     pub rss: Bytes,
     pub processes: usize,
+    pub threads: usize,
 }

@@ -286,7 +286,8 @@ fn urls(stack: &Stack, front: &Front, names: &[&str]) -> Vec<RouteUrl> {
     routed.chain(published).collect()
 }
 
-fn origin(host: Option<&String>, front: &Front, names: &[&str]) -> String {
+/// Scheme, host and port under which a route is reached.
+pub(crate) fn origin(host: Option<&String>, front: &Front, names: &[&str]) -> String {
     let Some(host) = host else {
         return format!("http://{}", front.http);
     };

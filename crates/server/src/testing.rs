@@ -27,6 +27,7 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
         networks: BTreeMap::new(),
         engine: None,
         routes: Vec::new(),
+        probes: Vec::new(),
         deploy: Deploy {
             default: DeployPolicy {
                 strategy: Strategy::Rolling {

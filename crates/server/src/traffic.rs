@@ -310,6 +310,7 @@ mod tests {
             balance: stack::Balance::RoundRobin,
             timeout: Duration::from_secs(30),
             max_body: Bytes(1 << 20),
+            probe: true,
         }
     }
 

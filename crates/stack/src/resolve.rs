@@ -158,6 +158,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         networks,
         engine: target.runs_containers().then_some(engine),
         routes,
+        probes: operation::probes(&operation, &mut reading.problems),
         deploy: policies.deploy,
         alerts,
         secrets: secrets::of_stack(&read.secrets),
@@ -176,7 +177,8 @@ fn operated(
     let inactive = &active.others;
     let problems = &mut context.reading.problems;
     operation::apply_health(operation, &mut services, inactive, problems);
-    operation::apply_metrics(operation, &mut services, inactive, problems);
+    let definitions = context.definitions;
+    operation::apply_metrics(operation, &mut services, inactive, definitions, problems);
     let policies = operation::deploy(context, operation, &services, inactive);
     let problems = &mut context.reading.problems;
     let routes = operation::routes(operation, &services, inactive, problems);

@@ -9,12 +9,14 @@
 mod alerts;
 mod build;
 mod container;
+mod metrics;
 mod network;
 mod secret;
 
 pub use alerts::*;
 pub use build::*;
 pub use container::*;
+pub use metrics::*;
 pub use network::*;
 pub use secret::*;
 
@@ -52,6 +54,9 @@ pub struct Stack {
     #[serde(default)]
     pub engine: Option<Engine>,
     pub routes: Vec<Route>,
+    /// What is looked at from outside, beside the routes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<OutsideProbe>,
     pub deploy: Deploy,
     #[serde(default, skip_serializing_if = "Alerts::is_empty")]
     pub alerts: Alerts,
@@ -393,39 +398,6 @@ pub struct Log {
     pub max_age: Duration,
 }
 
-/// How metrics of a service's instances are collected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MetricsRule {
-    pub collect: Collect,
-    /// Begins with `/`.
-    pub path: String,
-    /// `None`: the instance's own.
-    pub port: Option<u16>,
-    /// `None`: the server's.
-    pub interval_ms: Option<u64>,
-}
-
-/// Whether metrics are collected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Collect {
-    /// From instances that answer with metrics when they are asked.
-    Found,
-    Always,
-    Never,
-}
-
-impl Default for MetricsRule {
-    fn default() -> Self {
-        Self {
-            collect: Collect::Found,
-            path: "/metrics".to_owned(),
-            port: None,
-            interval_ms: None,
-        }
-    }
-}
-
 /// Which requests go to which service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
@@ -440,6 +412,13 @@ pub struct Route {
     #[serde(with = "duration_ms")]
     pub timeout: Duration,
     pub max_body: Bytes,
+    /// Whether the service's health is probed through it.
+    #[serde(default = "yes")]
+    pub probe: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,9 @@ pub struct Stat {
     pub state: char,
     /// Own and waited-for children's time in user and kernel mode, in clock ticks.
     pub cpu_ticks: u64,
+    /// Of these, those in user mode.
+    pub user_ticks: u64,
+    pub threads: u64,
     /// Resident pages.
     pub resident_pages: u64,
 }
@@ -43,6 +46,8 @@ impl Stat {
             session: field(6)?.parse().ok()?,
             state: field(3)?.chars().next()?,
             cpu_ticks: number(14)? + number(15)? + number(16)? + number(17)?,
+            user_ticks: number(14)? + number(16)?,
+            threads: number(20)?,
             resident_pages: number(24)?,
         })
     }

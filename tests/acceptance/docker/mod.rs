@@ -10,6 +10,7 @@ mod failures;
 #[path = "../../support/image.rs"]
 pub(crate) mod image;
 mod images;
+mod measured;
 #[path = "../../support/registry.rs"]
 mod registry;
 mod table;

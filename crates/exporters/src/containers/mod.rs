@@ -1,8 +1,8 @@
-//! Containers and processes in groups of their own, under cAdvisor's names: what the kernel's control
-//! groups say, versions 1 and 2.
+//! Containers and processes, under cAdvisor's names: what the kernel's control groups say, versions 1
+//! and 2, or what whoever runs them has measured.
 //!
-//! Which groups there are, and what they are called, is told by who runs them: nothing is searched for
-//! here. A group that is gone is left out.
+//! What there is, and what it is called, is told by who runs it: nothing is searched for here. A group
+//! that is gone is left out.
 
 mod v1;
 mod v2;
@@ -31,32 +31,35 @@ pub struct Watched {
     pub started: Option<f64>,
 }
 
-/// What a group uses. `None`: the kernel does not say.
+/// What a group uses. `None`: nobody says.
 #[derive(Debug, Clone, PartialEq, Default)]
-struct Usage {
-    cpu_seconds: Option<f64>,
-    user_seconds: Option<f64>,
-    system_seconds: Option<f64>,
-    periods: Option<f64>,
-    throttled_periods: Option<f64>,
-    throttled_seconds: Option<f64>,
-    quota: Option<f64>,
-    period: Option<f64>,
-    memory: Option<f64>,
-    memory_max: Option<f64>,
+pub struct Usage {
+    pub cpu_seconds: Option<f64>,
+    pub user_seconds: Option<f64>,
+    pub system_seconds: Option<f64>,
+    pub periods: Option<f64>,
+    pub throttled_periods: Option<f64>,
+    pub throttled_seconds: Option<f64>,
+    pub quota: Option<f64>,
+    pub period: Option<f64>,
+    pub memory: Option<f64>,
+    pub memory_max: Option<f64>,
     /// What was used over time at most.
-    memory_peak: Option<f64>,
-    memory_failures: Option<f64>,
-    anonymous: Option<f64>,
-    cache: Option<f64>,
-    mapped: Option<f64>,
-    inactive_file: Option<f64>,
-    swap: Option<f64>,
-    processes: Option<f64>,
-    threads_max: Option<f64>,
-    threads: Option<f64>,
+    pub memory_peak: Option<f64>,
+    pub memory_failures: Option<f64>,
+    pub anonymous: Option<f64>,
+    pub cache: Option<f64>,
+    pub mapped: Option<f64>,
+    pub inactive_file: Option<f64>,
+    pub swap: Option<f64>,
+    pub processes: Option<f64>,
+    pub threads_max: Option<f64>,
+    pub threads: Option<f64>,
     /// Device (`major:minor`), bytes read, bytes written.
-    blocks: Vec<(String, f64, f64)>,
+    pub blocks: Vec<(String, f64, f64)>,
+    pub open_files: Option<f64>,
+    /// Of its own network: name, bytes received, packets received, bytes sent, packets sent.
+    pub networks: Vec<(String, [f64; 4])>,
 }
 
 /// A limit from here on is none.
@@ -64,21 +67,61 @@ const UNLIMITED: f64 = 9.0e18;
 
 /// Reads the groups; `root` is `/`, or where the host is mounted.
 pub fn collect(root: &Path, watched: &[Watched], now_seconds: f64) -> Page {
-    let mut page = Page::default();
+    let read = |group: &Watched| Some((group.clone(), read(root, &group.group)?));
+    let used: Vec<(Watched, Usage)> = watched.iter().filter_map(read).collect();
+    page(&used, now_seconds)
+}
+
+/// What a group uses; `None`: there is no such group.
+pub fn read(root: &Path, group: &str) -> Option<Usage> {
     let top = root.join("sys/fs/cgroup");
-    let unified = top.join("cgroup.controllers").is_file();
-    for group in watched {
-        let path = group.group.trim_start_matches('/');
-        let usage = if unified {
-            v2::read(&top.join(path))
-        } else {
-            v1::read(&top, path)
-        };
-        if let Some(usage) = usage {
-            tell(&mut page, group, &usage, now_seconds);
-        }
+    let path = group.trim_start_matches('/');
+    if top.join("cgroup.controllers").is_file() {
+        v2::read(&top.join(path))
+    } else {
+        v1::read(&top, path)
+    }
+}
+
+/// Tells what is known already.
+pub fn page(used: &[(Watched, Usage)], now_seconds: f64) -> Page {
+    let mut page = Page::default();
+    for (group, usage) in used {
+        tell(&mut page, group, usage, now_seconds);
     }
     page
+}
+
+/// Which group a process is in, by the text of its `/proc/PID/cgroup`: that of version 2, else the one
+/// that its memory is counted in. `None`: the group is of another view of the machine.
+pub fn group_of(text: &str) -> Option<&str> {
+    let lines = || {
+        text.lines()
+            .filter_map(|line| line.split_once(':')?.1.split_once(':'))
+    };
+    let memory = |controllers: &str| controllers.split(',').any(|one| one == "memory");
+    let found = lines().find(|(controllers, _)| memory(controllers));
+    let (_, path) = found.or_else(|| lines().find(|(controllers, _)| controllers.is_empty()))?;
+    (path.len() > 1 && !path.contains("..")).then_some(path)
+}
+
+/// The networks of a process, by the text of its `/proc/PID/net/dev`; loopback is nobody's business.
+pub fn networks(text: &str) -> Vec<(String, [f64; 4])> {
+    let lines = text.lines().filter_map(|line| {
+        let (name, counts) = line.split_once(':')?;
+        let counts: Vec<f64> = counts
+            .split_whitespace()
+            .filter_map(|one| one.parse().ok())
+            .collect();
+        let own = [
+            *counts.first()?,
+            *counts.get(1)?,
+            *counts.get(8)?,
+            *counts.get(9)?,
+        ];
+        Some((name.trim().to_owned(), own))
+    });
+    lines.filter(|(name, _)| name != "lo").collect()
 }
 
 /// Metric without `container_`, type, help, and where it is from.
@@ -89,7 +132,13 @@ type Column = (
     fn(&Usage) -> Option<f64>,
 );
 
-const COLUMNS: [Column; 19] = [
+const COLUMNS: [Column; 20] = [
+    (
+        "file_descriptors",
+        Gauge,
+        "Number of open file descriptors for the container.",
+        |usage| usage.open_files,
+    ),
     (
         "cpu_user_seconds_total",
         Counter,
@@ -265,6 +314,31 @@ fn tell(page: &mut Page, group: &Watched, usage: &Usage, now_seconds: f64) {
             device,
             *written,
         );
+    }
+    for (name, counts) in &usage.networks {
+        let what = [
+            ("receive_bytes_total", "Cumulative count of bytes received"),
+            (
+                "receive_packets_total",
+                "Cumulative count of packets received",
+            ),
+            (
+                "transmit_bytes_total",
+                "Cumulative count of bytes transmitted",
+            ),
+            (
+                "transmit_packets_total",
+                "Cumulative count of packets transmitted",
+            ),
+        ];
+        for ((metric, help), count) in what.into_iter().zip(counts) {
+            per(
+                &format!("network_{metric}"),
+                help,
+                ("interface", name),
+                *count,
+            );
+        }
     }
 }
 

@@ -131,3 +131,31 @@ fn version_1_is_told() {
     );
     has_all(&told(root.path()));
 }
+
+#[test]
+fn a_process_says_which_group_and_networks_are_its_own() {
+    let older = "12:cpu,cpuacct:/docker/ab\n5:memory:/docker/cd\n0::/system.slice\n";
+    assert_eq!(group_of(older), Some("/docker/cd"));
+    assert_eq!(
+        group_of("0::/system.slice/docker-ab.scope\n"),
+        Some("/system.slice/docker-ab.scope")
+    );
+    for elsewhere in ["0::/\n", "0::/../../docker/ab\n", "", "0:"] {
+        assert_eq!(group_of(elsewhere), None, "{elsewhere}");
+    }
+    let text = "Inter-|   Receive  |  Transmit\n face |bytes packets\n    lo: 9 9 0 0 0 0 0 0 9 9 0 0 0 0 0 0\n  eth0:100 2 0 0 0 0 0 0 300 4 0 0 0 0 0 0\n";
+    assert_eq!(
+        networks(text),
+        [("eth0".to_owned(), [100.0, 2.0, 300.0, 4.0])]
+    );
+    let usage = Usage {
+        networks: networks(text),
+        ..Usage::default()
+    };
+    let text = page(&[(Watched::default(), usage)], 1.0).text();
+    assert!(
+        text.contains("container_network_transmit_bytes_total"),
+        "{text}"
+    );
+    assert!(text.contains(r#"interface="eth0""#), "{text}");
+}

@@ -40,6 +40,7 @@ pub(super) fn read(top: &Path, path: &str) -> Option<Usage> {
         threads: number(file("pids", "pids.current")),
         threads_max: number(file("pids", "pids.max")),
         blocks: blocks(&lines(file("blkio", "blkio.throttle.io_service_bytes"))),
+        ..Usage::default()
     })
 }
 

@@ -48,6 +48,7 @@ pub(super) fn read(folder: &Path) -> Option<Usage> {
             .iter()
             .filter_map(|line| blocks(line))
             .collect(),
+        ..Usage::default()
     })
 }
 

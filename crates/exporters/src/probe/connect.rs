@@ -25,11 +25,7 @@ pub(super) async fn tcp(
     settings: &Settings,
     seen: &mut Seen,
 ) -> Result<(), String> {
-    let (host, port) = address
-        .rsplit_once(':')
-        .ok_or("an address is `host:port`")?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    let (host, port) = split(address)?;
     let stream = connect(host, port, seen).await?;
     if tls {
         encrypt(stream, host, settings, seen).await?;
@@ -37,8 +33,22 @@ pub(super) async fn tcp(
     Ok(())
 }
 
-/// IPv4 first, as a probe that says nothing else does here.
+pub(super) fn split(address: &str) -> Result<(&str, u16), String> {
+    let (host, port) = address
+        .rsplit_once(':')
+        .ok_or("an address is `host:port`")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().map_err(|_| format!("`{port}` is no port"))?;
+    Ok((host, port))
+}
+
 pub(super) async fn connect(host: &str, port: u16, seen: &mut Seen) -> Result<TcpStream, String> {
+    let address = resolve(host, port, seen).await?;
+    connect_to(address, seen).await
+}
+
+/// IPv4 first, as a probe that says nothing else does here.
+pub(super) async fn resolve(host: &str, port: u16, seen: &mut Seen) -> Result<SocketAddr, String> {
     let began = Instant::now();
     let found = tokio::net::lookup_host((host, port)).await;
     seen.lookup += began.elapsed();
@@ -47,7 +57,12 @@ pub(super) async fn connect(host: &str, port: u16, seen: &mut Seen) -> Result<Tc
         .iter()
         .find(|address| address.is_ipv4())
         .or(found.first());
-    let address = *first.ok_or("the name has no address")?;
+    first
+        .copied()
+        .ok_or_else(|| "the name has no address".to_owned())
+}
+
+pub(super) async fn connect_to(address: SocketAddr, seen: &mut Seen) -> Result<TcpStream, String> {
     seen.address = Some(address.ip());
     let began = Instant::now();
     let stream = TcpStream::connect(address)

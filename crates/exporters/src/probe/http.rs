@@ -9,7 +9,7 @@ use hyper::header::{HOST, LOCATION, USER_AGENT};
 use hyper::{Request, Uri, Version};
 use hyper_util::rt::TokioIo;
 
-use super::connect::{connect, encrypt};
+use super::connect::{connect_to, encrypt, resolve};
 use super::{Answer, Expect, Seen, Settings};
 
 /// As many as Go's client follows.
@@ -24,7 +24,13 @@ pub(super) async fn get(
     seen: &mut Seen,
 ) -> Result<(), String> {
     let mut uri: Uri = url.parse().map_err(|_| format!("`{url}` is no URL"))?;
+    let first = uri.host().unwrap_or_default().to_owned();
     loop {
+        let settings = &Settings {
+            // Nobody answers for another host.
+            via: settings.via.filter(|_| uri.host() == Some(first.as_str())),
+            ..settings.clone()
+        };
         let location = once(&uri, settings, seen).await?;
         let status = seen.answer.as_ref().map_or(0, |answer| answer.status);
         let redirect = matches!(status, 301 | 302 | 303 | 307 | 308) && expect.follow;
@@ -73,7 +79,14 @@ async fn once(uri: &Uri, settings: &Settings, seen: &mut Seen) -> Result<Option<
         .trim_end_matches(']')
         .to_owned();
     let port = uri.port_u16().unwrap_or(if encrypted { 443 } else { 80 });
-    let stream = connect(&host, port, seen).await?;
+    let via = settings
+        .via
+        .and_then(|via| if encrypted { via.https } else { Some(via.http) });
+    let address = match via {
+        Some(address) => address,
+        None => resolve(&host, port, seen).await?,
+    };
+    let stream = connect_to(address, seen).await?;
     if encrypted {
         let stream = encrypt(stream, &host, settings, seen).await?;
         exchange(TokioIo::new(stream), uri, true, seen).await

@@ -5,11 +5,14 @@
 //! redirects. Certificates are verified unless told otherwise: one that is not trusted fails the probe.
 
 mod connect;
+mod dns;
 mod http;
 
 use std::time::{Duration, Instant};
 
-use crate::Page;
+use crate::{Page, Told};
+
+use std::net::SocketAddr;
 
 /// What is probed, and what counts as success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +21,14 @@ pub enum Probe {
     Tcp { address: String, tls: bool },
     /// A `GET` of a URL.
     Http { url: String, expect: Expect },
+    /// Records of a name, asked of `server` (`host:port`) over UDP, and over TCP where the answer does
+    /// not fit.
+    Dns {
+        server: String,
+        name: String,
+        /// By its number (RFC 1035): 1 for `A`.
+        record: u16,
+    },
 }
 
 /// Which answers over HTTP are a success.
@@ -47,6 +58,16 @@ pub struct Settings {
     pub insecure_skip_verify: bool,
     /// PEM: who is trusted, instead of those the system trusts.
     pub ca_pem: Option<String>,
+    /// Where to connect over HTTP instead of what the URL's host resolves to.
+    pub via: Option<Via>,
+}
+
+/// Somebody who answers for a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Via {
+    pub http: SocketAddr,
+    /// `None`: what is encrypted is looked for by its name.
+    pub https: Option<SocketAddr>,
 }
 
 impl Default for Settings {
@@ -55,6 +76,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(5),
             insecure_skip_verify: false,
             ca_pem: None,
+            via: None,
         }
     }
 }
@@ -71,6 +93,7 @@ struct Seen {
     handshake: Option<Handshake>,
     answer: Option<Answer>,
     redirects: u32,
+    dns: Option<dns::Answer>,
 }
 
 /// What TLS came to.
@@ -93,18 +116,25 @@ struct Answer {
 
 /// Probes once.
 pub async fn probe(probe: &Probe, settings: &Settings) -> Page {
+    ask(probe, settings).await.page
+}
+
+/// Probes once, and says why it failed.
+pub async fn ask(probe: &Probe, settings: &Settings) -> Told {
     let (began, mut seen) = (Instant::now(), Seen::default());
     let trying = async {
         match probe {
             Probe::Tcp { address, tls } => connect::tcp(address, *tls, settings, &mut seen).await,
             Probe::Http { url, expect } => http::get(url, expect, settings, &mut seen).await,
+            Probe::Dns {
+                server,
+                name,
+                record,
+            } => dns::ask(server, name, *record, &mut seen).await,
         }
     };
     let tried = tokio::time::timeout(settings.timeout, trying).await;
     let outcome = tried.unwrap_or_else(|_| Err("no answer in time".to_owned()));
-    if let Err(error) = &outcome {
-        tracing::debug!(?probe, %error, "a probe failed");
-    }
     let mut page = Page::default();
     let success = f64::from(u8::from(outcome.is_ok()));
     page.gauge(
@@ -120,13 +150,24 @@ pub async fn probe(probe: &Probe, settings: &Settings) -> Page {
         &[],
         began.elapsed().as_secs_f64(),
     );
+    seen.tell(&mut page);
+    match probe {
+        Probe::Dns { record, .. } => seen.tell_dns(*record, &mut page),
+        Probe::Http { .. } => {
+            without_expressions(&mut page);
+            seen.tell_http(&mut page);
+        }
+        Probe::Tcp { .. } => without_expressions(&mut page),
+    }
+    Told {
+        page,
+        trouble: outcome.err(),
+    }
+}
+
+fn without_expressions(page: &mut Page) {
     let help = "Indicates if probe failed due to regex";
     page.gauge("probe_failed_due_to_regex", help, &[], 0.0);
-    seen.tell(&mut page);
-    if matches!(probe, Probe::Http { .. }) {
-        seen.tell_http(&mut page);
-    }
-    page
 }
 
 impl Seen {
@@ -227,6 +268,52 @@ impl Seen {
             ),
         ] {
             page.gauge(&format!("probe_http_{name}"), help, &[], value);
+        }
+    }
+}
+
+impl Seen {
+    fn tell_dns(&self, record: u16, page: &mut Page) {
+        let none = dns::Answer::default();
+        let answer = self.dns.as_ref().unwrap_or(&none);
+        let help = "Duration of DNS request by phase";
+        for (phase, took) in [
+            ("resolve", self.lookup),
+            ("connect", self.connect),
+            ("request", self.processing),
+        ] {
+            let labels = [("phase", phase)];
+            page.gauge(
+                "probe_dns_duration_seconds",
+                help,
+                &labels,
+                took.as_secs_f64(),
+            );
+        }
+        let help = "Displays whether or not the query was executed successfully";
+        let answered = f64::from(u8::from(self.dns.is_some()));
+        page.gauge("probe_dns_query_succeeded", help, &[], answered);
+        for (name, value) in [
+            ("answer", answer.answers),
+            ("authority", answer.authorities),
+            ("additional", answer.additionals),
+        ] {
+            let help = format!("Returns number of entries in the {name} resource record list");
+            page.gauge(
+                &format!("probe_dns_{name}_rrs"),
+                &help,
+                &[],
+                f64::from(value),
+            );
+        }
+        if record == dns::SOA {
+            let help = "Returns the serial number of the zone";
+            page.gauge(
+                "probe_dns_serial",
+                help,
+                &[],
+                f64::from(answer.serial.unwrap_or(0)),
+            );
         }
     }
 }

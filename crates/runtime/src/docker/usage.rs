@@ -43,11 +43,15 @@ fn resources(stats: &ContainerStatsResponse) -> Option<Resources> {
         let cache = details.get("total_inactive_file");
         cache.or_else(|| details.get("inactive_file")).copied()
     });
-    let cpu = stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?.total_usage?;
+    let used = stats.cpu_stats.as_ref()?.cpu_usage.as_ref()?;
+    let (cpu, user) = (used.total_usage?, used.usage_in_usermode);
     let count = stats.pids_stats.as_ref().and_then(|pids| pids.current);
     Some(Resources {
         cpu_seconds: cpu as f64 / 1e9,
+        user_seconds: user.unwrap_or_default() as f64 / 1e9,
         rss: Bytes(memory.usage?.saturating_sub(cache.unwrap_or_default())),
+        // The engine counts tasks, and calls them processes.
         processes: count.unwrap_or_default() as usize,
+        threads: count.unwrap_or_default() as usize,
     })
 }

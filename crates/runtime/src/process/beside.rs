@@ -136,9 +136,13 @@ fn measure(table: &Table, shim: i32) -> Resources {
     let below = table.below(shim);
     let ticks: u64 = below.iter().map(|stat| stat.cpu_ticks).sum();
     let pages: u64 = below.iter().map(|stat| stat.resident_pages).sum();
+    let user: u64 = below.iter().map(|stat| stat.user_ticks).sum();
+    let second = rustix::param::clock_ticks_per_second() as f64;
     Resources {
-        cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
+        cpu_seconds: ticks as f64 / second,
+        user_seconds: user as f64 / second,
         rss: Bytes(pages * rustix::param::page_size() as u64),
         processes: below.len(),
+        threads: below.iter().map(|stat| stat.threads as usize).sum(),
     }
 }

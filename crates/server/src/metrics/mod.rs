@@ -2,8 +2,8 @@
 //!
 //! Here the store (`mainstay-tsdb`), the scraper (`mainstay-scrape`) and Prometheus's HTTP API
 //! (`mainstay-prometheus`) meet; none of them knows another. [`instances`] makes targets of what
-//! runs, [`finder`] finds out which of it answers with metrics, [`local`] stores what is known
-//! within this process, [`sink`] hands batches to the store, [`sources`] answers the API.
+//! runs, [`finder`] finds out which of it answers with metrics, [`local`] collects what is had without
+//! a scrape, [`sink`] hands batches to the store, [`sources`] answers the API.
 //!
 //! **Invariant:** metrics never stand in the way of the control plane: a store that cannot be
 //! opened or written is said and reported, and everything else goes on.
@@ -42,6 +42,8 @@ pub(crate) struct Metrics {
     store: Arc<Store>,
     sink: Arc<StoreSink>,
     scraper: Scraper,
+    /// What is collected without a scrape.
+    board: Arc<local::Board>,
     settings: MetricsSettings,
     loaded: Mutex<Loaded>,
     recovery: RecoveryReport,
@@ -101,6 +103,7 @@ impl Metrics {
             store,
             sink,
             scraper,
+            board: Arc::default(),
             settings: settings.clone(),
             loaded: Mutex::new(loaded),
             recovery,
@@ -146,7 +149,7 @@ impl Metrics {
     /// Finds what is to be scraped, and stores what needs no request.
     async fn look(&self, control: &Arc<Control>) {
         let mut finder = finder::Finder::default();
-        let mut local = local::Local::new(&self.settings);
+        let mut local = local::Local::new(&self.settings, Arc::clone(&self.board));
         let mut given = None;
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -1,5 +1,6 @@
 //! Answers what Prometheus's HTTP API asks: about targets, the store and the server itself.
 
+use super::local::Board;
 use super::{Metrics, MetricsError};
 use crate::control::now;
 use mainstay_prometheus::{
@@ -58,8 +59,10 @@ impl Exemplars for Metrics {
 
 impl Targets for Metrics {
     fn pools(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.loaded().jobs.into_iter().map(|job| job.name).collect();
+        let scraped = self.loaded().jobs.into_iter().map(|job| job.name);
+        let mut names: Vec<String> = scraped.chain(Board::pools()).collect();
         names.sort();
+        names.dedup();
         names
     }
 
@@ -82,7 +85,7 @@ impl Targets for Metrics {
             interval: target.interval,
             timeout: target.timeout,
         };
-        active.map(target).collect()
+        active.map(target).chain(self.board.active()).collect()
     }
 
     fn dropped(&self) -> Vec<DroppedTarget> {
@@ -114,6 +117,7 @@ impl Targets for Metrics {
                 },
             }));
         }
+        all.extend(self.board.metadata(metric));
         all
     }
 

@@ -12,11 +12,11 @@ use crate::planning::{self, Desired, Wish};
 use crate::ports;
 use crate::specs::Bundle;
 use mainstay_journal::{NewRelease, Release, ServiceGeneration};
-use mainstay_model::{ReleaseNumber, Scope, ServiceName};
+use mainstay_model::{Content, ReleaseNumber, Scope, Secret, ServiceName};
 use mainstay_pipeline::{How, Part, Pipeline, Plan as Steps};
 use mainstay_rollout::plan::Plan;
 use mainstay_runtime::target::TargetError;
-use mainstay_stack::Stack;
+use mainstay_stack::{MetricsRule, Stack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -279,9 +279,26 @@ impl Control {
     fn same_operations(environment: &Environment, stack: &Stack) -> bool {
         let inner = environment.inner();
         inner.current.as_ref().is_some_and(|current| {
-            current.stack.routes == stack.routes && current.stack.deploy == stack.deploy
+            current.stack.routes == stack.routes
+                && current.stack.deploy == stack.deploy
+                && current.stack.probes == stack.probes
+                && looked_at(&current.stack) == looked_at(stack)
         })
     }
+}
+
+/// How services are asked for their metrics, with the passwords for it: not part of what they are.
+fn looked_at(stack: &Stack) -> Vec<(&ServiceName, &MetricsRule, Option<&Secret<Content>>)> {
+    let services = stack.services.iter();
+    services
+        .map(|(name, service)| {
+            let exporter = service.metrics.exporter.as_ref();
+            let secret = exporter.and_then(|exporter| exporter.secret.as_ref());
+            let secret = secret.and_then(|secret| stack.secrets.get(secret));
+            let value = secret.and_then(|secret| secret.value.as_ref());
+            (name, &service.metrics, value)
+        })
+        .collect()
 }
 
 fn refused(error: &TargetError) -> ApiError {

@@ -6,7 +6,7 @@
 //! and `x-mainstay.stateful` of a service win. See `docs/decisions/0012-*.md`.
 
 use super::{command, text};
-use crate::resolved::PortProtocol;
+use crate::resolved::{Exporter, PortProtocol};
 use crate::tree::Node;
 use mainstay_model::Problems;
 
@@ -226,9 +226,61 @@ impl Known {
         }
     }
 
+    /// How it is asked for figures, where it has none of its own.
+    pub(super) fn exporter(&self) -> Option<Exporter> {
+        let is = |image: &str| self.images.contains(&image);
+        match () {
+            () if is("postgres") => Some(Exporter::Postgres),
+            () if is("redis") || is("redis-stack") => Some(Exporter::Redis),
+            () => None,
+        }
+    }
+
     /// Where clients find it, where the files do not say.
     pub(super) fn port(&self) -> Option<(u16, PortProtocol)> {
         self.ports.first().copied()
+    }
+}
+
+/// Programs that run another, with the number of words that are theirs beside options.
+const AROUND: [(&str, usize); 12] = [
+    ("sh", 0),
+    ("bash", 0),
+    ("dash", 0),
+    ("exec", 0),
+    ("env", 0),
+    ("nice", 0),
+    ("setpriv", 0),
+    ("docker-entrypoint.sh", 0),
+    ("tini", 0),
+    ("dumb-init", 0),
+    ("gosu", 1),
+    ("su-exec", 1),
+];
+
+/// The server that a command runs, with an exporter of its own.
+pub(super) fn exporter_of_command(words: &[String]) -> Option<Exporter> {
+    // The script of a shell is one word.
+    let mut words = words.iter().flat_map(|word| word.split_whitespace());
+    let mut skipped = 0;
+    let started = loop {
+        let word = words.next()?;
+        if skipped > 0 {
+            skipped -= 1;
+            continue;
+        }
+        if word.starts_with('-') || word.contains('=') {
+            continue;
+        }
+        match AROUND.iter().find(|(name, _)| *name == program(word)) {
+            Some((_, own)) => skipped = *own,
+            None => break program(word),
+        }
+    };
+    match started {
+        "postgres" | "postmaster" => Some(Exporter::Postgres),
+        "redis-server" | "valkey-server" | "keydb-server" => Some(Exporter::Redis),
+        _ => None,
     }
 }
 
@@ -317,6 +369,40 @@ mod tests {
             let node = service(&format!("image: postgres:16\n{command}\n"));
             assert_eq!(server(&node).is_some(), is_server, "{command}");
         }
+    }
+
+    #[test]
+    fn who_is_asked_in_its_own_language_is_known_by_image_and_by_command() {
+        let of_image = |image: &str| {
+            let node = service(&format!("{{image: '{image}'}}"));
+            server(&node).and_then(Known::exporter)
+        };
+        assert_eq!(of_image("postgis/postgis:16"), Some(Exporter::Postgres));
+        assert_eq!(of_image("redis/redis-stack"), Some(Exporter::Redis));
+        assert_eq!(of_image("mariadb"), None);
+        assert_eq!(of_image("pgbouncer"), None);
+        for (command, is) in [
+            ("postgres -D data", Some(Exporter::Postgres)),
+            (
+                "/usr/lib/postgresql/15/bin/postgres",
+                Some(Exporter::Postgres),
+            ),
+            (
+                "env A=b setpriv --reuid=x postgres",
+                Some(Exporter::Postgres),
+            ),
+            ("gosu postgres postgres", Some(Exporter::Postgres)),
+            ("gosu postgres pg_dump", None),
+            ("pg_dump -h postgres", None),
+            ("redis-server --save ''", Some(Exporter::Redis)),
+            ("redis-cli ping", None),
+            ("env", None),
+        ] {
+            let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            assert_eq!(exporter_of_command(&words), is, "{command}");
+        }
+        let script = ["sh", "-c", "exec redis-server --port $PORT"].map(str::to_owned);
+        assert_eq!(exporter_of_command(&script), Some(Exporter::Redis));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::{Context, command, duration, flag, number, text, texts};
 use super::{container, environment, health, known, limits, mounts, network, ports, restart};
 use crate::request::Purpose;
 use crate::resolved::{
-    Dependency, DependencyCondition, HealthCheck, MetricsRule, Port, Probe, ProcessRun, Service,
-    TargetKind,
+    Dependency, DependencyCondition, Exporter, HealthCheck, MetricsRule, Port, Probe, ProcessRun,
+    Service, TargetKind,
 };
 use crate::secrets;
 use crate::source::At;
@@ -32,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) declared_stateful: Option<bool>,
     /// Its image is a known database.
     pub(crate) is_database: bool,
+    /// How it is asked for figures, by what it runs.
+    pub(crate) exporter: Option<Exporter>,
     /// Where the number of instances stands.
     pub(crate) replicas: Option<At>,
     /// `deploy.update_config`, for the deploy policy.
@@ -98,6 +100,7 @@ pub(crate) fn service(
         name,
     };
     Some(Found {
+        exporter: exporter(server, &service),
         service,
         at: entry.at.clone(),
         ports: ports.into_iter().map(|(_, at)| at).collect(),
@@ -112,6 +115,13 @@ pub(crate) fn service(
             .and_then(|deploy| deploy.get("update_config"))
             .cloned(),
     })
+}
+
+/// By the image of a container, or the program of a process; `server` is known of containers only.
+fn exporter(server: Option<&known::Known>, service: &Service) -> Option<Exporter> {
+    let process = service.process.as_ref().filter(|_| server.is_none());
+    let by_command = || known::exporter_of_command(&process?.command);
+    server.map_or_else(by_command, known::Known::exporter)
 }
 
 /// A `healthcheck` without a `test`: on Docker the image brings one.

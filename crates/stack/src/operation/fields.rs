@@ -3,6 +3,7 @@
 use super::release_fields::{APPROVAL, AUTO_DEPLOY, MIGRATIONS, PIPELINE, POLICY, STEP, WINDOW};
 use crate::grammar::{Key, Merge, Section, Shape};
 use crate::keys::TEXTS;
+use crate::resolved::RecordType;
 use crate::secrets::SOURCE;
 
 /// Sections that have a name and no meaning yet.
@@ -46,7 +47,12 @@ pub static MAINSTAY: Section = Section {
         Key::honoured(
             "metrics",
             Shape::Named(&Shape::Section(&METRICS)),
-            "How metrics are collected, by service. Left out: every instance that answers `/metrics` on its port in Prometheus's format is scraped.",
+            "How metrics are collected, by service. Left out: every instance that answers `/metrics` on its port in Prometheus's format is scraped, and PostgreSQL and Redis are asked in their own languages.",
+        ),
+        Key::honoured(
+            "probes",
+            Shape::Named(&Shape::Section(&PROBE)),
+            "What is looked at from outside, by names of your own: over HTTP, TCP, TLS or DNS. The health of each route is probed without being named.",
         ),
         Key::honoured(
             "alerts",
@@ -167,6 +173,11 @@ pub(super) static ROUTE: Section = Section {
             "max_body",
             Shape::Size,
             "Largest request body. Default `100m`.",
+        ),
+        Key::honoured(
+            "probe",
+            Shape::Bool,
+            "`false`: the health of the service is not probed through it. Default `true`.",
         ),
     ],
 };
@@ -364,6 +375,82 @@ pub(super) static METRICS: Section = Section {
             Shape::Duration,
             "Between scrapes. Default: the server's, which is `15s`.",
         ),
+        Key::honoured(
+            "exporter",
+            Shape::Word(&["postgres", "redis", "off"]),
+            "How a server without metrics of its own is asked. Left out: by the image, or the program that `x-mainstay` runs. `off`: it is not asked.",
+        ),
+        Key::honoured(
+            "user",
+            Shape::Text,
+            "Who asks; one with `pg_monitor` is enough for PostgreSQL. Left out: the user that the service's own variables name (`POSTGRES_USER`).",
+        ),
+        Key::honoured(
+            "database",
+            Shape::Text,
+            "Of PostgreSQL. Left out: `POSTGRES_DB`, else the one called as the user.",
+        ),
+        Key::honoured(
+            "secret",
+            Shape::Text,
+            "The secret that is the user's password. Left out: the one that the service is given (`POSTGRES_PASSWORD`, `requirepass`, also from a file).",
+        ),
+    ],
+};
+
+/// One entry of `probes`.
+pub(super) static PROBE: Section = Section {
+    name: "probe",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "http",
+            Shape::Text,
+            "A URL: GET, and a status from 200 to 299 is a success.",
+        ),
+        Key::honoured(
+            "status",
+            Shape::List(&Shape::Integer),
+            "Of `http`: which statuses are a success instead.",
+        )
+        .merged(Merge::Replace),
+        Key::honoured(
+            "follow_redirects",
+            Shape::Bool,
+            "Of `http`: `false`: the first answer counts. Default `true`.",
+        ),
+        Key::honoured(
+            "tcp",
+            Shape::Text,
+            "`host:port`: a connection is a success.",
+        ),
+        Key::honoured(
+            "tls",
+            Shape::Text,
+            "`host:port`: a handshake with a certificate that is trusted is a success; told is until when it holds. Default port 443.",
+        ),
+        Key::honoured(
+            "dns",
+            Shape::Text,
+            "A name server, `host:port`: an answer without an error is a success. Default port 53.",
+        ),
+        Key::honoured("name", Shape::Text, "Of `dns`: the name that is asked for."),
+        Key::honoured(
+            "record",
+            Shape::Word(RecordType::WORDS),
+            "Of `dns`: what is asked for. Default `A`.",
+        ),
+        Key::honoured(
+            "insecure",
+            Shape::Bool,
+            "`true`: any certificate will do. Default `false`.",
+        ),
+        Key::honoured(
+            "interval",
+            Shape::Duration,
+            "Between probes. Default: the server's, which is `15s`.",
+        ),
+        Key::honoured("timeout", Shape::Duration, "Of one probe. Default `5s`."),
     ],
 };
 
@@ -387,6 +474,7 @@ pub fn sections() -> Vec<&'static Section> {
         &MIGRATIONS,
         &HEALTH,
         &METRICS,
+        &PROBE,
         &ALERTS,
         &SOURCE,
     ]

@@ -12,6 +12,7 @@ mod health;
 mod metrics;
 mod pipeline;
 mod policy;
+mod probes;
 mod release_fields;
 mod routes;
 
@@ -23,6 +24,7 @@ pub(crate) use engine::wrong_variable;
 pub(crate) use environments::{Chosen, choose, known};
 pub(crate) use health::apply as apply_health;
 pub(crate) use metrics::apply as apply_metrics;
+pub(crate) use probes::probes;
 pub(crate) use routes::routes;
 
 use crate::check::Checker;

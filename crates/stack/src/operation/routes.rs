@@ -84,6 +84,7 @@ fn every_request(service: ServiceName) -> Route {
         balance: Balance::RoundRobin,
         timeout: Duration::from_mins(1),
         max_body: Bytes(100 << 20),
+        probe: true,
     }
 }
 
@@ -122,6 +123,7 @@ fn route(node: &Node, services: &Services, problems: &mut Problems) -> Option<Ro
     route.strip_prefix = flag(node, "strip_prefix").unwrap_or(false);
     route.timeout = duration(node, "timeout").unwrap_or(route.timeout);
     route.max_body = size(node, "max_body").unwrap_or(route.max_body);
+    route.probe = flag(node, "probe").unwrap_or(true);
     route.balance = match text(node, "balance").as_deref() {
         Some("least-connections") => Balance::LeastConnections,
         Some("client-ip") => Balance::ClientIp,

@@ -71,7 +71,13 @@ pub(super) fn users(
         let files = found.service.files.iter();
         let files = files.filter(|file| file.kind == FileKind::Secret);
         let names = files.map(|file| &file.name);
-        for name in names.chain(found.service.secrets.values()) {
+        // What the service is asked with, by us.
+        let exporter = found.service.metrics.exporter.iter();
+        let asked_with = exporter.filter_map(|exporter| exporter.secret.as_ref());
+        for name in names
+            .chain(found.service.secrets.values())
+            .chain(asked_with)
+        {
             users
                 .entry(name.clone())
                 .or_default()

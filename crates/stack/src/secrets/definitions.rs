@@ -115,6 +115,12 @@ impl Definitions {
         &self.variables
     }
 
+    /// What is to be said where a name stands for no secret.
+    pub(crate) fn undefined(&self, name: &str) -> Option<Problem> {
+        let known = self.secrets.contains_key(name) || self.broken.contains(name);
+        (!known).then(|| undefined(name, self.secrets.keys()))
+    }
+
     /// Everything that somebody has to fetch, with who gets it. What only a template is made of
     /// comes before it.
     pub(crate) fn requests(

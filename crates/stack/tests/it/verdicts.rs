@@ -152,6 +152,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "health: {app: {http: /h}}",
             "metrics: {app: {path: /m}}",
             "alerts: {packs: mainstay}",
+            "probes: {p: {tcp: 'h:1'}}",
             "secrets: {s: {variable: GONE}}",
         ],
     ),
@@ -229,6 +230,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "balance: client-ip",
             "timeout: 3s",
             "max_body: 3m",
+            "probe: false",
         ],
     ),
     (
@@ -307,9 +309,40 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("health: {bare: {%}}", &["tcp: true"]),
     (
         "metrics: {app: {%}}",
-        &["enabled: false", "path: /x", "port: 7", "interval: 3s"],
+        &[
+            "enabled: false",
+            "path: /x",
+            "port: 7",
+            "interval: 3s",
+            "exporter: redis",
+        ],
     ),
     ("alerts: {%}", &["packs: mainstay", "rules: ops/rules.yml"]),
+    (
+        "metrics: {app: {exporter: postgres, %}}",
+        &["user: u", "database: d", "secret: s"],
+    ),
+    (
+        "probes: {p: {%}}",
+        &[
+            "http: 'http://h/'",
+            "tcp: 'h:1'",
+            "tls: h",
+            "dns: h, name: n",
+        ],
+    ),
+    (
+        "probes: {p: {http: 'https://h/', %}}",
+        &[
+            "status: [204]",
+            "follow_redirects: false",
+            "insecure: true",
+            "interval: 3s",
+            "timeout: 3s",
+        ],
+    ),
+    ("probes: {p: {dns: h, %}}", &["name: other"]),
+    ("probes: {p: {dns: h, name: n, %}}", &["record: MX"]),
     (
         "secrets: {s: {variable: THERE, %}}",
         &[
