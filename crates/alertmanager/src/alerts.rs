@@ -89,7 +89,13 @@ pub(crate) async fn groups(State(api): State<Api>, Query(pairs): Query<Pairs>) -
             if !asked.wants_receiver(&group.receiver) {
                 continue;
             }
-            let alerts = group.alerts.into_iter().filter(|view| wanted(&asked, view));
+            let wanted = group.alerts.into_iter().filter(|view| wanted(&asked, view));
+            // Here Alertmanager names the receivers that were asked for, sorted.
+            let alerts = wanted.map(|mut view| {
+                view.receivers.retain(|name| asked.wants_receiver(name));
+                view.receivers.sort();
+                view
+            });
             let alerts: Vec<Alert> = alerts.map(Alert::from).collect();
             if !alerts.is_empty() {
                 let labels = texts(&group.labels);

@@ -135,6 +135,12 @@ impl Alert {
         newer
     }
 
+    /// As Alertmanager sorts them: by `job`, by `instance`, then by all labels.
+    pub(super) fn order(&self) -> (String, String, Labels) {
+        let value = |name: &str| self.labels.get(name).unwrap_or("").to_owned();
+        (value("job"), value("instance"), self.labels.clone())
+    }
+
     pub(super) fn notified(&self, now: Timestamp) -> NotifiedAlert {
         let status = self.status(now);
         NotifiedAlert {

@@ -88,14 +88,7 @@ impl Engine {
         let mut alerts: Vec<Alert> = members
             .filter_map(|fingerprint| self.alerts.get(fingerprint).cloned())
             .collect();
-        let key = |alert: &Alert, name: &str| alert.labels.get(name).unwrap_or("").to_owned();
-        alerts.sort_by_cached_key(|alert| {
-            (
-                key(alert, "job"),
-                key(alert, "instance"),
-                alert.labels.clone(),
-            )
-        });
+        alerts.sort_by_cached_key(Alert::order);
         alerts
     }
 

@@ -65,7 +65,10 @@ impl Engine {
                 .keys()
                 .filter_map(|member| self.alerts.get(member));
             let firing = alerts.filter(|alert| !alert.is_resolved(now));
-            let alerts: Vec<AlertView> = firing.map(|alert| self.alert_view(alert, now)).collect();
+            let mut alerts: Vec<&Alert> = firing.collect();
+            alerts.sort_by_cached_key(|alert| alert.order());
+            let alerts = alerts.into_iter();
+            let alerts: Vec<AlertView> = alerts.map(|alert| self.alert_view(alert, now)).collect();
             if !alerts.is_empty() {
                 groups.push(GroupView {
                     receiver: route.receiver.clone(),

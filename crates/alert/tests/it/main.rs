@@ -4,6 +4,7 @@
 
 mod beyond;
 mod check_config;
+mod corpus;
 mod peer;
 mod semantics;
 mod simulation;

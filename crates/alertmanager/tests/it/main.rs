@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod amtool;
+mod beside;
 mod http;
 mod peer;
 mod prometheus;
