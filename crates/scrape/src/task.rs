@@ -23,6 +23,9 @@ use crate::state::{ActiveTarget, Health};
 /// How far a scrape may be from its moment to be dated at the moment itself, as in Prometheus.
 const ALIGN: Duration = Duration::from_millis(2);
 
+/// What the runtime's timer rounds up to: waiting so much less, half of [`ALIGN`] is not lost to it.
+const TIMER: Duration = Duration::from_millis(1);
+
 /// How a task is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -168,7 +171,7 @@ impl Task {
         let mut at = Instant::now() + self.first_wait();
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(at) => {}
+                () = tokio::time::sleep_until(at.checked_sub(TIMER).unwrap_or(at)) => {}
                 end = ended(&mut ending) => {
                     let memory = self.memory.take()?;
                     match end {
