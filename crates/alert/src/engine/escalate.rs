@@ -37,7 +37,8 @@ pub struct Escalation {
 }
 
 impl Engine {
-    /// What goes beyond Alertmanager, from now on.
+    /// What goes beyond Alertmanager, from now on. It is not among the records: after a restart it is given
+    /// again, before the first step.
     pub fn set_extras(&mut self, extras: Extras, now: Timestamp) {
         self.timers
             .retain(|(_, timer)| !matches!(timer, Timer::Heartbeat(_)));

@@ -2,6 +2,7 @@
 
 use mainstay_model::Timestamp;
 use mainstay_series::Labels;
+use serde::Serialize;
 
 use super::group::GroupId;
 use super::log::{LogKey, Quiet, Reason};
@@ -11,7 +12,7 @@ use crate::matcher::show_matcher;
 use crate::notification::{Fingerprint, IntegrationKey};
 
 /// One route that was asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RouteVisit {
     pub key: String,
     pub receiver: String,
@@ -22,7 +23,7 @@ pub struct RouteVisit {
 }
 
 /// What an integration was told, and what it would be told now.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IntegrationTrace {
     pub integration: IntegrationKey,
     pub last_told: Option<Timestamp>,
@@ -32,7 +33,7 @@ pub struct IntegrationTrace {
 }
 
 /// One group it is in.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GroupTrace {
     pub key: String,
     pub receiver: String,
@@ -42,7 +43,7 @@ pub struct GroupTrace {
 }
 
 /// The way of one alert.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trace {
     pub fingerprint: Fingerprint,
     /// None where no such alert is kept: then the routes say where it would go.
