@@ -6,9 +6,11 @@ use std::path::{Component, Path, PathBuf};
 /// Files that one pattern may name, and entries of one directory that are looked at.
 const MOST: usize = 10_000;
 
-/// The paths below `directory` that match, in order; one without a pattern in it, if it is there.
-/// What cannot be read matches nothing.
+/// The paths below `directory` (empty: this one) that match, in order; one without a pattern in it, if it
+/// is there. What cannot be read matches nothing.
 pub fn matching(directory: &Path, pattern: &str) -> Vec<PathBuf> {
+    let here = directory.as_os_str().is_empty();
+    let directory = if here { Path::new(".") } else { directory };
     let mut found = vec![PathBuf::new()];
     for part in Path::new(pattern).components() {
         let name = part.as_os_str().to_string_lossy();
@@ -67,5 +69,8 @@ mod tests {
         let whole = format!("{}/c.*", directory.path().display());
         let found = matching(Path::new("elsewhere"), &whole);
         assert_eq!(found, [directory.path().join("c.yml")]);
+        // Tests run where the crate's own file is.
+        let found = matching(Path::new(""), "Cargo.t?ml");
+        assert_eq!(found, [PathBuf::from("Cargo.toml")]);
     }
 }
