@@ -18,6 +18,7 @@ mod files;
 mod ground;
 mod labels;
 mod logs;
+mod others;
 mod shared;
 mod state;
 mod supervisor;
@@ -25,6 +26,7 @@ mod usage;
 
 pub use address::{EngineAddress, Tls};
 pub use ground::NetworkSeen;
+pub use others::{Attached, OtherContainer, OtherNetwork, OtherPort, others};
 
 use crate::exec::Exec;
 use crate::images::{self, ImageRecord};

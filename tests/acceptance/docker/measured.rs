@@ -9,7 +9,22 @@ fn containers_are_told_under_the_names_of_cadvisor() {
         return;
     };
     let site = &yard.site;
-    site.write(".mainstay/server.yaml", "metrics: {interval: 1s}\n");
+    let server = "metrics: {interval: 1s, prometheus: prometheus.yml}\n";
+    site.write(".mainstay/server.yaml", server);
+    // As somebody's file that was there before Mainstay finds the same containers.
+    let jobs = format!(
+        "scrape_configs:
+- job_name: engine
+  scrape_interval: 1s
+  docker_sd_configs:
+  - {{host: 'unix://{}', refresh_interval: 1s, port: 8000, filters: [{{name: name, values: [{}-dev-app-r1-1]}}]}}
+  relabel_configs:
+  - {{source_labels: [__meta_docker_container_name], target_label: container}}
+",
+        yard.socket.display(),
+        yard.stack
+    );
+    site.write(".mainstay/prometheus.yml", &jobs);
     // An image of one's own says nothing of what is in it.
     let metrics = "metrics: {db: {exporter: postgres}, cache: {exporter: redis}}\n";
     site.write("mainstay.yaml", &format!("{TARGET}{OPERATION}{metrics}"));
@@ -24,6 +39,10 @@ fn containers_are_told_under_the_names_of_cadvisor() {
         "sum(pg_stat_database_numbackends) > 0".to_owned(),
         "redis_up{instance=\"cache-r1-1\"} == 1".to_owned(),
         "probe_success{service=\"app\"} == 1".to_owned(),
+        format!(
+            "up{{job=\"engine\", container=\"/{}-dev-app-r1-1\"}} == 1",
+            yard.stack
+        ),
     ] {
         site.eventually(&expression, || value(site, &expression).is_some());
     }

@@ -9,6 +9,7 @@
 //! opened or written is said and reported, and everything else goes on.
 
 mod configuration;
+mod containers;
 mod finder;
 mod instances;
 mod local;
@@ -95,6 +96,7 @@ impl Metrics {
             Arc::<StoreSink>::clone(&sink),
             Settings {
                 parallel: 1,
+                docker: Some(Arc::new(containers::Engines)),
                 ..Settings::default()
             },
         );
