@@ -9,6 +9,7 @@
     reason = "what does not hold here fails the scenario, also outside of #[test] functions"
 )]
 
+mod alerts;
 mod authority;
 mod crashes;
 mod deploys;
@@ -17,6 +18,7 @@ mod encrypted;
 mod environments;
 mod first_run;
 mod health;
+mod hook;
 mod issued;
 mod load;
 mod looking;

@@ -26,6 +26,7 @@
 //! # Ok::<(), mainstay_journal::JournalError>(())
 //! ```
 
+mod alerting;
 mod chain;
 mod environment;
 mod error;

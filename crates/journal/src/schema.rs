@@ -12,7 +12,7 @@ use std::time::Duration;
 const APPLICATION_ID: i32 = 0x4D53_544A;
 
 /// Each brings the database to its version (`major × 1000 + minor`), in order.
-pub(crate) const MIGRATIONS: &[(i32, &str)] = &[(1000, V1_0), (1001, V1_1)];
+pub(crate) const MIGRATIONS: &[(i32, &str)] = &[(1000, V1_0), (1001, V1_1), (1002, V1_2)];
 
 const V1_0: &str = "
 CREATE TABLE releases (
@@ -123,6 +123,14 @@ CREATE TABLE requests (
     data TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX open_requests ON requests (id) WHERE state IN ('pending', 'approved');
+";
+
+/// What alerting remembers.
+const V1_2: &str = "
+CREATE TABLE alerting (
+    key TEXT PRIMARY KEY,
+    data TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Opens for writing, brings it up to date, and makes what is committed durable.

@@ -160,6 +160,13 @@ pub fn resolution(
     for secret in &mut resolution.secrets {
         as_typed(&mut secret.place, &place.directory);
     }
+    if let Some(stack) = &resolution.stack {
+        // What stands in the rule files is judged by who evaluates them.
+        let rules = mainstay_server::rules::problems(&stack.alerts);
+        let wrong = rules.has_errors();
+        resolution.problems.extend(rules);
+        resolution.stack.take_if(|_| wrong);
+    }
     resolution.problems = resolution
         .problems
         .into_iter()

@@ -19,6 +19,18 @@ pub struct RuleFile {
     pub groups: Vec<GroupSpec>,
 }
 
+impl RuleFile {
+    /// Puts labels on whatever its rules give, unless they name those labels themselves. So the rules of
+    /// somebody who shares a store are told from those of others.
+    pub fn add_labels(&mut self, labels: &Labels) {
+        for group in &mut self.groups {
+            for rule in &mut group.rules {
+                Arc::make_mut(rule).add_labels(labels);
+            }
+        }
+    }
+}
+
 /// Rules that are evaluated together, one after the other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupSpec {
@@ -71,6 +83,22 @@ pub struct Alerting {
 }
 
 impl Rule {
+    fn add_labels(&mut self, more: &Labels) {
+        let mut labels = self.labels.to_builder();
+        for (name, value) in more {
+            if self.labels.get(name).is_some() {
+                continue;
+            }
+            labels.set(name, value);
+            self.removed.retain(|removed| removed != name);
+            if let Kind::Alerting(alerting) = &mut self.kind {
+                let template = Template::plain(value);
+                alerting.label_templates.push((name.to_owned(), template));
+            }
+        }
+        self.labels = labels.build();
+    }
+
     /// What an alerting rule has besides.
     pub fn alerting(&self) -> Option<&Alerting> {
         match &self.kind {

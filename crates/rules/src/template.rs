@@ -96,6 +96,14 @@ impl Template {
             None => Ok(self.text.clone()),
         }
     }
+
+    /// A text that is taken as it is.
+    pub(crate) fn plain(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            parsed: None,
+        }
+    }
 }
 
 /// The byte at a line and column, both from 1.

@@ -11,6 +11,7 @@
 //!
 //! It does not know where samples go: the server joins a [`Sink`] to it.
 
+mod alerts;
 mod client;
 mod discovery;
 mod fetch;
@@ -21,6 +22,7 @@ mod sink;
 mod state;
 mod task;
 
+pub use alerts::{AlertSender, AlertsSent, OutgoingAlert, QUEUE_ALERTS};
 pub use client::ClientError;
 pub use discovery::{DockerTargets, LookUp};
 pub use forward::{ForwardError, Forwarded, Forwarder, QUEUE_BYTES};

@@ -1,5 +1,6 @@
 //! The control plane's state, and the small verbs that everything else is made of.
 
+use crate::alerts::Alerts;
 use crate::api::types::ApiError;
 use crate::api::{Actor, types};
 use crate::certificates::Certificates;
@@ -8,6 +9,7 @@ use crate::keeper::phase_word;
 use crate::metrics::Metrics;
 use crate::paths::DataDirectory;
 use crate::proxy_link::ProxyLink;
+use crate::rules::Rules;
 use crate::seal::{HostKey, SealError};
 use crate::specs::{Bundle, instance_spec};
 use crate::store::Store;
@@ -51,6 +53,12 @@ pub struct Control {
     pub(crate) certificates: Option<Certificates>,
     /// What is collected; `None`: it is off, or its store could not be opened.
     pub(crate) collected: Option<Arc<Metrics>>,
+    /// What is evaluated over them; `None`: there are none, or it is off.
+    pub(crate) rules: Option<Arc<Rules>>,
+    /// Who is told; `None`: it is off, or its configuration is wrong.
+    pub(crate) alerts: Option<Arc<Alerts>>,
+    /// As `server.yaml` says it.
+    public_url: Option<String>,
     data: DataDirectory,
     program: PathBuf,
     targets: Arc<Targets>,
@@ -79,6 +87,9 @@ pub struct Parts {
     pub retention: Duration,
     pub certificates: Option<Certificates>,
     pub(crate) metrics: Option<Arc<Metrics>>,
+    pub(crate) rules: Option<Arc<Rules>>,
+    pub(crate) alerts: Option<Arc<Alerts>>,
+    pub public_url: Option<String>,
     pub background: bool,
     pub stop: CancellationToken,
 }
@@ -93,6 +104,9 @@ impl Control {
             retention: parts.retention,
             certificates: parts.certificates,
             collected: parts.metrics,
+            rules: parts.rules,
+            alerts: parts.alerts,
+            public_url: parts.public_url,
             data: parts.data,
             program: parts.program,
             targets: parts.targets,
@@ -130,6 +144,13 @@ impl Control {
 
     pub fn api_address(&self) -> Option<SocketAddr> {
         *self.api.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How people reach this server, without a slash at its end.
+    pub(crate) fn url(&self) -> String {
+        let here = self.api_address().map(|api| format!("http://{api}"));
+        let url = self.public_url.clone().or(here).unwrap_or_default();
+        url.trim_end_matches('/').to_owned()
     }
 
     pub fn set_api_address(&self, address: SocketAddr) {

@@ -7,6 +7,8 @@
 //! **Invariant:** intent on disk, then an idempotent action, then the outcome on disk. Start-up is
 //! recovery.
 
+mod alertmanager;
+mod alerts;
 pub mod api;
 mod approvals;
 mod certificates;
@@ -34,6 +36,7 @@ mod queries;
 mod report;
 mod retention;
 mod rollouts;
+pub mod rules;
 mod schema;
 mod seal;
 mod secrets;
@@ -49,6 +52,8 @@ mod versioned;
 mod watch;
 mod ways;
 
+pub use alertmanager::{AlertmanagerError, AlertmanagerOptions, serve_alertmanager};
+pub use alerts::{alertmanager_problems, server_problems};
 pub use doctor::disk;
 pub use ports::{is_free, owner};
 pub use serve::{ServeError, ServeOptions, serve};

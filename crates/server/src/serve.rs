@@ -4,6 +4,7 @@
 //! middle, is taken up here. The order of the end: rollouts are parked (their state is on disk),
 //! the API lets its requests end, and instances and proxy go on without us.
 
+use crate::alerts::{self, Alerts};
 use crate::api;
 use crate::api::types::ApiError;
 use crate::certificates::{self, Certificates};
@@ -16,6 +17,7 @@ use crate::paths::DataDirectory;
 use crate::ports;
 use crate::proxy_link::ProxyLink;
 use crate::retention;
+use crate::rules::Rules;
 use crate::seal::{HostKey, SealError};
 use crate::store::Store;
 use crate::targets::Targets;
@@ -25,7 +27,7 @@ use mainstay_journal::{JournalError, JournalHandle};
 use mainstay_runtime::artifacts::ArtifactStore;
 use mainstay_runtime::process::{Options as ProcessOptions, ProcessTarget, memory_directory};
 use mainstay_runtime::target::TargetError;
-use mainstay_stack::server_file::{MetricsSettings, ServerFile};
+use mainstay_stack::server_file::{AlertsSettings, MetricsSettings, ServerFile};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -142,6 +144,14 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     if let Some(metrics) = &control.collected {
         tracker.spawn(Arc::clone(metrics).run(Arc::clone(&control)));
     }
+    if let Some(alerts) = &control.alerts {
+        let journal = control.store.journal().clone();
+        let run = Arc::clone(alerts).run(journal, control.url(), stop.clone());
+        tracker.spawn(run);
+    }
+    if let Some(rules) = &control.rules {
+        tracker.spawn(Arc::clone(rules).run(Arc::clone(&control)));
+    }
     tracker.spawn(api::serve_unix(Arc::clone(&control), unix, stop.clone()));
     tracker.spawn(api::serve_tcp(Arc::clone(&control), tcp, stop.clone()));
     tracker.close();
@@ -191,6 +201,8 @@ async fn build(
         proxy.change_issued(|issued| issued.certificates = certificates.kept());
     }
     let metrics = collect(&options.file.metrics, &data, stop.clone()).await;
+    let alerts = tell(&options.file.alerts).await;
+    let rules = evaluate(&options.file.alerts, metrics.as_ref(), alerts.as_ref());
     Ok(Control::new(Parts {
         store,
         key,
@@ -202,6 +214,9 @@ async fn build(
         retention: options.file.retention,
         certificates,
         metrics,
+        rules,
+        alerts,
+        public_url: options.file.alerts.url.clone(),
         background: options.background,
         stop,
         data,
@@ -224,6 +239,34 @@ async fn collect(
             None
         }
     }
+}
+
+/// Who is told of alerts, where it is wanted and the configuration is right.
+async fn tell(settings: &AlertsSettings) -> Option<Arc<Alerts>> {
+    if !settings.enabled {
+        return None;
+    }
+    match Alerts::open(settings).await {
+        Ok(alerts) => Some(alerts),
+        Err(problems) => {
+            for problem in &problems {
+                tracing::error!(%problem, "nobody is told of alerts until the server is started anew");
+            }
+            None
+        }
+    }
+}
+
+/// Rules over what is collected.
+fn evaluate(
+    settings: &AlertsSettings,
+    metrics: Option<&Arc<Metrics>>,
+    alerts: Option<&Arc<Alerts>>,
+) -> Option<Arc<Rules>> {
+    let metrics = metrics.filter(|_| settings.enabled)?;
+    let outside = metrics.alerting();
+    let outlet = alerts::outlet(alerts, outside.as_ref(), metrics.external_labels());
+    Some(Rules::new(Arc::clone(metrics), settings.clone(), outlet))
 }
 
 /// One server a directory. The lock goes with the process, however it ends.

@@ -31,9 +31,9 @@ mod target;
 mod tests;
 
 pub use config::{
-    Authorization, BasicAuth, ClientConfig, Configuration, Discovery, DnsDiscovery, DnsRecord,
-    DockerDiscovery, FileDiscovery, Global, HttpDiscovery, Job, QueueConfig, RemoteWrite,
-    ScrapeLimits, ScrapeProtocol, SecretSource, TlsConfig, TlsVersion,
+    Alerting, Alertmanagers, Authorization, BasicAuth, ClientConfig, Configuration, Discovery,
+    DnsDiscovery, DnsRecord, DockerDiscovery, FileDiscovery, Global, HttpDiscovery, Job,
+    QueueConfig, RemoteWrite, ScrapeLimits, ScrapeProtocol, SecretSource, TlsConfig, TlsVersion,
 };
 pub use group::{Group, GroupsError, read_groups};
 pub use mainstay_series::{format_duration, parse_duration};

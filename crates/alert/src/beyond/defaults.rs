@@ -58,7 +58,7 @@ fn written(addresses: &Addresses) -> String {
     let critical = pagerduty.or(webhook).or(slack).unwrap_or(rest);
     let warning = slack.unwrap_or(rest);
     let mut out = format!(
-        "route:\n  receiver: {rest}\n  group_by: [alertname, service, environment]\n  routes:\n"
+        "route:\n  receiver: {rest}\n  group_by: [alertname, stack, environment, service]\n  routes:\n"
     );
     for (severity, receiver) in [("critical", critical), ("warning", warning)] {
         let _ = writeln!(
@@ -68,7 +68,7 @@ fn written(addresses: &Addresses) -> String {
     }
     out.push_str(
         "inhibit_rules:\n- source_matchers: [severity=critical]\n  target_matchers: [severity=warning]\n  \
-         equal: [alertname, service]\nreceivers:\n",
+         equal: [alertname, stack, environment, service]\nreceivers:\n",
     );
     if rest == "nobody" {
         out.push_str("- name: nobody\n");

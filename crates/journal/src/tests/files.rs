@@ -32,7 +32,7 @@ fn a_newer_major_is_refused_and_a_newer_minor_is_not() {
     place.meddle("PRAGMA user_version = 2003");
     assert_eq!(
         error(&place),
-        "the journal FILE has format 2.3, and this program knows 1.1; hint: run the newer program, or restore the backup beside the file"
+        "the journal FILE has format 2.3, and this program knows 1.2; hint: run the newer program, or restore the backup beside the file"
     );
     place.meddle("PRAGMA user_version = 1007");
     let mut journal = place.open();
@@ -81,8 +81,8 @@ fn a_migration_backs_up_first() {
     let newer = Journal::open(&place.path());
     assert!(matches!(newer, Err(JournalError::NewerFormat { .. })));
 
-    let backup = schema::backup_path(&place.path(), 1001);
-    assert!(backup.ends_with("journal.db.v1.1.bak"));
+    let backup = schema::backup_path(&place.path(), 1002);
+    assert!(backup.ends_with("journal.db.v1.2.bak"));
     let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let old = Journal::open(&backup).unwrap();

@@ -393,3 +393,26 @@ fn requests_are_open_until_they_are_decided_on() {
     approved.state = RequestState::Begun;
     assert_eq!(journal.rows().request(approved.id).unwrap(), Some(approved));
 }
+
+#[test]
+fn rows_of_alerting_are_put_and_taken_away_by_their_key() {
+    let mut journal = Journal::in_memory().unwrap();
+    let put = |journal: &mut Journal, key: &str, value: Option<serde_json::Value>| {
+        let write = |writer: &mut Writer<'_>| writer.put_alerting(key, value.as_ref());
+        journal.write::<_, JournalError>(write).unwrap();
+    };
+    put(&mut journal, "silence/b", Some(json!({"n": 1})));
+    put(&mut journal, "silence/a", Some(json!({"n": 2})));
+    put(&mut journal, "silence/b", Some(json!({"n": 3})));
+    put(&mut journal, "silence/c", None);
+    let rows = journal.rows().alerting().unwrap();
+    assert_eq!(
+        rows,
+        [
+            ("silence/a".to_owned(), json!({"n": 2})),
+            ("silence/b".to_owned(), json!({"n": 3}))
+        ]
+    );
+    put(&mut journal, "silence/a", None);
+    assert_eq!(journal.rows().alerting().unwrap().len(), 1);
+}

@@ -278,3 +278,41 @@ Examples:
   mainstay completions bash > ~/.local/share/bash-completion/completions/mainstay
   mainstay completions zsh > \"${fpath[1]}/_mainstay\"
   mainstay completions fish > ~/.config/fish/completions/mainstay.fish";
+
+pub(super) const ALERTS: &str = "\
+Examples:
+  mainstay alerts                                   what fires and what is pending
+  mainstay alerts why ServiceDown                   from the rule to the receiver, with every reason
+  mainstay alerts why ServiceDown service=api --at 2026-11-27T03:00:00Z
+  mainstay alerts ack ServiceDown --comment \"on it\"
+  mainstay alerts mute DiskAlmostFull instance=web-1  quiet until it is over
+  mainstay alerts test critical                     whether the receiver is told
+  mainstay alerts list --check                      for scripts: exit code 1 where something fires
+
+Who is told stands under `alerts` in server.yaml: docs/alerts.md.";
+
+pub(super) const SILENCE: &str = "\
+Examples:
+  mainstay silence add alertname=DiskAlmostFull --for 2h --comment \"disk is being replaced\"
+  mainstay silence add 'service=~\"web|api\"' environment=staging --for 30m --comment load-test
+  mainstay silence list
+  mainstay silence expire 0199c
+
+amtool works as well: --alertmanager.url=http://HOST:9900/alertmanager.";
+
+pub(super) const ALERTMANAGER: &str = "\
+Examples:
+  mainstay alertmanager --config.file=alertmanager.yml --storage.path=/var/lib/alerts
+  mainstay alertmanager --config.file=alertmanager.yml --check
+  kill -HUP PID                    reads the configuration again
+
+Nobody is asked for a token, as Alertmanager asks for none. A server of Mainstay has all of it at
+/alertmanager, with tokens.";
+
+pub(super) const ON_CALL: &str = "\
+Examples:
+  mainstay oncall
+  mainstay oncall --at 2026-12-24T20:00:00Z
+
+Rotas stand under `alerts.rotas` in server.yaml, and who is told next under `alerts.escalations`:
+docs/alerting.md.";

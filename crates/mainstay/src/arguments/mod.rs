@@ -3,6 +3,8 @@
 //! Parsing only. Nothing here looks at the disk or at a server, and no option has a default that
 //! depends on either.
 
+mod alertmanager;
+mod alerts;
 mod approving;
 mod deploying;
 mod environment;
@@ -16,6 +18,10 @@ mod rules;
 mod secrets;
 mod stack;
 
+pub use alertmanager::AlertmanagerArguments;
+pub use alerts::{
+    AlertsArguments, AlertsCommand, OnCallArguments, SilenceArguments, SilenceCommand, WhichAlerts,
+};
 pub use approving::{DecisionArguments, PromoteArguments};
 pub use deploying::{
     DeployArguments, ReleaseOptions, ReleasesArguments, ReleasesCommand, RollbackArguments,
@@ -168,6 +174,15 @@ pub enum Command {
     /// Rule files of Prometheus: check them, and run their unit tests
     #[command(after_help = examples::RULES)]
     Rules(RulesArguments),
+    /// What fires, why somebody was told of it or not, and looking after it
+    #[command(after_help = examples::ALERTS)]
+    Alerts(AlertsArguments),
+    /// Keep alerts quiet for a while
+    #[command(after_help = examples::SILENCE)]
+    Silence(SilenceArguments),
+    /// Who is on call
+    #[command(name = "oncall", after_help = examples::ON_CALL)]
+    OnCall(OnCallArguments),
     /// What happened, from the journal
     #[command(after_help = examples::EVENTS)]
     Events(EventsArguments),
@@ -210,6 +225,9 @@ pub enum Command {
     /// Run the data plane in the foreground; the control plane starts it by itself
     #[command(after_help = examples::PROXY)]
     Proxy(ProxyArguments),
+    /// Run in Alertmanager's place, under its flags, for a Prometheus of yours
+    #[command(after_help = examples::ALERTMANAGER)]
+    Alertmanager(AlertmanagerArguments),
     /// Make the server a service of this machine: a systemd unit and its user
     #[command(after_help = examples::INSTALL)]
     Install(InstallArguments),

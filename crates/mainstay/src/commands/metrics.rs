@@ -93,9 +93,11 @@ fn warn(context: &Context, found: &Envelope<Answer>) {
 }
 
 fn end_of(at: Option<&str>) -> Outcome<i64> {
-    let Some(at) = at else {
-        return Ok(now().as_millis());
-    };
+    at.map_or_else(|| Ok(now().as_millis()), time)
+}
+
+/// Milliseconds since the epoch, of RFC 3339 or seconds.
+pub(super) fn time(at: &str) -> Outcome<i64> {
     let seconds = at.parse::<f64>().ok().filter(|at| at.is_finite());
     let seconds = seconds.map(|at| (at * 1_000.0) as i64);
     let dated = || {

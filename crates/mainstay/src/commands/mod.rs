@@ -1,5 +1,6 @@
 //! One verb each: ask, then render. What is shared by several stands above this folder.
 
+mod alerts;
 mod approve;
 mod certificates;
 mod debug;
@@ -69,6 +70,7 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
     match cli.command {
         // Processes with runtimes of their own.
         Command::Serve(arguments) => processes::serve(&context, &arguments),
+        Command::Alertmanager(arguments) => processes::alertmanager(&context, &arguments),
         Command::Proxy(arguments) => processes::proxy(&context, &arguments),
         Command::Shim { .. } => Err(Failure::bug("a shim was started as a command")),
         // Nothing but files.
@@ -107,6 +109,9 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Targets(arguments) => metrics::targets(&context, &arguments).await,
         Command::Metrics(arguments) => metrics::metrics(&context, &arguments.command).await,
         Command::Health(arguments) => health::health(&context, &arguments).await,
+        Command::Alerts(arguments) => alerts::alerts(&context, arguments.command).await,
+        Command::OnCall(arguments) => alerts::on_call(&context, arguments.at.as_deref()).await,
+        Command::Silence(arguments) => alerts::silence(&context, arguments.command).await,
         Command::Events(arguments) => events::events(&context, &arguments).await,
         Command::Journal(_verify) => events::verify(&context).await,
         Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,

@@ -1,10 +1,10 @@
 //! `serve` and `proxy`: the two planes, in the foreground of this process.
 
 use super::{Context, serving};
-use crate::arguments::{ProxyArguments, ServeArguments};
+use crate::arguments::{AlertmanagerArguments, ProxyArguments, ServeArguments};
 use crate::failure::{Failure, Outcome};
 use mainstay_server::paths::DataDirectory;
-use mainstay_server::{ServeError, ServeOptions};
+use mainstay_server::{AlertmanagerOptions, ServeError, ServeOptions};
 use std::path::Path;
 use tracing_subscriber::EnvFilter;
 
@@ -50,6 +50,30 @@ pub fn proxy(context: &Context, arguments: &ProxyArguments) -> Outcome {
     };
     mainstay_proxy::run(options)
         .map_err(|error| Failure::environment("the proxy did not start").because(&error))
+}
+
+pub fn alertmanager(context: &Context, arguments: &AlertmanagerArguments) -> Outcome {
+    let problems = mainstay_server::alertmanager_problems(&arguments.configuration);
+    let wrong = problems.has_errors();
+    if wrong {
+        return Err(Failure::input("the configuration cannot be used").problems(problems));
+    }
+    if arguments.check {
+        for problem in &problems {
+            context.output.warning(&problem.to_string());
+        }
+        return context.output.data("the configuration is right");
+    }
+    log(Some(&arguments.log_level));
+    let options = AlertmanagerOptions {
+        configuration: arguments.configuration.clone(),
+        storage: arguments.storage.clone(),
+        listen: arguments.listen,
+        external_url: arguments.external_url.clone(),
+        prefix: arguments.prefix.clone(),
+    };
+    mainstay_server::serve_alertmanager(options)
+        .map_err(|error| Failure::environment("it did not start").because(&error))
 }
 
 /// `--directory` names a data directory itself, DIR that of a stack.

@@ -35,6 +35,7 @@ pub fn check(context: &Context, data: &DataDirectory) -> Outcome {
     let path = data.server_file();
     let (file, mut found) = read(data)?;
     unreadable(&file, &mut found);
+    found.extend(mainstay_server::server_problems(&file.alerts));
     let usable = !found.has_errors();
     let verdict = Verdict {
         usable,

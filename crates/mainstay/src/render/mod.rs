@@ -1,5 +1,6 @@
 //! Values as people read them. Pure: a value and a [`Look`](crate::look::Look) in, text out.
 
+pub mod alerts;
 pub mod certificates;
 pub mod chart;
 pub mod debug;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests, also outside of their functions")]
 
 mod agree;
+mod alerts;
 mod forward;
 mod support;
 

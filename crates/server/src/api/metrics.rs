@@ -3,6 +3,7 @@
 use super::auth::Actor;
 use super::types::{ApiError, ErrorCode, Role};
 use crate::control::Control;
+use crate::metrics::sources::Beside;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -12,7 +13,13 @@ use mainstay_prometheus::{Access, access};
 /// Answers, or says why there is nothing to answer from.
 pub(super) fn router(control: &Control) -> Router {
     match &control.collected {
-        Some(metrics) => metrics.router().layer(middleware::from_fn(allowed)),
+        Some(metrics) => {
+            let beside = Beside {
+                rules: control.rules.clone(),
+                alerts: control.alerts.clone(),
+            };
+            metrics.router(beside).layer(middleware::from_fn(allowed))
+        }
         None => Router::new().fallback(off),
     }
 }

@@ -1,5 +1,7 @@
 //! The HTTP API: one router, served over the unix socket and, with tokens, over TCP.
 
+mod alert_types;
+mod alerts;
 mod auth;
 mod environments;
 mod error;
@@ -65,6 +67,10 @@ fn router(control: Arc<Control>) -> Router {
             post(environments::decide),
         )
         .route("/api/v1/events", get(events::list))
+        .route("/api/v1/oncall", get(alerts::on_call))
+        .route("/api/v1/alerts/why", post(alerts::why))
+        .route("/api/v1/alerts/test", post(alerts::test))
+        .route("/api/v1/alerts/{touch}", post(alerts::touch))
         .route("/api/v1/journal/verify", get(machine::verify))
         .route(
             "/api/v1/tokens",
@@ -91,6 +97,7 @@ fn router(control: Arc<Control>) -> Router {
                 .get(machine::get_artifact),
         )
         .nest_service("/prometheus", metrics::router(&control))
+        .nest_service("/alertmanager", alerts::router(&control))
         .fallback(machine::not_found)
         .with_state(control)
 }

@@ -9,6 +9,10 @@
 //! | `GET /health` | → `{"status":"ok"}` |
 //! | `GET /status` | → [`ServerStatus`] |
 //! | `GET /metrics` | → Prometheus text of Mainstay itself and of the proxy |
+//! | `GET /api/v1/oncall?at=` | milliseconds since the epoch, or now → `[OnCallNow]` |
+//! | `POST /api/v1/alerts/why` | [`AlertQuestion`] → `[AlertWay]` |
+//! | `POST /api/v1/alerts/{acknowledge,mute,take-back}` | [`AlertTouch`] → [`AlertsTouched`] |
+//! | `POST /api/v1/alerts/test` | [`ReceiverTest`] → `[ReceiverTested]` |
 //! | `GET /api/v1/environments` | → `[EnvironmentSummary]` |
 //! | `GET /api/v1/environments/{stack}/{environment}` | → [`EnvironmentStatus`] |
 //! | `DELETE /api/v1/environments/{stack}/{environment}` | → 200; refused while something runs there |
@@ -37,6 +41,7 @@
 //! | `GET, POST /api/v1/tokens`, `DELETE /api/v1/tokens/{name}` | [`TokenRequest`] → [`TokenCreated`] |
 //! | `POST /api/v1/shutdown` | → 202; the server ends, instances and proxy stay unless [`ShutdownRequest`] says otherwise |
 
+pub use super::alert_types::*;
 pub use super::image_types::*;
 pub use super::release_types::*;
 

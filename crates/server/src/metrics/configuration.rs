@@ -3,9 +3,9 @@
 
 use super::{MetricsError, SERVICES};
 use mainstay_stack::server_file::MetricsSettings;
-use mainstay_targets::{Configuration, Job, RemoteWrite};
+use mainstay_targets::{Alerting, Configuration, Job, RemoteWrite};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file of Prometheus is smaller.
 const MOST_BYTES: u64 = 16 << 20;
@@ -17,6 +17,9 @@ pub(super) struct Loaded {
     pub(super) jobs: Vec<Job>,
     pub(super) remote_write: Vec<RemoteWrite>,
     pub(super) external_labels: BTreeMap<String, String>,
+    /// Patterns, absolute.
+    pub(super) rule_files: Vec<PathBuf>,
+    pub(super) alerting: Option<Alerting>,
     /// As it was read, where there is a file.
     pub(super) text: Option<String>,
 }
@@ -55,14 +58,13 @@ pub(super) async fn load(settings: &MetricsSettings) -> Result<Loaded, MetricsEr
             twice.name
         )));
     }
-    for (pattern, place) in &configuration.rule_files {
-        tracing::warn!(%place, pattern, "rule files are not evaluated yet");
-    }
-    if configuration.alerting.is_some() {
-        tracing::warn!(file = %path.display(), "`alerting` is not acted on yet");
-    }
     loaded.jobs.extend(configuration.jobs);
     loaded.remote_write = configuration.remote_write;
+    let rule_files = configuration.rule_files.into_iter();
+    loaded.rule_files = rule_files
+        .map(|(pattern, _)| PathBuf::from(pattern))
+        .collect();
+    loaded.alerting = configuration.alerting;
     loaded.external_labels = configuration.global.external_labels;
     loaded.text = Some(text);
     Ok(loaded)

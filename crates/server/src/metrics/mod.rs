@@ -15,15 +15,20 @@ mod instances;
 mod local;
 pub(crate) mod own;
 mod sink;
-mod sources;
+pub(crate) mod sources;
 
 use crate::control::{Control, now};
 use configuration::Loaded;
+use mainstay_exposition::Batch;
 use mainstay_model::Timestamp;
+use mainstay_rules::NewSample;
 use mainstay_scrape::{Forwarder, Scraper, Settings};
+use mainstay_series::Storage;
 use mainstay_stack::server_file::MetricsSettings;
+use mainstay_targets::Alerting;
 use mainstay_tsdb::{Options, RecoveryReport, Store};
 use sink::StoreSink;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -116,9 +121,43 @@ impl Metrics {
     }
 
     /// Prometheus's HTTP API over all of it.
-    pub(crate) fn router(self: &Arc<Self>) -> axum::Router {
+    pub(crate) fn router(self: &Arc<Self>, beside: sources::Beside) -> axum::Router {
         let options = mainstay_prometheus::Options::default();
-        mainstay_prometheus::router(sources::of(self), options)
+        mainstay_prometheus::router(sources::of(self, beside), options)
+    }
+
+    /// Where rules read.
+    pub(crate) fn storage(&self) -> &dyn Storage {
+        &*self.store
+    }
+
+    /// Stores what rules gave, in its order; what was not taken, by its place, with the reason.
+    pub(crate) fn record<'a>(
+        &self,
+        samples: impl Iterator<Item = &'a NewSample>,
+    ) -> Result<Vec<(usize, String)>, String> {
+        let mut batch = Batch::default();
+        for new in samples {
+            batch.push(new.labels.clone(), new.sample.time_ms, new.sample.value);
+        }
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.sink.record(&mut batch)
+    }
+
+    /// Patterns of rule files that the file of Prometheus names.
+    pub(crate) fn rule_files(&self) -> Vec<PathBuf> {
+        self.loaded().rule_files
+    }
+
+    pub(crate) fn external_labels(&self) -> BTreeMap<String, String> {
+        self.loaded().external_labels
+    }
+
+    /// Alertmanagers that the file of Prometheus names.
+    pub(crate) fn alerting(&self) -> Option<Alerting> {
+        self.loaded().alerting
     }
 
     fn loaded(&self) -> Loaded {

@@ -72,5 +72,8 @@ pub(crate) fn text(control: &Control) -> String {
         "Restarts of the instances that are there.",
         restarts.into_iter().collect(),
     );
+    if let Some(rules) = &control.rules {
+        rules.text(&mut text);
+    }
     text
 }

@@ -114,6 +114,15 @@ impl StoreSink {
         }
     }
 
+    /// What rules gave. It is made again at the next evaluation: nobody waits for the disk.
+    pub(super) fn record(&self, batch: &mut Batch) -> Result<Vec<(usize, String)>, String> {
+        let done = self.store(batch, Durability::Soon);
+        let done = done.map_err(|error| error.to_string())?;
+        self.send_on(batch);
+        let refused = done.rejected.iter();
+        Ok(refused.map(|(row, why)| (*row, why.to_string())).collect())
+    }
+
     fn send_on(&self, batch: &Batch) {
         let all = self
             .forwarders

@@ -2,7 +2,9 @@
 
 use super::local::Board;
 use super::{Metrics, MetricsError};
+use crate::alerts::Alerts;
 use crate::control::now;
+use crate::rules::Rules;
 use mainstay_prometheus::{
     ActiveTarget, Admin, BuildInfo, Count, DroppedTarget, Exemplar, Exemplars, MetricMetadata,
     Readiness, Reload, RuntimeInfo, ScrapeState, SourceError, Sources, Status, TargetMetadata,
@@ -19,20 +21,33 @@ const VERSION: &str = "3.0.0";
 /// Metrics whose metadata is listed.
 const MOST_METADATA: usize = 100_000;
 
+/// What the API shows beside metrics, and reads again with them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    pub(crate) rules: Option<Arc<Rules>>,
+    pub(crate) alerts: Option<Arc<Alerts>>,
+}
+
 /// What the router of the API is made of.
-pub(super) fn of(metrics: &Arc<Metrics>) -> Sources {
+pub(super) fn of(metrics: &Arc<Metrics>, beside: Beside) -> Sources {
     let admin = metrics.settings.admin_api;
     let storage = Arc::<mainstay_tsdb::Store>::clone(&metrics.store) as Arc<dyn Storage>;
+    let plain = Sources::of(storage, Arc::<Metrics>::clone(metrics));
+    let rules = beside.rules.clone();
     Sources {
+        rules: rules.map_or(plain.rules, |rules| {
+            rules as Arc<dyn mainstay_prometheus::Rules>
+        }),
         exemplars: Arc::<Metrics>::clone(metrics),
         targets: Arc::<Metrics>::clone(metrics),
         writer: Some(Arc::<super::sink::StoreSink>::clone(&metrics.sink)),
         admin: admin.then(|| Arc::<Metrics>::clone(metrics) as Arc<dyn Admin>),
         reload: Some(Arc::new(Reloader {
             metrics: Arc::clone(metrics),
+            beside,
             runtime: tokio::runtime::Handle::current(),
         })),
-        ..Sources::of(storage, Arc::<Metrics>::clone(metrics))
+        ..plain
     }
 }
 
@@ -277,12 +292,25 @@ impl Admin for Metrics {
 /// Reading a file is async here, and the API asks on a blocking thread.
 struct Reloader {
     metrics: Arc<Metrics>,
+    beside: Beside,
     runtime: tokio::runtime::Handle,
 }
 
 impl Reload for Reloader {
     fn reload(&self) -> Result<(), SourceError> {
-        let reloaded: Result<(), MetricsError> = self.runtime.block_on(self.metrics.reload());
-        reloaded.map_err(|error| source_error(&error))
+        self.runtime.block_on(async {
+            let reloaded: Result<(), MetricsError> = self.metrics.reload().await;
+            reloaded.map_err(|error| source_error(&error))?;
+            if let Some(rules) = &self.beside.rules {
+                rules.reload().await.map_err(|error| source_error(&error))?;
+            }
+            if let Some(alerts) = &self.beside.alerts {
+                alerts
+                    .reload()
+                    .await
+                    .map_err(|error| source_error(&error))?;
+            }
+            Ok(())
+        })
     }
 }

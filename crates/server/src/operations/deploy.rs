@@ -10,6 +10,7 @@ use crate::environment::{Environment, Kept};
 use crate::pipeline;
 use crate::planning::{self, Desired, Wish};
 use crate::ports;
+use crate::rules;
 use crate::specs::Bundle;
 use mainstay_journal::{NewRelease, Release, ServiceGeneration};
 use mainstay_model::{Content, ReleaseNumber, Scope, Secret, ServiceName};
@@ -206,6 +207,11 @@ impl Control {
         self.targets()
             .engine_of(&request.stack)
             .map_err(|error| refused(&error))?;
+        let wrong = rules::problems(&request.stack.alerts);
+        if wrong.has_errors() {
+            return Err(ApiError::invalid(format!("rules cannot be used: {wrong}"))
+                .hint("`mainstay check` shows them with their places"));
+        }
         let missing: Vec<_> = request
             .artifacts
             .iter()
@@ -275,13 +281,14 @@ impl Control {
         }
     }
 
-    /// Whether routes and rules are as they were, so that nothing at all would change.
+    /// Whether routes, rules and what is collected are as they were, so that nothing at all would change.
     fn same_operations(environment: &Environment, stack: &Stack) -> bool {
         let inner = environment.inner();
         inner.current.as_ref().is_some_and(|current| {
             current.stack.routes == stack.routes
                 && current.stack.deploy == stack.deploy
                 && current.stack.probes == stack.probes
+                && current.stack.alerts == stack.alerts
                 && looked_at(&current.stack) == looked_at(stack)
         })
     }

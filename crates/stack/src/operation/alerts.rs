@@ -3,7 +3,7 @@
 //! The files are read here, like every file of the user; what stands in them is judged by whoever
 //! knows rules.
 
-use crate::decode::texts;
+use crate::decode::{flag, texts};
 use crate::project::Reading;
 use crate::resolved::{Alerts, RuleText};
 use crate::tree::Node;
@@ -20,6 +20,7 @@ pub(crate) fn alerts(reading: &mut Reading<'_>, tree: &Node) -> Alerts {
     let mut alerts = Alerts {
         packs: texts(section.get("packs")),
         rules: Vec::new(),
+        mute_in_windows: flag(section, "mute_in_windows").unwrap_or(false),
     };
     let Some(files) = section.get("rules") else {
         return alerts;

@@ -84,6 +84,11 @@ pub(super) static ALERTS: Section = Section {
             "Rule files of Prometheus, as they are. They travel with the release.",
         )
         .merged(Merge::Replace),
+        Key::honoured(
+            "mute_in_windows",
+            Shape::Bool,
+            "Whether nobody is told of this environment's alerts in the windows of its policy. Default `false`.",
+        ),
     ],
 };
 

@@ -66,6 +66,13 @@ pub struct Clock(u16);
 #[error("`{0}` is not a time of day, such as `04:00`")]
 pub struct ClockError(String);
 
+impl Clock {
+    /// After midnight.
+    pub fn minutes(self) -> u16 {
+        self.0
+    }
+}
+
 impl FromStr for Clock {
     type Err = ClockError;
 

@@ -11,11 +11,14 @@ pub struct Alerts {
     /// Rule files of Prometheus, whole: the server never reads the user's files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleText>,
+    /// Whether nobody is told of what belongs to this environment in the windows of its policy.
+    #[serde(default)]
+    pub mute_in_windows: bool,
 }
 
 impl Alerts {
     pub fn is_empty(&self) -> bool {
-        self.packs.is_empty() && self.rules.is_empty()
+        *self == Self::default()
     }
 }
 

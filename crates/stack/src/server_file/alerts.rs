@@ -1,13 +1,15 @@
 //! `alerts`: which rules the server evaluates beside those of its stacks, and who is told.
 
 use crate::check::found;
-use crate::decode::{duration, flag, text, texts};
+use crate::decode::{duration, flag, number, text, texts};
 use crate::tree::Node;
 use mainstay_model::{Problem, Problems, Secret};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What Mainstay tells of itself.
+const OWN_PACK: &str = "mainstay";
 const BUILT_IN: &str = "built-in";
 const INTERVAL: Duration = Duration::from_secs(15);
 const INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(10);
@@ -30,6 +32,8 @@ pub struct AlertsSettings {
     pub receivers: ReceiverAddresses,
     /// How people reach this server: links in notifications start with it.
     pub url: Option<String>,
+    pub rotas: Vec<RotaSettings>,
+    pub escalations: Vec<EscalationSettings>,
     /// What is told at fixed times that alerts are on their way; its silence is the alarm.
     pub heartbeat: Option<Heartbeat>,
 }
@@ -39,11 +43,13 @@ impl Default for AlertsSettings {
         Self {
             enabled: true,
             interval: INTERVAL,
-            packs: Vec::new(),
+            packs: vec![OWN_PACK.to_owned()],
             rules: Vec::new(),
             alertmanager: None,
             receivers: ReceiverAddresses::default(),
             url: None,
+            rotas: Vec::new(),
+            escalations: Vec::new(),
             heartbeat: None,
         }
     }
@@ -91,6 +97,37 @@ pub struct EmailAddress {
     pub require_tls: bool,
 }
 
+/// People in turn. Whether days, times and zones are such is judged by whoever knows rotas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotaSettings {
+    pub name: String,
+    /// Names, and the receivers that reach them.
+    pub people: Vec<(String, String)>,
+    pub starts: String,
+    pub days: u32,
+    pub handover: String,
+    pub zone: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscalationSettings {
+    pub matchers: Vec<String>,
+    pub steps: Vec<EscalationStepSettings>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EscalationStepSettings {
+    pub after: Duration,
+    pub target: EscalationTarget,
+}
+
+/// Whom a step tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EscalationTarget {
+    Rota(String),
+    Receiver(String),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
     pub url: Given,
@@ -104,7 +141,9 @@ pub(super) fn alerts(tree: &Node, problems: &mut Problems) -> AlertsSettings {
     };
     let base = &node.at.source.base;
     settings.enabled = flag(node, "enabled").unwrap_or(true);
-    settings.packs = texts(node.get("packs"));
+    if node.get("packs").is_some() {
+        settings.packs = texts(node.get("packs"));
+    }
     let rules = texts(node.get("rules")).into_iter();
     settings.rules = rules.map(|path| base.join(path)).collect();
     let routing = text(node, "routing").filter(|routing| routing != BUILT_IN);
@@ -126,6 +165,13 @@ pub(super) fn alerts(tree: &Node, problems: &mut Problems) -> AlertsSettings {
                 "move them into that file, or take `routing` out",
             );
         }
+    }
+    for entry in node.get("rotas").map(Node::entries).unwrap_or_default() {
+        settings.rotas.extend(reader.rota(&entry.key, &entry.value));
+    }
+    let escalations = node.get("escalations");
+    for item in escalations.map(Node::items).unwrap_or_default() {
+        settings.escalations.extend(reader.escalation(item));
     }
     settings.heartbeat = node.get("heartbeat").and_then(|node| {
         let interval = duration(node, "interval").unwrap_or(HEARTBEAT);
@@ -196,6 +242,65 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A text that must be there.
+    fn needed(&mut self, node: &Node, key: &str) -> Option<String> {
+        let found = text(node, key);
+        if found.is_none() {
+            self.wrong(node, format!("`{key}` is missing"), "see docs/alerting.md");
+        }
+        found
+    }
+
+    fn rota(&mut self, name: &str, node: &Node) -> Option<RotaSettings> {
+        let people = node.get("people").map(Node::items).unwrap_or_default();
+        let people = people
+            .iter()
+            .filter_map(|item| Some((self.needed(item, "name")?, self.needed(item, "receiver")?)))
+            .collect();
+        Some(RotaSettings {
+            name: name.to_owned(),
+            people,
+            starts: self.needed(node, "starts")?,
+            days: number(node, "days").unwrap_or(7),
+            handover: text(node, "handover").unwrap_or_else(|| "09:00".to_owned()),
+            zone: text(node, "zone").unwrap_or_else(|| "UTC".to_owned()),
+        })
+    }
+
+    fn escalation(&mut self, node: &Node) -> Option<EscalationSettings> {
+        let steps = node.get("steps").map(Node::items).unwrap_or_default();
+        let steps: Vec<_> = steps.iter().filter_map(|item| self.step(item)).collect();
+        if steps.is_empty() {
+            self.wrong(
+                node,
+                "an escalation needs `steps`",
+                "such as `{after: 5m, rota: ops}`",
+            );
+            return None;
+        }
+        Some(EscalationSettings {
+            matchers: texts(node.get("matchers")),
+            steps,
+        })
+    }
+
+    fn step(&mut self, node: &Node) -> Option<EscalationStepSettings> {
+        let target = match (text(node, "rota"), text(node, "receiver")) {
+            (Some(rota), None) => EscalationTarget::Rota(rota),
+            (None, Some(receiver)) => EscalationTarget::Receiver(receiver),
+            _ => {
+                let message = "a step tells either a `rota` or a `receiver`";
+                self.wrong(node, message, "such as `{after: 5m, rota: ops}`");
+                return None;
+            }
+        };
+        let Some(after) = duration(node, "after") else {
+            self.wrong(node, "`after` is missing", "such as `after: 5m`");
+            return None;
+        };
+        Some(EscalationStepSettings { after, target })
     }
 
     fn receivers(&mut self, node: &Node) -> ReceiverAddresses {

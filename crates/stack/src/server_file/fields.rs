@@ -269,7 +269,7 @@ static ALERTS: Section = Section {
         Key::honoured(
             "packs",
             TEXTS,
-            "Rule packs that come with Mainstay, by name: `mainstay rules packs` lists them.",
+            "Rule packs that come with Mainstay, by name: `mainstay rules packs` lists them. Default `mainstay`.",
         ),
         Key::honoured(
             "rules",
@@ -290,6 +290,16 @@ static ALERTS: Section = Section {
             "url",
             Shape::Text,
             "How people reach this server: links in notifications start with it. Default: where the API listens.",
+        ),
+        Key::honoured(
+            "rotas",
+            Shape::Named(&Shape::Section(&ROTA)),
+            "Who is on call, by name: people in turn.",
+        ),
+        Key::honoured(
+            "escalations",
+            Shape::List(&Shape::Section(&ESCALATION)),
+            "Who is told next while an alert fires and nobody acknowledges it. The first whose matchers hold is an alert's.",
         ),
         Key::honoured(
             "heartbeat",
@@ -396,6 +406,78 @@ static EMAIL: Section = Section {
     ],
 };
 
+/// One entry of `alerts.rotas`.
+static ROTA: Section = Section {
+    name: "rota",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "people",
+            Shape::List(&Shape::Section(&PERSON)),
+            "In the order of their turns.",
+        ),
+        Key::honoured(
+            "starts",
+            Shape::Text,
+            "First day of the first turn, such as `2026-01-05`.",
+        ),
+        Key::honoured("days", Shape::Integer, "How long a turn is. Default 7."),
+        Key::honoured(
+            "handover",
+            Shape::Text,
+            "When one hands over to the next. Default `09:00`.",
+        ),
+        Key::honoured("zone", Shape::Text, "Of these times. Default `UTC`."),
+    ],
+};
+
+/// One entry of `people`.
+static PERSON: Section = Section {
+    name: "person",
+    extensions: false,
+    keys: &[
+        Key::honoured("name", Shape::Text, "Of the person."),
+        Key::honoured(
+            "receiver",
+            Shape::Text,
+            "The receiver that reaches them: one of Alertmanager's file, or `pagerduty`, `webhook`, `slack`, `email` of the built-in routing.",
+        ),
+    ],
+};
+
+/// One entry of `alerts.escalations`.
+static ESCALATION: Section = Section {
+    name: "escalation",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "matchers",
+            TEXTS,
+            "Alertmanager's matchers, such as `severity=critical`.",
+        ),
+        Key::honoured(
+            "steps",
+            Shape::List(&Shape::Section(&ESCALATION_STEP)),
+            "In the order of their times.",
+        ),
+    ],
+};
+
+/// One entry of `steps`.
+static ESCALATION_STEP: Section = Section {
+    name: "escalation step",
+    extensions: false,
+    keys: &[
+        Key::honoured(
+            "after",
+            Shape::Duration,
+            "Counted from when its own receiver was told first.",
+        ),
+        Key::honoured("rota", Shape::Text, "Who is on call there then is told."),
+        Key::honoured("receiver", Shape::Text, "Or this receiver is told."),
+    ],
+};
+
 /// `alerts.heartbeat`
 static HEARTBEAT: Section = Section {
     name: "heartbeat",
@@ -436,6 +518,10 @@ pub fn sections() -> Vec<&'static Section> {
         &SLACK,
         &PAGERDUTY,
         &EMAIL,
+        &ROTA,
+        &PERSON,
+        &ESCALATION,
+        &ESCALATION_STEP,
         &HEARTBEAT,
         &GIVEN_LONG,
         &LOG,

@@ -12,7 +12,10 @@ mod listening;
 mod metrics;
 mod tls;
 
-pub use alerts::{AlertsSettings, EmailAddress, Given, Heartbeat, ReceiverAddresses, SlackAddress};
+pub use alerts::{
+    AlertsSettings, EmailAddress, EscalationSettings, EscalationStepSettings, EscalationTarget,
+    Given, Heartbeat, ReceiverAddresses, RotaSettings, SlackAddress,
+};
 pub use fields::{SERVER, sections};
 pub use metrics::MetricsSettings;
 

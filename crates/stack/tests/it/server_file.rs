@@ -4,7 +4,7 @@
 
 use mainstay_model::Secret;
 use mainstay_stack::server_file::{
-    ChallengeKind, EXAMPLE, Given, Hsts, Redirect, ServerFile, read,
+    ChallengeKind, EXAMPLE, EscalationTarget, Given, Hsts, Redirect, ServerFile, read,
 };
 use snapbox::{assert_data_eq, str};
 use std::collections::BTreeSet;
@@ -59,6 +59,9 @@ fn the_annotated_example_says_what_it_says() {
     assert_eq!(alerts.receivers.webhook, Some(Given::Here(hook)));
     assert_eq!(alerts.rules, [Path::new("/data/rules/*.yml")]);
     assert_eq!(alerts.alertmanager, None, "`built-in` is no path");
+    assert_eq!(alerts.rotas[0].people[1].0, "bob");
+    let step = &alerts.escalations[0].steps[0];
+    assert_eq!(step.target, EscalationTarget::Rota("ops".to_owned()));
 }
 
 #[test]
@@ -105,6 +108,8 @@ alerts:
     slack: {url: 'ftp://x'}
     email: {smarthost: mail}
   heartbeat: {url: 'gopher://x', interval: 1s}
+  rotas: {ops: {people: [{name: ada}]}}
+  escalations: [{matchers: a=b}, {steps: [{after: 5m}, {rota: ops}]}]
 ";
 
 const MORE: &str = r"
@@ -171,6 +176,18 @@ fn all_problems_are_told_at_once() {
   hint: write it whole: `https://host/path`
 [server/alerts] error: server.yaml:27:44: `interval` is not between 10 s and 86400 s
   hint: such as `1m`
+[server/alerts] error: server.yaml:28:16: `starts` is missing
+  hint: see docs/alerting.md
+[server/alerts] error: server.yaml:28:26: `receiver` is missing
+  hint: see docs/alerting.md
+[server/alerts] error: server.yaml:29:17: an escalation needs `steps`
+  hint: such as `{after: 5m, rota: ops}`
+[server/alerts] error: server.yaml:29:34: an escalation needs `steps`
+  hint: such as `{after: 5m, rota: ops}`
+[server/alerts] error: server.yaml:29:43: a step tells either a `rota` or a `receiver`
+  hint: such as `{after: 5m, rota: ops}`
+[server/alerts] error: server.yaml:29:56: `after` is missing
+  hint: such as `after: 5m`
 
 "#]]
     );

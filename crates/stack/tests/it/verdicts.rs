@@ -317,7 +317,14 @@ const FIELDS: &[(&str, &[&str])] = &[
             "exporter: redis",
         ],
     ),
-    ("alerts: {%}", &["packs: mainstay", "rules: ops/rules.yml"]),
+    (
+        "alerts: {%}",
+        &[
+            "packs: mainstay",
+            "rules: ops/rules.yml",
+            "mute_in_windows: true",
+        ],
+    ),
     (
         "metrics: {app: {exporter: postgres, %}}",
         &["user: u", "database: d", "secret: s"],

@@ -153,7 +153,7 @@ impl Fields<'_> {
         all
     }
 
-    fn static_group(&mut self, node: &Node, job: &str, number: usize) -> Option<Group> {
+    pub(super) fn static_group(&mut self, node: &Node, job: &str, number: usize) -> Option<Group> {
         if !self.section(node, "static_configs", STATIC) {
             return None;
         }

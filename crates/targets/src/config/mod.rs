@@ -3,6 +3,7 @@
 //! Source: <https://prometheus.io/docs/prometheus/latest/configuration/configuration/>. What is read
 //! stands in the tables of each section; what is not honoured is refused or warned about by name.
 
+mod alerting;
 mod client;
 mod discovery;
 mod fields;
@@ -22,6 +23,7 @@ use mainstay_model::{Place, Problem, Problems};
 use mainstay_yaml::source::{At, Source};
 use mainstay_yaml::tree::Node;
 
+pub use alerting::{Alerting, Alertmanagers};
 pub use client::{Authorization, BasicAuth, ClientConfig, SecretSource, TlsConfig, TlsVersion};
 pub use discovery::{
     Discovery, DnsDiscovery, DnsRecord, DockerDiscovery, FileDiscovery, HttpDiscovery,
@@ -39,8 +41,8 @@ pub struct Configuration {
     pub remote_write: Vec<RemoteWrite>,
     /// Patterns of rule files, made absolute, with where they stand; who evaluates rules reads them.
     pub rule_files: Vec<(String, Place)>,
+    pub alerting: Option<Alerting>,
     /// As they stand in the file, for those who read them.
-    pub alerting: Option<Node>,
     pub remote_read: Vec<Node>,
 }
 
@@ -183,7 +185,7 @@ impl Fields<'_> {
             jobs,
             remote_write,
             rule_files: self.paths(tree, "rule_files"),
-            alerting: tree.get("alerting").cloned(),
+            alerting: tree.get("alerting").and_then(|node| self.alerting(node)),
             remote_read: self.list(tree, "remote_read").to_vec(),
         }
     }

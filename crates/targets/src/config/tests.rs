@@ -16,7 +16,11 @@ global:
 rule_files: ['rules/*.yml']
 alerting:
   alertmanagers:
-  - static_configs: [{targets: ['am:9093']}]
+  - static_configs: [{targets: ['am:9093', 'am2']}]
+    scheme: https
+    path_prefix: /alerts/
+    basic_auth: {username: u, password: p}
+    alert_relabel_configs: [{action: labeldrop, regex: replica}]
 scrape_configs:
 - job_name: api
   scrape_interval: 1m
@@ -87,7 +91,13 @@ fn a_file_is_read_as_it_is() {
     };
     assert_eq!((dns.record, dns.refresh.as_secs()), (DnsRecord::Srv, 30));
     assert_eq!(config.rule_files[0].0, "/etc/prom/rules/*.yml");
-    assert!(config.alerting.is_some());
+    let alertmanagers = &config.alerting.as_ref().unwrap().alertmanagers[0];
+    assert_eq!(
+        alertmanagers.urls,
+        ["https://am:9093/alerts", "https://am2/alerts"]
+    );
+    assert_eq!(alertmanagers.relabel.len(), 1);
+    assert!(alertmanagers.client.basic_auth.is_some());
     assert_eq!(config.global.external_labels["replica"], "1");
     let write = &config.remote_write[0];
     assert_eq!(
@@ -98,7 +108,15 @@ fn a_file_is_read_as_it_is() {
 }
 
 /// A text, and the one thing that is wrong with it.
-const WRONG: [(&str, &str); 20] = [
+const WRONG: [(&str, &str); 22] = [
+    (
+        "alerting: {alertmanagers: [{dns_sd_configs: []}]}",
+        "error: p.yml:1:29: `dns_sd_configs` in alertmanagers is not supported yet\n  hint: name the Alertmanagers in `static_configs`",
+    ),
+    (
+        "alerting: {alertmanager: []}",
+        "error: p.yml:1:12: unknown key `alertmanager` in alerting\n  hint: did you mean `alertmanagers`?",
+    ),
     (
         "scrape_config: []",
         "error: p.yml:1:1: unknown key `scrape_config` in the file\n  hint: did you mean `scrape_configs`?",

@@ -1,0 +1,289 @@
+//! Which rules there are: files of the server, packs that come with Mainstay, and what stacks bring
+//! along.
+
+use crate::control::Control;
+use mainstay_model::{Problem, Problems, Scope};
+use mainstay_rules::RuleFile;
+use mainstay_series::Labels;
+use mainstay_stack::Alerts;
+use mainstay_stack::policy::Policy;
+use mainstay_stack::server_file::AlertsSettings;
+use std::path::{Path, PathBuf};
+
+use super::packs;
+
+/// A rule file is smaller.
+const MOST_BYTES: u64 = 16 << 20;
+/// Files that one pattern may mean.
+const MOST_FILES: usize = 1_000;
+
+/// A rule file, and whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Found {
+    /// `None`: the server's own, which sees everything.
+    pub(super) scope: Option<Scope>,
+    pub(super) file: RuleFile,
+}
+
+/// Where a text came from before it is read as rules.
+struct Text<'a> {
+    scope: Option<&'a Scope>,
+    name: String,
+    path: PathBuf,
+    rules: &'a str,
+}
+
+impl Text<'_> {
+    /// Its groups; a file that is wrong gives none, so that it is never half in force.
+    fn read(self, found: &mut Vec<Found>, problems: &mut Problems) {
+        let (mut file, wrong) = RuleFile::read(self.rules, &self.path, &self.name);
+        let refused = wrong.has_errors();
+        problems.extend(wrong);
+        if refused {
+            return;
+        }
+        file.name = self.name;
+        if let Some(scope) = self.scope {
+            file.add_labels(&labels_of(scope));
+        }
+        found.push(Found {
+            scope: self.scope.cloned(),
+            file,
+        });
+    }
+}
+
+/// What every series and alert of a stack's rules is labelled with.
+fn labels_of(scope: &Scope) -> Labels {
+    Labels::from_pairs([
+        ("stack", scope.stack.as_str()),
+        ("environment", scope.environment.as_str()),
+    ])
+}
+
+/// The rules that a stack brings along; its scope stands before the names of its files.
+pub(super) fn of_stack(alerts: &Alerts, scope: Option<&Scope>) -> (Vec<Found>, Problems) {
+    let (mut found, mut problems) = (Vec::new(), Problems::default());
+    let base = scope.map_or_else(String::new, |scope| format!("{scope}/"));
+    for name in &alerts.packs {
+        pack(name, scope, &base, &mut found, &mut problems);
+    }
+    for rules in &alerts.rules {
+        let name = format!("{base}{}", rules.path);
+        let text = Text {
+            scope,
+            path: PathBuf::from(format!("/{name}")),
+            name,
+            rules: &rules.text,
+        };
+        text.read(&mut found, &mut problems);
+    }
+    (found, problems)
+}
+
+fn pack(
+    name: &str,
+    scope: Option<&Scope>,
+    base: &str,
+    found: &mut Vec<Found>,
+    problems: &mut Problems,
+) {
+    let Some(pack) = packs::find(name) else {
+        let problem = Problem::error("rules/pack", format!("there is no rule pack `{name}`"));
+        problems.push(problem.hint(packs::hint(name)));
+        return;
+    };
+    for file in pack.files {
+        let name = format!("{base}packs/{}/{}", pack.name, file.name);
+        let text = Text {
+            scope,
+            path: PathBuf::from(format!("/{name}")),
+            name,
+            rules: file.text,
+        };
+        text.read(found, problems);
+    }
+}
+
+/// What the environments of this server brought along with what runs.
+pub(super) fn brought(control: &Control) -> Vec<(Scope, Alerts)> {
+    let environments = control.environments().into_iter();
+    let brought = environments.filter_map(|environment| {
+        let bundle = environment.inner().current.clone()?;
+        Some((environment.scope.clone(), bundle.stack.alerts.clone()))
+    });
+    brought.filter(|(_, alerts)| !alerts.is_empty()).collect()
+}
+
+/// The environments that want to be quiet in the windows of their policy.
+pub(super) fn quiet_in_windows(control: &Control) -> Vec<(Scope, Policy)> {
+    let environments = control.environments().into_iter();
+    let quiet = environments.filter_map(|environment| {
+        let bundle = environment.inner().current.clone()?;
+        let stack = &bundle.stack;
+        let wanted = stack.alerts.mute_in_windows;
+        wanted.then(|| (environment.scope.clone(), stack.policy.clone()))
+    });
+    quiet.collect()
+}
+
+/// Those that `server.yaml` and the file of Prometheus name. Reads files: for a thread that may wait.
+pub(super) fn of_server(settings: &AlertsSettings, patterns: &[PathBuf]) -> (Vec<Found>, Problems) {
+    let (mut found, mut problems) = (Vec::new(), Problems::default());
+    for name in &settings.packs {
+        pack(name, None, "", &mut found, &mut problems);
+    }
+    for pattern in settings.rules.iter().chain(patterns) {
+        let paths = match paths(pattern) {
+            Ok(paths) => paths,
+            Err(problem) => {
+                problems.push(problem);
+                continue;
+            }
+        };
+        for path in paths {
+            let name = path.display().to_string();
+            match read(&path) {
+                Ok(text) => {
+                    let text = Text {
+                        scope: None,
+                        name,
+                        path,
+                        rules: &text,
+                    };
+                    text.read(&mut found, &mut problems);
+                }
+                Err(problem) => problems.push(Problem::error(
+                    "rules/unreadable",
+                    format!("{name}: {problem}"),
+                )),
+            }
+        }
+    }
+    (found, problems)
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let meta = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if meta.len() > MOST_BYTES {
+        return Err(format!("{} bytes are too many for rules", meta.len()));
+    }
+    std::fs::read_to_string(path).map_err(|error| error.to_string())
+}
+
+/// The files that a pattern means, in order. Without a `*` it is one, whether it is there or not.
+pub(crate) fn paths(pattern: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let name = pattern.file_name().unwrap_or_default().to_string_lossy();
+    if !name.contains('*') {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    let directory = pattern.parent().unwrap_or(Path::new("/"));
+    let refused = |problem: String| {
+        Problem::error(
+            "rules/unreadable",
+            format!("{}: {problem}", pattern.display()),
+        )
+    };
+    let entries = std::fs::read_dir(directory).map_err(|error| refused(error.to_string()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| refused(error.to_string()))?;
+        if !fits(&name, &entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        if paths.len() == MOST_FILES {
+            return Err(refused(format!("more than {MOST_FILES} files")));
+        }
+        paths.push(entry.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// `*` is any text, as long as the rest of the pattern leaves it.
+fn fits(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        let Some(at) = rest.find(part) else {
+            return false;
+        };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mainstay_stack::RuleText;
+
+    const GOOD: &str = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n";
+
+    #[test]
+    fn a_star_is_any_text() {
+        for (pattern, name, is) in [
+            ("*.yml", "a.yml", true),
+            ("*.yml", ".yml", true),
+            ("*.yml", "a.yaml", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c", false),
+            ("*", "x", true),
+            ("ab*ba", "aba", false),
+        ] {
+            assert_eq!(fits(pattern, name), is, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_stacks_rules_carry_its_name_and_a_wrong_file_gives_nothing() {
+        let scope = Scope {
+            stack: "shop".parse().unwrap(),
+            environment: "dev".parse().unwrap(),
+        };
+        let text = |path: &str, text: &str| RuleText {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
+        let alerts = Alerts {
+            packs: vec!["nobodys".to_owned()],
+            rules: vec![
+                text("ops/a.yml", GOOD),
+                text("ops/b.yml", &GOOD.replace("up ==", "up =")),
+            ],
+            mute_in_windows: false,
+        };
+        let (found, problems) = of_stack(&alerts, Some(&scope));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].file.name, "shop/dev/ops/a.yml");
+        let labels = found[0].file.groups[0].rules[0].labels.to_string();
+        assert_eq!(labels, r#"{environment="dev", stack="shop"}"#);
+        let said = problems.to_string();
+        assert!(said.contains("shop/dev/ops/b.yml:5:"), "{said}");
+        assert!(said.contains("no rule pack `nobodys`"), "{said}");
+    }
+
+    #[test]
+    fn the_servers_files_are_read_by_pattern_and_one_that_is_missing_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("b.yml"), GOOD).unwrap();
+        std::fs::write(path("a.yml"), GOOD).unwrap();
+        std::fs::write(path("a.txt"), "not rules").unwrap();
+        let settings = AlertsSettings {
+            rules: vec![path("*.yml"), path("gone.yaml")],
+            ..AlertsSettings::default()
+        };
+        let (found, problems) = of_server(&settings, &[path("none-*.yml")]);
+        let names: Vec<&str> = found.iter().map(|one| one.file.name.as_str()).collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+        assert!(names[0].ends_with("/a.yml") && names[1].ends_with("/b.yml"));
+        assert!(problems.to_string().contains("gone.yaml"), "{problems}");
+    }
+}

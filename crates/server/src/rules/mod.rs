@@ -1,0 +1,273 @@
+//! Rules: evaluated on time over the store of metrics, their samples stored, their alerts handed on.
+//!
+//! `mainstay-rules` knows what a rule means; here is when, over what, and where to. [`files`] finds
+//! the rules, [`scoped`] keeps those of one environment to its own series, [`evaluate`] does one
+//! group, [`shown`] answers Prometheus's API.
+//!
+//! **Invariant:** a file that is wrong takes no other down; a group that takes long holds up no
+//! other, as long as less than [`PARALLEL`] do; nothing is evaluated twice for one moment.
+
+mod evaluate;
+mod files;
+pub mod packs;
+mod scoped;
+mod shown;
+
+use crate::control::{Control, now};
+use crate::metrics::Metrics;
+use evaluate::Kept;
+use files::Found;
+pub(crate) use files::paths;
+use mainstay_model::{Problems, Scope};
+use mainstay_rules::{Alert, Departed, Group, Settings, Turn, reload};
+use mainstay_series::Labels;
+use mainstay_stack::Alerts;
+use mainstay_stack::server_file::AlertsSettings;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Groups that are evaluated at once.
+const PARALLEL: usize = 2;
+/// Between two looks at what the stacks bring along.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is wrong with the rules that a stack brings along, places as the stack names its files.
+pub fn problems(alerts: &Alerts) -> Problems {
+    files::of_stack(alerts, None).1
+}
+
+/// What is wrong with the rules that `server.yaml` names; it reads files.
+pub(crate) fn server_problems(settings: &AlertsSettings) -> Problems {
+    files::of_server(settings, &[]).1
+}
+
+/// Where alerts go.
+pub(crate) trait Outlet: Send + Sync {
+    /// Firing and resolved ones. They come again every minute as long as they hold.
+    fn take(&self, alerts: Vec<Alert>);
+
+    /// Of the APIs that get them.
+    fn addresses(&self) -> Vec<String>;
+}
+
+/// Everything about rules that a server has.
+pub(crate) struct Rules {
+    metrics: Arc<Metrics>,
+    settings: AlertsSettings,
+    outlet: Arc<dyn Outlet>,
+    state: Mutex<State>,
+}
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rules").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct State {
+    groups: Vec<Arc<Kept>>,
+    /// Samples of groups that are gone, until they may be stored.
+    departed: Vec<Departed>,
+    /// What is wrong with files that are not in force.
+    problems: Problems,
+    /// The server's own, as they were read last.
+    own: Vec<Found>,
+    /// Which reading of them that is.
+    version: u64,
+}
+
+impl Rules {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        settings: AlertsSettings,
+        outlet: Arc<dyn Outlet>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            metrics,
+            settings,
+            outlet,
+            state: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn groups(&self) -> Vec<Arc<Kept>> {
+        self.state().groups.clone()
+    }
+
+    /// What is wrong with rule files that are therefore not in force.
+    pub(crate) fn problems(&self) -> Problems {
+        self.state().problems.clone()
+    }
+
+    /// Reads the server's own files again. Where one is wrong, all stays as it was.
+    pub(crate) async fn reload(&self) -> Result<(), Problems> {
+        let (own, problems) = self.read_own().await;
+        if problems.has_errors() {
+            return Err(problems);
+        }
+        let mut state = self.state();
+        state.own = own;
+        state.version += 1;
+        Ok(())
+    }
+
+    async fn read_own(&self) -> (Vec<Found>, Problems) {
+        let settings = self.settings.clone();
+        let patterns: Vec<PathBuf> = self.metrics.rule_files();
+        let read = tokio::task::spawn_blocking(move || files::of_server(&settings, &patterns));
+        read.await.unwrap_or_default()
+    }
+
+    /// Evaluates until the server stops.
+    pub(crate) async fn run(self: Arc<Self>, control: Arc<Control>) {
+        // At a start there is nothing to stay with: the files that are right are in force.
+        let (own, mut own_problems) = self.read_own().await;
+        self.state().own = own;
+        let settings = Arc::new(self.rule_settings(&control));
+        let mut known = None;
+        let mut running = JoinSet::new();
+        loop {
+            let wanted = (files::brought(&control), self.state().version);
+            let wait = if known.as_ref() == Some(&wanted) {
+                self.begin_due(&mut running, &control)
+            } else if running.is_empty() {
+                self.take_up(&wanted.0, &settings, known.is_none(), &own_problems);
+                if let Some(alerts) = &control.alerts {
+                    let quiet = files::quiet_in_windows(&control);
+                    let quiet = quiet.iter().map(|(scope, policy)| (scope, policy));
+                    alerts.set_windows(quiet).await;
+                }
+                own_problems = Problems::default();
+                known = Some(wanted);
+                Duration::ZERO
+            } else {
+                LOOK
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                Some(_) = running.join_next() => {}
+                () = control.stopping() => break,
+            }
+        }
+        // One that runs has its samples to store; its queries are told to stop.
+        while running.join_next().await.is_some() {}
+    }
+
+    fn rule_settings(&self, control: &Control) -> Settings {
+        Settings {
+            interval_ms: self.settings.interval.as_millis() as i64,
+            external_labels: Labels::from_pairs(self.metrics.external_labels()),
+            external_url: format!("{}/prometheus", control.url()),
+            ..Settings::default()
+        }
+    }
+
+    /// Puts new groups in the place of old ones; what both have goes on.
+    fn take_up(
+        &self,
+        brought: &[(Scope, Alerts)],
+        settings: &Arc<Settings>,
+        at_start: bool,
+        own_problems: &Problems,
+    ) {
+        let mut problems = own_problems.clone();
+        let mut wanted = self.state().own.clone();
+        for (scope, alerts) in brought {
+            let (found, wrong) = files::of_stack(alerts, Some(scope));
+            wanted.extend(found);
+            problems.extend(wrong);
+        }
+        for problem in &problems {
+            tracing::error!(%problem, "rules");
+        }
+        // What comes with a later deploy has no past to be restored.
+        let make = if at_start {
+            Group::new
+        } else {
+            Group::without_past
+        };
+        let mut scopes = BTreeMap::new();
+        let mut new = Vec::new();
+        for found in &wanted {
+            let file = &found.file;
+            scopes.insert(file.name.as_str(), found.scope.as_ref());
+            new.extend(
+                file.groups
+                    .iter()
+                    .map(|spec| make(&file.name, spec, settings)),
+            );
+        }
+        let mut state = self.state();
+        let old = state.groups.iter().map(|kept| kept.group().clone());
+        let reloaded = reload(old.collect(), new, now().as_millis());
+        let kept = reloaded.groups.into_iter().map(|group| {
+            let scope = scopes.get(group.file()).copied().flatten().cloned();
+            Arc::new(Kept::new(group, scope))
+        });
+        state.groups = kept.collect();
+        state.departed.extend(reloaded.departed);
+        state.problems = problems;
+        tracing::info!(groups = state.groups.len(), "rules are in force");
+    }
+
+    /// Begins what is due; how long there is nothing else to begin.
+    fn begin_due(self: &Arc<Self>, running: &mut JoinSet<()>, control: &Arc<Control>) -> Duration {
+        let now_ms = now().as_millis();
+        self.store_departed(now_ms);
+        let mut wait = LOOK;
+        for kept in self.groups() {
+            if running.len() >= PARALLEL {
+                break;
+            }
+            if kept.is_busy() {
+                continue;
+            }
+            let turn = kept.group().turn(now_ms);
+            match turn {
+                Turn::Wait { until_ms } => {
+                    let left = (until_ms - now_ms).max(1).unsigned_abs();
+                    wait = wait.min(Duration::from_millis(left));
+                }
+                Turn::Evaluate { at_ms } => {
+                    kept.set_busy(true);
+                    let (rules, control) = (Arc::clone(self), Arc::clone(control));
+                    running.spawn_blocking(move || {
+                        let stopping = || control.stop_token().is_cancelled();
+                        kept.evaluate(&rules.metrics, &*rules.outlet, at_ms, &stopping);
+                        kept.set_busy(false);
+                    });
+                }
+            }
+        }
+        wait
+    }
+
+    fn store_departed(&self, now_ms: i64) {
+        let mut state = self.state();
+        let (due, later) = std::mem::take(&mut state.departed)
+            .into_iter()
+            .partition(|departed| departed.at_ms <= now_ms);
+        state.departed = later;
+        drop(state);
+        let due: Vec<Departed> = due;
+        for departed in due {
+            let refused = self.metrics.record(departed.samples.iter());
+            if let Err(error) = refused {
+                tracing::warn!(
+                    file = departed.file,
+                    group = departed.name,
+                    error,
+                    "rules that are gone leave series behind"
+                );
+            }
+        }
+    }
+}
