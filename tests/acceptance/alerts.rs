@@ -64,16 +64,37 @@ fn freeze(site: &Site, instance: &str, freeze: bool) {
     assert!(done.unwrap().success());
 }
 
+/// Waits until both instances are scraped and the rules have seen it.
+fn evaluated(site: &Site) {
+    site.eventually("the rules are evaluated", || {
+        let recorded = site.json(&["query", "app:instances{environment=\"dev\"}"]);
+        recorded["result"][0]["value"][1] == "2"
+    });
+}
+
+/// What `alerts why` says, whatever it is.
+fn why(site: &Site) -> String {
+    site.run(&["alerts", "why", "Down"]).out()
+}
+
 #[test]
 fn an_alert_is_told_once_kept_through_a_crash_and_told_to_be_over() {
     let hook = Hook::start();
     let site = site(&hook);
     site.up();
-    site.eventually("the rules are evaluated", || {
-        let recorded = site.json(&["query", "app:instances{environment=\"dev\"}"]);
-        recorded["result"][0]["value"][1] == "2"
-    });
+    evaluated(&site);
     assert!(site.ok(&["alerts"]).contains("Slow"), "it is pending");
+    assert!(
+        site.ok(&["rules", "list"])
+            .contains("shop/dev/ops/rules.yml")
+    );
+    site.run(&["rules", "list", "--failed"])
+        .with_code(0)
+        .says("every rule could be evaluated");
+    assert!(site.ok(&["rules", "packs"]).contains("whisperengine"));
+    site.run(&["rules", "packs", "mainsty"])
+        .with_code(2)
+        .says("did you mean `mainstay`?");
     freeze(&site, "app-r1-1", true);
     site.eventually("the receiver is told", || hook.told("Down", "firing") > 0);
     let told = hook.received()[0].clone();
@@ -87,14 +108,14 @@ fn an_alert_is_told_once_kept_through_a_crash_and_told_to_be_over() {
     site.start_server();
     site.eventually("it still fires", || site.ok(&["alerts"]).contains("Down"));
     site.run(&["alerts", "list", "--check"]).with_code(1);
-    let why = site.ok(&["alerts", "why", "Down"]);
+    // Its rules are read anew after the start.
     for words in [
         "ops/rules.yml",
         "it fires",
         "takes it, for ops",
         "webhook[0]: last told",
     ] {
-        assert!(why.contains(words), "no `{words}` in\n{why}");
+        site.eventually(words, || why(&site).contains(words));
     }
     assert_eq!(hook.told("Down", "firing"), 1, "{:?}", hook.received());
     freeze(&site, "app-r1-1", false);
@@ -115,6 +136,7 @@ fn silences_and_acknowledgements_keep_quiet_and_amtool_sees_them() {
     let hook = Hook::start();
     let site = site(&hook);
     site.up();
+    evaluated(&site);
     site.ok(&[
         "silence",
         "add",
@@ -149,7 +171,7 @@ fn silences_and_acknowledgements_keep_quiet_and_amtool_sees_them() {
     }
     site.eventually("the silence is over", || hook.told("Down", "firing") > 0);
     site.ok(&["alerts", "ack", "Down", "--comment", "on it"]);
-    let why = site.ok(&["alerts", "why", "Down"]);
+    let why = why(&site);
     assert!(why.contains("acknowledged by"), "{why}");
     site.run(&["alerts", "ack", "Nothing"])
         .with_code(2)
@@ -187,10 +209,9 @@ fn a_receiver_that_is_down_is_told_when_it_is_back() {
     let site = site(&hook);
     hook.fail(true);
     site.up();
+    evaluated(&site);
     freeze(&site, "app-r1-1", true);
-    site.eventually("it is tried", || {
-        site.ok(&["alerts", "why", "Down"]).contains("failed: ")
-    });
+    site.eventually("it is tried", || why(&site).contains("failed: "));
     site.kill_server();
     hook.fail(false);
     site.start_server();

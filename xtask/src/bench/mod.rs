@@ -1,5 +1,6 @@
 //! `cargo xtask bench <name>`: figures beside those of a peer in the same run.
 
+mod alerts;
 mod cli;
 mod deploy;
 mod idle;
@@ -16,6 +17,8 @@ pub(crate) enum Bench {
     Proxy(proxy::Options),
     /// Memory and CPU of each part while nothing happens
     Idle(idle::Options),
+    /// How long it takes from a cause to the message of its alert
+    Alerts(alerts::Options),
     /// How long the everyday commands take
     Cli(cli::Options),
     /// A changed deploy on containers, beside docker-compose (the engine at DOCKER_HOST)
@@ -28,6 +31,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
     match bench {
         Bench::Proxy(options) => proxy::run(options),
         Bench::Idle(options) => idle::run(options),
+        Bench::Alerts(options) => alerts::run(options),
         Bench::Cli(options) => cli::run(options),
         Bench::Deploy(options) => deploy::run(options),
         Bench::Metrics(options) => metrics::run(options),

@@ -72,6 +72,11 @@ impl Site {
         &self.folder
     }
 
+    /// Where the proxy listens.
+    pub(crate) fn proxy(&self) -> &str {
+        &self.addresses[0]
+    }
+
     /// The sample service's program.
     pub(crate) fn service(&self) -> &Path {
         &self.service

@@ -246,6 +246,10 @@ Ends with 1 when a check fails, or when nothing could be judged: docs/health.md.
 
 pub(super) const RULES: &str = "\
 Examples:
+  mainstay rules list                         what the server evaluates, and how it went
+  mainstay rules list --failed                exit code 1 where a rule could not be evaluated
+  mainstay rules packs                        those that come with Mainstay
+  mainstay rules packs mainstay > mainstay.rules.yml
   mainstay rules check rules/*.yml
   mainstay rules test tests/*.yml             promtool's unit tests
   mainstay rules check --json rules/*.yml | jq -r '.problems[].message'

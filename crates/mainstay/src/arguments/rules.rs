@@ -18,6 +18,17 @@ pub enum RulesCommand {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// The rules that the server evaluates, and how the last time went
+    List {
+        /// Only those that could not be evaluated; exit code 1 where there are any
+        #[arg(long)]
+        failed: bool,
+    },
+    /// The rule packs that come with Mainstay; with a name, its files
+    Packs {
+        /// Print this pack's rules
+        name: Option<String>,
+    },
     /// Run promtool's unit tests of rules; exit code 1 where one fails
     Test {
         /// Files of tests, which name the rule files they are for

@@ -76,7 +76,6 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
         // Nothing but files.
         Command::Config(arguments) => files::config(&context, &arguments),
         Command::Init(arguments) => files::init(&context, &arguments),
-        Command::Rules(arguments) => rules::rules(&context, &arguments.command),
         Command::Schema => files::schema(&context),
         Command::Install(arguments) => install::install(&context, &arguments),
         Command::Completions(arguments) => completions(&context, arguments.shell),
@@ -109,6 +108,7 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Targets(arguments) => metrics::targets(&context, &arguments).await,
         Command::Metrics(arguments) => metrics::metrics(&context, &arguments.command).await,
         Command::Health(arguments) => health::health(&context, &arguments).await,
+        Command::Rules(arguments) => rules::rules(&context, &arguments.command).await,
         Command::Alerts(arguments) => alerts::alerts(&context, arguments.command).await,
         Command::OnCall(arguments) => alerts::on_call(&context, arguments.at.as_deref()).await,
         Command::Silence(arguments) => alerts::silence(&context, arguments.command).await,

@@ -1,20 +1,72 @@
-//! `rules check`, `rules test`: rule files of Prometheus, without a server.
+//! `rules`: rule files of Prometheus, checked and tested without a server; what a server evaluates; the
+//! packs that come along.
 
 use super::Context;
 use crate::arguments::RulesCommand;
 use crate::failure::{Failure, Outcome};
 use crate::paths;
+use crate::render::metrics::Envelope;
 use crate::render::rules::{self, Checked, CheckedFile, Tested};
 use mainstay_model::{Problem, Problems};
 use mainstay_rules::RuleFile;
 use mainstay_rules::unit::TestFile;
+use mainstay_server::rules::packs::{self, PACKS};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-pub fn rules(context: &Context, command: &RulesCommand) -> Outcome {
+pub async fn rules(context: &Context, command: &RulesCommand) -> Outcome {
     match command {
         RulesCommand::Check { files } => check(context, files),
         RulesCommand::Test { files } => test(context, files),
+        RulesCommand::List { failed } => list(context, *failed).await,
+        RulesCommand::Packs { name } => packs(context, name.as_deref()),
     }
+}
+
+async fn list(context: &Context, failed: bool) -> Outcome {
+    let client = context.place(None)?.client()?;
+    let found: Envelope<rules::Groups> = client.ask("/prometheus/api/v1/rules").await?;
+    let mut groups = found.data.groups;
+    if failed {
+        for group in &mut groups {
+            group.rules.retain(|rule| rule.health == "err");
+        }
+        groups.retain(|group| !group.rules.is_empty());
+    }
+    let any = !groups.is_empty();
+    context
+        .output
+        .either(&groups, |look| rules::groups(&groups, failed, look))?;
+    if failed && any {
+        return Err(Failure::quiet(1));
+    }
+    Ok(())
+}
+
+/// One file of a pack.
+#[derive(Debug, Serialize)]
+struct PackText {
+    name: &'static str,
+    text: &'static str,
+}
+
+fn packs(context: &Context, name: Option<&str>) -> Outcome {
+    let Some(name) = name else {
+        let all = PACKS.map(|pack| (pack.name, pack.about));
+        return context.output.either(&all, |look| rules::packs(&all, look));
+    };
+    let pack = packs::find(name).ok_or_else(|| {
+        Failure::input(format!("there is no rule pack `{name}`")).hint(packs::hint(name))
+    })?;
+    let files = pack.files.iter().map(|file| PackText {
+        name: file.name,
+        text: file.text,
+    });
+    let files: Vec<PackText> = files.collect();
+    context.output.either(&files, |_| {
+        let texts: Vec<&str> = files.iter().map(|file| file.text.trim_end()).collect();
+        texts.join("\n---\n")
+    })
 }
 
 fn check(context: &Context, files: &[PathBuf]) -> Outcome {

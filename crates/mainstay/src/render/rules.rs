@@ -3,9 +3,10 @@
 use super::problems;
 use crate::look::{Look, Tone};
 use crate::render::quantity::count;
+use crate::render::table::{Entry, table};
 use mainstay_model::{Place, Problems};
 use mainstay_rules::unit::{Failure, TestReport};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// `rules check --json`
@@ -242,4 +243,81 @@ failed: 1 of 2 tests
 "#]]
         );
     }
+}
+
+/// Of Prometheus's `/api/v1/rules`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Groups {
+    pub groups: Vec<Group>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Group {
+    pub name: String,
+    pub file: String,
+    /// Seconds.
+    pub interval: f64,
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule {
+    pub name: String,
+    pub query: String,
+    /// `ok`, `err`, `unknown`
+    pub health: String,
+    #[serde(default)]
+    pub last_error: String,
+    /// Of those that alert: `firing`, `pending`, `inactive`.
+    #[serde(default)]
+    pub state: Option<String>,
+}
+
+pub fn groups(groups: &[Group], failed: bool, look: Look) -> String {
+    if groups.is_empty() {
+        let words = if failed {
+            "every rule could be evaluated"
+        } else {
+            "no rule is evaluated; see `alerts` in mainstay.yaml and server.yaml"
+        };
+        return words.to_owned();
+    }
+    let rows = groups.iter().flat_map(|group| {
+        group.rules.iter().map(|rule| {
+            let state = rule.state.as_deref().unwrap_or("records");
+            let tone = match (rule.health.as_str(), state) {
+                ("err", _) => Tone::Bad,
+                (_, "firing") => Tone::Warning,
+                (_, "pending") => Tone::Accent,
+                _ => Tone::Faint,
+            };
+            let state = if rule.health == "err" {
+                "failed"
+            } else {
+                state
+            };
+            let what = match rule.last_error.as_str() {
+                "" => &rule.query,
+                error => error,
+            };
+            vec![
+                Entry::new(&rule.name).tone(Tone::Strong),
+                Entry::new(state).tone(tone),
+                Entry::new(&group.name),
+                Entry::new(&group.file).tone(Tone::Faint),
+                Entry::new(what.split_whitespace().collect::<Vec<_>>().join(" ")),
+            ]
+        })
+    });
+    let heads = ["RULE", "STATE", "GROUP", "FILE", "EXPRESSION, OR ERROR"];
+    table(look, &heads, rows.collect())
+}
+
+/// Names, and what each is about.
+pub fn packs(packs: &[(&str, &str)], look: Look) -> String {
+    let rows = packs
+        .iter()
+        .map(|(name, about)| vec![Entry::new(name).tone(Tone::Strong), Entry::new(about)]);
+    table(look, &["PACK", "ABOUT"], rows.collect())
 }

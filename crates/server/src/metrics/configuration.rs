@@ -2,6 +2,7 @@
 //! `server.yaml` names.
 
 use super::{MetricsError, SERVICES};
+use crate::rules::OfPrometheus;
 use mainstay_stack::server_file::MetricsSettings;
 use mainstay_targets::{Alerting, Configuration, Job, RemoteWrite};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +18,7 @@ pub(super) struct Loaded {
     pub(super) jobs: Vec<Job>,
     pub(super) remote_write: Vec<RemoteWrite>,
     pub(super) external_labels: BTreeMap<String, String>,
-    /// Patterns, absolute.
-    pub(super) rule_files: Vec<PathBuf>,
+    pub(super) rules: OfPrometheus,
     pub(super) alerting: Option<Alerting>,
     /// As it was read, where there is a file.
     pub(super) text: Option<String>,
@@ -60,10 +60,15 @@ pub(super) async fn load(settings: &MetricsSettings) -> Result<Loaded, MetricsEr
     }
     loaded.jobs.extend(configuration.jobs);
     loaded.remote_write = configuration.remote_write;
-    let rule_files = configuration.rule_files.into_iter();
-    loaded.rule_files = rule_files
-        .map(|(pattern, _)| PathBuf::from(pattern))
-        .collect();
+    let global = &configuration.global;
+    let patterns = configuration.rule_files.into_iter();
+    loaded.rules = OfPrometheus {
+        patterns: patterns
+            .map(|(pattern, _)| PathBuf::from(pattern))
+            .collect(),
+        interval_ms: global.evaluation_interval.as_millis() as i64,
+        query_offset_ms: global.rule_query_offset.as_millis() as i64,
+    };
     loaded.alerting = configuration.alerting;
     loaded.external_labels = configuration.global.external_labels;
     loaded.text = Some(text);

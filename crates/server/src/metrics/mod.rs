@@ -18,6 +18,7 @@ mod sink;
 pub(crate) mod sources;
 
 use crate::control::{Control, now};
+use crate::rules::OfPrometheus;
 use configuration::Loaded;
 use mainstay_exposition::Batch;
 use mainstay_model::Timestamp;
@@ -146,9 +147,9 @@ impl Metrics {
         self.sink.record(&mut batch)
     }
 
-    /// Patterns of rule files that the file of Prometheus names.
-    pub(crate) fn rule_files(&self) -> Vec<PathBuf> {
-        self.loaded().rule_files
+    /// What the file of Prometheus says of rules.
+    pub(crate) fn rules_of_prometheus(&self) -> OfPrometheus {
+        self.loaded().rules
     }
 
     pub(crate) fn external_labels(&self) -> BTreeMap<String, String> {

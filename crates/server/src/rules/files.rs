@@ -3,7 +3,7 @@
 
 use crate::control::Control;
 use mainstay_model::{Problem, Problems, Scope};
-use mainstay_rules::RuleFile;
+use mainstay_rules::{RuleFile, glob};
 use mainstay_series::Labels;
 use mainstay_stack::Alerts;
 use mainstay_stack::policy::Policy;
@@ -23,6 +23,16 @@ pub(super) struct Found {
     /// `None`: the server's own, which sees everything.
     pub(super) scope: Option<Scope>,
     pub(super) file: RuleFile,
+}
+
+/// What the file of Prometheus says of rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OfPrometheus {
+    /// Of rule files, absolute.
+    pub(crate) patterns: Vec<PathBuf>,
+    /// Of groups that name none.
+    pub(crate) interval_ms: i64,
+    pub(crate) query_offset_ms: i64,
 }
 
 /// Where a text came from before it is read as rules.
@@ -128,39 +138,60 @@ pub(super) fn quiet_in_windows(control: &Control) -> Vec<(Scope, Policy)> {
 }
 
 /// Those that `server.yaml` and the file of Prometheus name. Reads files: for a thread that may wait.
-pub(super) fn of_server(settings: &AlertsSettings, patterns: &[PathBuf]) -> (Vec<Found>, Problems) {
+pub(super) fn of_server(
+    settings: &AlertsSettings,
+    prometheus: Option<&OfPrometheus>,
+) -> (Vec<Found>, Problems) {
     let (mut found, mut problems) = (Vec::new(), Problems::default());
     for name in &settings.packs {
         pack(name, None, "", &mut found, &mut problems);
     }
-    for pattern in settings.rules.iter().chain(patterns) {
-        let paths = match paths(pattern) {
-            Ok(paths) => paths,
-            Err(problem) => {
-                problems.push(problem);
-                continue;
-            }
-        };
-        for path in paths {
-            let name = path.display().to_string();
-            match read(&path) {
-                Ok(text) => {
-                    let text = Text {
-                        scope: None,
-                        name,
-                        path,
-                        rules: &text,
-                    };
-                    text.read(&mut found, &mut problems);
-                }
-                Err(problem) => problems.push(Problem::error(
-                    "rules/unreadable",
-                    format!("{name}: {problem}"),
-                )),
-            }
-        }
+    for pattern in &settings.rules {
+        read_pattern(pattern, &mut found, &mut problems);
+    }
+    let Some(prometheus) = prometheus else {
+        return (found, problems);
+    };
+    let own = found.len();
+    for pattern in &prometheus.patterns {
+        read_pattern(pattern, &mut found, &mut problems);
+    }
+    // What holds for the groups of these files stands in the file that names them.
+    for group in found[own..].iter_mut().flat_map(|one| &mut one.file.groups) {
+        group.interval_ms.get_or_insert(prometheus.interval_ms);
+        group
+            .query_offset_ms
+            .get_or_insert(prometheus.query_offset_ms);
     }
     (found, problems)
+}
+
+fn read_pattern(pattern: &Path, found: &mut Vec<Found>, problems: &mut Problems) {
+    let paths = match paths(pattern) {
+        Ok(paths) => paths,
+        Err(problem) => {
+            problems.push(problem);
+            return;
+        }
+    };
+    for path in paths {
+        let name = path.display().to_string();
+        match read(&path) {
+            Ok(text) => {
+                let text = Text {
+                    scope: None,
+                    name,
+                    path,
+                    rules: &text,
+                };
+                text.read(found, problems);
+            }
+            Err(problem) => problems.push(Problem::error(
+                "rules/unreadable",
+                format!("{name}: {problem}"),
+            )),
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -171,10 +202,10 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
-/// The files that a pattern means, in order. Without a `*` it is one, whether it is there or not.
+/// The files that a pattern means, in order. What is no pattern is one file, whether it is there or not.
 pub(crate) fn paths(pattern: &Path) -> Result<Vec<PathBuf>, Problem> {
     let name = pattern.file_name().unwrap_or_default().to_string_lossy();
-    if !name.contains('*') {
+    if !glob::is_pattern(&name) {
         return Ok(vec![pattern.to_owned()]);
     }
     let directory = pattern.parent().unwrap_or(Path::new("/"));
@@ -188,7 +219,7 @@ pub(crate) fn paths(pattern: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut paths = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| refused(error.to_string()))?;
-        if !fits(&name, &entry.file_name().to_string_lossy()) {
+        if !glob::matches(&name, &entry.file_name().to_string_lossy()) {
             continue;
         }
         if paths.len() == MOST_FILES {
@@ -200,46 +231,12 @@ pub(crate) fn paths(pattern: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(paths)
 }
 
-/// `*` is any text, as long as the rest of the pattern leaves it.
-fn fits(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-        return false;
-    };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else {
-        return rest.is_empty();
-    };
-    for part in middle {
-        let Some(at) = rest.find(part) else {
-            return false;
-        };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use mainstay_stack::RuleText;
 
     const GOOD: &str = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n";
-
-    #[test]
-    fn a_star_is_any_text() {
-        for (pattern, name, is) in [
-            ("*.yml", "a.yml", true),
-            ("*.yml", ".yml", true),
-            ("*.yml", "a.yaml", false),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "a-c", false),
-            ("*", "x", true),
-            ("ab*ba", "aba", false),
-        ] {
-            assert_eq!(fits(pattern, name), is, "{pattern} {name}");
-        }
-    }
 
     #[test]
     fn a_stacks_rules_carry_its_name_and_a_wrong_file_gives_nothing() {
@@ -278,12 +275,22 @@ mod tests {
         std::fs::write(path("a.txt"), "not rules").unwrap();
         let settings = AlertsSettings {
             rules: vec![path("*.yml"), path("gone.yaml")],
+            packs: Vec::new(),
             ..AlertsSettings::default()
         };
-        let (found, problems) = of_server(&settings, &[path("none-*.yml")]);
+        let prometheus = OfPrometheus {
+            patterns: vec![path("none-*.yml"), path("a.yml")],
+            interval_ms: 30_000,
+            query_offset_ms: 1_000,
+        };
+        let (found, problems) = of_server(&settings, Some(&prometheus));
         let names: Vec<&str> = found.iter().map(|one| one.file.name.as_str()).collect();
-        assert_eq!(names.len(), 2, "{names:?}");
+        assert_eq!(names.len(), 3, "{names:?}");
         assert!(names[0].ends_with("/a.yml") && names[1].ends_with("/b.yml"));
+        let groups: Vec<_> = found.iter().map(|one| &one.file.groups[0]).collect();
+        assert_eq!(groups[0].interval_ms, None, "the server's");
+        assert_eq!(groups[2].interval_ms, Some(30_000), "Prometheus's");
+        assert_eq!(groups[2].query_offset_ms, Some(1_000));
         assert!(problems.to_string().contains("gone.yaml"), "{problems}");
     }
 }

@@ -17,14 +17,13 @@ use crate::control::{Control, now};
 use crate::metrics::Metrics;
 use evaluate::Kept;
 use files::Found;
-pub(crate) use files::paths;
+pub(crate) use files::{OfPrometheus, paths};
 use mainstay_model::{Problems, Scope};
 use mainstay_rules::{Alert, Departed, Group, Settings, Turn, reload};
 use mainstay_series::Labels;
 use mainstay_stack::Alerts;
 use mainstay_stack::server_file::AlertsSettings;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -41,7 +40,7 @@ pub fn problems(alerts: &Alerts) -> Problems {
 
 /// What is wrong with the rules that `server.yaml` names; it reads files.
 pub(crate) fn server_problems(settings: &AlertsSettings) -> Problems {
-    files::of_server(settings, &[]).1
+    files::of_server(settings, None).1
 }
 
 /// Where alerts go.
@@ -121,8 +120,9 @@ impl Rules {
 
     async fn read_own(&self) -> (Vec<Found>, Problems) {
         let settings = self.settings.clone();
-        let patterns: Vec<PathBuf> = self.metrics.rule_files();
-        let read = tokio::task::spawn_blocking(move || files::of_server(&settings, &patterns));
+        let prometheus = self.metrics.rules_of_prometheus();
+        let read =
+            tokio::task::spawn_blocking(move || files::of_server(&settings, Some(&prometheus)));
         read.await.unwrap_or_default()
     }
 
