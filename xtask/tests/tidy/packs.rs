@@ -33,10 +33,11 @@ const CATEGORIES: [&str; 7] = [
 ];
 
 /// Where metrics are made, each under its whole name.
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 4] = [
     "examples/service/src",
     "crates/exporters/src",
     "crates/server/src/metrics",
+    "crates/server/src/rules",
 ];
 
 /// Names that are put together: the name, the file that does it, and what stands there.
