@@ -98,6 +98,9 @@ tls:
   acme: {directory: letsencript, email: nobody, terms_agreed: false}
 journal: {retention: 1h}
 metrics: {interval: 1h, retention: 1m}
+";
+
+const ALERTS: &str = r"
 alerts:
   interval: 1h
   url: here
@@ -154,40 +157,6 @@ fn all_problems_are_told_at_once() {
   hint: queries look five minutes back: longer ones leave holes
 [server/metrics] error: server.yaml:17:36: samples are kept for three hours at least
   hint: write `15d` for as long as Prometheus does
-[server/alerts] error: server.yaml:19:13: `interval` is not between 1 s and 600 s
-  hint: such as `1m`
-[server/alerts] error: server.yaml:20:8: this is no `http://` or `https://` URL
-  hint: write it whole: `https://host/path`
-[server/alerts] error: server.yaml:23:5: `receivers` is for the built-in routing, and `routing` names a file
-  hint: move them into that file, or take `routing` out
-[server/alerts] error: server.yaml:23:14: `url` is missing
-  hint: `url: {file: secrets/NAME}` keeps it out of this file
-[server/alerts] error: server.yaml:24:30: `routing_key` has either a `value` or a `file`
-  hint: keep one of them
-[server/alerts] error: server.yaml:25:18: this is no `http://` or `https://` URL
-  hint: write it whole: `https://host/path`
-[server/alerts] error: server.yaml:26:12: e-mail needs `to`
-  hint: see docs/alerts.md
-[server/alerts] error: server.yaml:26:12: e-mail needs `from`
-  hint: see docs/alerts.md
-[server/alerts] error: server.yaml:26:24: `mail` is not a host and a port
-  hint: such as `smtp.example.org:587`
-[server/alerts] error: server.yaml:27:20: this is no `http://` or `https://` URL
-  hint: write it whole: `https://host/path`
-[server/alerts] error: server.yaml:27:44: `interval` is not between 10 s and 86400 s
-  hint: such as `1m`
-[server/alerts] error: server.yaml:28:16: `starts` is missing
-  hint: see docs/alerting.md
-[server/alerts] error: server.yaml:28:26: `receiver` is missing
-  hint: see docs/alerting.md
-[server/alerts] error: server.yaml:29:17: an escalation needs `steps`
-  hint: such as `{after: 5m, rota: ops}`
-[server/alerts] error: server.yaml:29:34: an escalation needs `steps`
-  hint: such as `{after: 5m, rota: ops}`
-[server/alerts] error: server.yaml:29:43: a step tells either a `rota` or a `receiver`
-  hint: such as `{after: 5m, rota: ops}`
-[server/alerts] error: server.yaml:29:56: `after` is missing
-  hint: such as `after: 5m`
 
 "#]]
     );
@@ -217,10 +186,54 @@ fn all_problems_are_told_at_once() {
     );
 }
 
+#[test]
+fn all_that_is_wrong_with_alerts_is_told_at_once() {
+    assert_data_eq!(
+        problems(ALERTS),
+        str![[r#"
+[server/alerts] error: server.yaml:3:13: `interval` is not between 1 s and 600 s
+  hint: such as `1m`
+[server/alerts] error: server.yaml:4:8: this is no `http://` or `https://` URL
+  hint: write it whole: `https://host/path`
+[server/alerts] error: server.yaml:7:5: `receivers` is for the built-in routing, and `routing` names a file
+  hint: move them into that file, or take `routing` out
+[server/alerts] error: server.yaml:7:14: `url` is missing
+  hint: `url: {file: secrets/NAME}` keeps it out of this file
+[server/alerts] error: server.yaml:8:30: `routing_key` has either a `value` or a `file`
+  hint: keep one of them
+[server/alerts] error: server.yaml:9:18: this is no `http://` or `https://` URL
+  hint: write it whole: `https://host/path`
+[server/alerts] error: server.yaml:10:12: e-mail needs `to`
+  hint: see docs/alerts.md
+[server/alerts] error: server.yaml:10:12: e-mail needs `from`
+  hint: see docs/alerts.md
+[server/alerts] error: server.yaml:10:24: `mail` is not a host and a port
+  hint: such as `smtp.example.org:587`
+[server/alerts] error: server.yaml:11:20: this is no `http://` or `https://` URL
+  hint: write it whole: `https://host/path`
+[server/alerts] error: server.yaml:11:44: `interval` is not between 10 s and 86400 s
+  hint: such as `1m`
+[server/alerts] error: server.yaml:12:16: `starts` is missing
+  hint: see docs/alerting.md
+[server/alerts] error: server.yaml:12:26: `receiver` is missing
+  hint: see docs/alerting.md
+[server/alerts] error: server.yaml:13:17: an escalation needs `steps`
+  hint: such as `{after: 5m, rota: ops}`
+[server/alerts] error: server.yaml:13:34: an escalation needs `steps`
+  hint: such as `{after: 5m, rota: ops}`
+[server/alerts] error: server.yaml:13:43: a step tells either a `rota` or a `receiver`
+  hint: such as `{after: 5m, rota: ops}`
+[server/alerts] error: server.yaml:13:56: `after` is missing
+  hint: such as `after: 5m`
+
+"#]]
+    );
+}
+
 /// A code that no case shows is a message that nobody has read.
 #[test]
 fn every_code_has_a_case() {
-    let mut all = [WRONG, MORE, "proxy: {https: '[::]:443'}"]
+    let mut all = [WRONG, ALERTS, MORE, "proxy: {https: '[::]:443'}"]
         .map(problems)
         .concat();
     all.push_str(&problems("api: ["));
