@@ -199,3 +199,35 @@ fn promtool_asks_with_a_token_and_nobody_without() {
     }
     site.ok(&["down"]);
 }
+
+#[test]
+fn samples_of_the_past_are_filled_in_or_refused_whole() {
+    let site = site(OFTEN);
+    site.up();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let then = since.unwrap().as_secs() - 3 * 86_400;
+    let line = |at: u64, value: u64| format!("orders_total{{shop=\"a\"}} {value} {at}\n");
+    let head = "# TYPE orders counter\n";
+    let good = format!("{head}{}{}# EOF\n", line(then, 5), line(then + 60, 7));
+    site.write("good.om", &good);
+    let said = site.json(&["metrics", "backfill", "good.om"]);
+    assert_eq!(said["samples"], 2, "{said}");
+    let at = (then + 60).to_string();
+    let found = site.json(&["query", "orders_total", "--at", &at]);
+    assert_eq!(found["result"][0]["value"][1], "7", "{found}");
+    let wrong = format!(
+        "{head}{}orders_total{{shop=\"b\"}} 1\n# EOF\n",
+        line(then, 5)
+    );
+    site.write("wrong.om", &wrong);
+    site.run(&["metrics", "backfill", "wrong.om"])
+        .with_code(2)
+        .says("line 3");
+    let ahead = format!("{head}{}# EOF\n", line(then + 4 * 86_400, 5));
+    site.write("ahead.om", &ahead);
+    site.run(&["metrics", "backfill", "ahead.om"])
+        .with_code(2)
+        .says("in the future");
+    site.run(&["metrics", "backfill", "gone.om"]).with_code(2);
+    site.ok(&["down"]);
+}

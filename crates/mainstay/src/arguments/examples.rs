@@ -232,7 +232,8 @@ server.yaml names: docs/metrics.md.";
 pub(super) const METRICS: &str = "\
 Examples:
   mainstay metrics top
-  mainstay metrics top --limit 30";
+  mainstay metrics top --limit 30
+  mainstay metrics backfill history.om       samples of the past, in the OpenMetrics format";
 
 pub(super) const HEALTH: &str = "\
 Examples:

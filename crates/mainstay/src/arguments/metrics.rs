@@ -47,4 +47,10 @@ pub enum MetricsCommand {
         #[arg(long, value_name = "N", default_value_t = 10)]
         limit: usize,
     },
+    /// Write samples of the past, from a file in the OpenMetrics format
+    Backfill {
+        /// Each line with a time, the last one `# EOF`
+        #[arg(value_name = "FILE")]
+        file: std::path::PathBuf,
+    },
 }

@@ -117,6 +117,17 @@ impl Client {
         decode(&self.whole(request).await?)
     }
 
+    /// A text that may be long, and what came of it.
+    pub async fn post_text<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        text: Vec<u8>,
+    ) -> Result<T, CallError> {
+        let request = self.request(Method::POST, path, full(text.into()))?;
+        let answer = self.send(request, UPLOAD_DEADLINE).await?;
+        decode(&answer.whole().await?)
+    }
+
     pub async fn delete(&self, path: &str) -> Result<(), CallError> {
         let request = self.request(Method::DELETE, path, full(Bytes::new()))?;
         self.whole(request).await.map(|_| ())

@@ -3,10 +3,13 @@
 use super::Context;
 use super::token::segment;
 use crate::arguments::{MetricsCommand, QueryArguments, TargetsArguments};
+use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::render::chart::{self, Frame};
 use crate::render::metrics::{self, Answer, Envelope, Room, Targets};
-use crate::render::quantity::now;
+use crate::render::quantity::{count, now};
+use mainstay_server::api::types::Backfilled;
+use std::path::Path;
 use std::time::Duration;
 
 pub(super) const API: &str = "/prometheus/api/v1";
@@ -77,7 +80,10 @@ pub async fn targets(context: &Context, arguments: &TargetsArguments) -> Outcome
 
 pub async fn metrics(context: &Context, command: &MetricsCommand) -> Outcome {
     let client = context.place(None)?.client()?;
-    let MetricsCommand::Top { limit } = command;
+    let limit = match command {
+        MetricsCommand::Top { limit } => limit,
+        MetricsCommand::Backfill { file } => return backfill(context, &client, file).await,
+    };
     let path = format!("{API}/status/tsdb?limit={limit}");
     let found: Envelope<Room> = client.ask(&path).await?;
     context
@@ -120,4 +126,20 @@ fn fitting(range: Duration, steps: usize) -> Duration {
 
 pub(super) fn seconds(ms: i64) -> String {
     format!("{}.{:03}", ms.div_euclid(1_000), ms.rem_euclid(1_000))
+}
+
+async fn backfill(context: &Context, client: &Client, file: &Path) -> Outcome {
+    let shown = file.display();
+    let text = tokio::fs::read(file)
+        .await
+        .map_err(|error| Failure::input(format!("cannot read `{shown}`")).because(&error))?;
+    let written = client.post_text("/api/v1/metrics/backfill", text).await;
+    let written: Backfilled = written.map_err(|error| client.explain(error))?;
+    context.output.either(&written, |_| {
+        format!(
+            "{} in {}",
+            count(written.samples as usize, "sample"),
+            count(written.blocks, "block")
+        )
+    })
 }

@@ -1,14 +1,17 @@
 //! Prometheus's HTTP API, below `/prometheus`.
 
 use super::auth::Actor;
-use super::types::{ApiError, ErrorCode, Role};
+use super::types::{ApiError, Backfilled, ErrorCode, Role};
 use crate::control::Control;
+use crate::metrics::BackfillError;
 use crate::metrics::sources::Beside;
-use axum::Router;
-use axum::extract::Request;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
 use mainstay_prometheus::{Access, access};
+use std::sync::Arc;
 
 /// Answers, or says why there is nothing to answer from.
 pub(super) fn router(control: &Control) -> Router {
@@ -40,6 +43,39 @@ async fn allowed(actor: Actor, request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
+}
+
+/// The longest file of samples of the past that is taken at once.
+pub(super) const MOST_BACKFILL: usize = 256 << 20;
+
+/// Samples of the past, in the OpenMetrics format.
+pub(super) async fn backfill(
+    State(control): State<Arc<Control>>,
+    actor: Actor,
+    text: Bytes,
+) -> Result<Json<Backfilled>, ApiError> {
+    actor.needs(Role::Admin)?;
+    let Some(metrics) = control.collected.clone() else {
+        return Err(off().await);
+    };
+    let written = tokio::task::spawn_blocking(move || metrics.backfill(&text)).await;
+    let written = written.map_err(ApiError::unavailable)?;
+    let written = written.map_err(|error| match error {
+        BackfillError::Store(error) => ApiError::unavailable(error),
+        wrong => ApiError::invalid(format!("the file cannot be used: {wrong}"))
+            .hint("each line has a time in seconds, and the last line is `# EOF`"),
+    })?;
+    let message = format!(
+        "{} samples of the past in {} blocks",
+        written.samples, written.blocks
+    );
+    control
+        .record_machine_event("metrics.backfilled", "metrics", message, &actor)
+        .await?;
+    Ok(Json(Backfilled {
+        samples: written.samples,
+        blocks: written.blocks,
+    }))
 }
 
 #[cfg(test)]

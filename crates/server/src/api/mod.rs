@@ -89,6 +89,10 @@ fn router(control: Arc<Control>) -> Router {
             "/api/v1/environments/{stack}/{environment}/images/build",
             post(images::build),
         )
+        .route(
+            "/api/v1/metrics/backfill",
+            post(metrics::backfill).layer(DefaultBodyLimit::max(metrics::MOST_BACKFILL)),
+        )
         // Artifacts are streamed to disk and have a limit of their own.
         .route(
             "/api/v1/artifacts/{sha256}",

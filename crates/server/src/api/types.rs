@@ -9,6 +9,7 @@
 //! | `GET /health` | → `{"status":"ok"}` |
 //! | `GET /status` | → [`ServerStatus`] |
 //! | `GET /metrics` | → Prometheus text of Mainstay itself and of the proxy |
+//! | `POST /api/v1/metrics/backfill` | OpenMetrics with times → [`Backfilled`] |
 //! | `GET /api/v1/oncall?at=` | milliseconds since the epoch, or now → `[OnCallNow]` |
 //! | `POST /api/v1/alerts/why` | [`AlertQuestion`] → `[AlertWay]` |
 //! | `POST /api/v1/alerts/{acknowledge,mute,take-back}` | [`AlertTouch`] → [`AlertsTouched`] |
@@ -430,6 +431,13 @@ pub struct Diagnosis {
     /// The last log lines, a probe's answer …
     pub evidence: Vec<String>,
     pub hint: String,
+}
+
+/// What became of a file of samples of the past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backfilled {
+    pub samples: u64,
+    pub blocks: usize,
 }
 
 /// One certificate that is served or wanted.

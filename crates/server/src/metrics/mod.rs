@@ -20,16 +20,17 @@ pub(crate) mod sources;
 use crate::control::{Control, now};
 use crate::rules::OfPrometheus;
 use configuration::Loaded;
-use mainstay_exposition::Batch;
+use mainstay_exposition::{Batch, Limits};
 use mainstay_model::Timestamp;
 use mainstay_rules::NewSample;
 use mainstay_scrape::{Forwarder, Scraper, Settings};
 use mainstay_series::Storage;
 use mainstay_stack::server_file::MetricsSettings;
 use mainstay_targets::Alerting;
-use mainstay_tsdb::{Options, RecoveryReport, Store};
+use mainstay_tsdb::{Backfilled, Options, RecoveryReport, Store};
 use sink::StoreSink;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -65,6 +66,17 @@ impl std::fmt::Debug for Metrics {
             .field("directory", &self.directory)
             .finish_non_exhaustive()
     }
+}
+
+/// Why samples of the past were not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BackfillError {
+    #[error(transparent)]
+    Text(#[from] mainstay_exposition::ParseError),
+    #[error("a sample is in the future")]
+    Ahead,
+    #[error(transparent)]
+    Store(#[from] mainstay_tsdb::StoreError),
 }
 
 /// Why there are no metrics.
@@ -145,6 +157,25 @@ impl Metrics {
             return Ok(Vec::new());
         }
         self.sink.record(&mut batch)
+    }
+
+    /// Writes samples of the past, from an OpenMetrics file, into blocks. For a thread that may wait. A
+    /// file that is wrong writes nothing.
+    pub(crate) fn backfill(&self, text: &[u8]) -> Result<Backfilled, BackfillError> {
+        let series = mainstay_exposition::backfill(text, &Limits::default())?;
+        let now_ms = now().as_millis();
+        let ahead = series.iter().any(|(_, samples)| {
+            let last = samples.times.last();
+            last.is_some_and(|last| *last > now_ms)
+        });
+        if ahead {
+            return Err(BackfillError::Ahead);
+        }
+        let samples = series.iter().flat_map(|(labels, samples)| {
+            let samples = samples.iter();
+            samples.map(move |sample| Ok::<_, Infallible>((labels.clone(), sample)))
+        });
+        Ok(self.store.backfill(samples, now_ms)?)
     }
 
     /// What the file of Prometheus says of rules.
