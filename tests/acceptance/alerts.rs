@@ -247,6 +247,64 @@ fn wrong_rules_and_receivers_are_said_with_their_places_and_take_nothing_down() 
     site.ok(&["down"]);
 }
 
+#[test]
+fn who_is_next_is_told_unless_somebody_looks_after_it_and_silence_of_the_heartbeat_tells_of_the_server()
+ {
+    let hook = Hook::start();
+    let site = site(&hook);
+    let routing = routing(&hook).replace(
+        "}]\n",
+        &format!(
+            "}}, {{name: boss, webhook_configs: [{{url: '{}'}}]}}]\n",
+            hook.url("/boss")
+        ),
+    );
+    site.write(".mainstay/alertmanager.yml", &routing);
+    site.write(
+        ".mainstay/server.yaml",
+        &format!(
+            "metrics: {{interval: 1s}}
+alerts:
+  interval: 1s
+  packs: []
+  routing: alertmanager.yml
+  rotas: {{chiefs: {{people: [{{name: ada, receiver: boss}}], starts: '2026-01-05'}}}}
+  escalations: [{{matchers: alertname=Down, steps: [{{after: 2s, rota: chiefs}}]}}]
+  heartbeat: {{url: '{}', interval: 1s}}
+",
+            hook.url("/beat?token=hook-secret")
+        ),
+    );
+    site.run(&["serve", "--check"]).with_code(0);
+    site.up();
+    evaluated(&site);
+    assert!(site.ok(&["oncall"]).contains("ada"));
+    let told = |path: &str| {
+        let all = hook.received().into_iter();
+        all.filter(|one| one.path.starts_with(path)).count()
+    };
+    freeze(&site, "app-r1-1", true);
+    site.eventually("the boss is told after the others", || told("/boss") > 0);
+    assert!(told("/ops") > 0);
+    freeze(&site, "app-r1-1", false);
+    site.eventually("the boss hears that it is over", || {
+        let over = ("Down".to_owned(), "resolved".to_owned());
+        let all = hook.received().into_iter();
+        all.filter(|one| one.path == "/boss")
+            .any(|one| one.alerts().contains(&over))
+    });
+    // Whoever is outside sees the heart beat, and that it stops with the server.
+    site.eventually("the heart beats", || told("/beat") > 2);
+    site.kill_server();
+    let beats = told("/beat");
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(told("/beat"), beats, "nobody is there to send it");
+    site.start_server();
+    site.eventually("it beats again", || told("/beat") > beats);
+    assert!(!site.story().contains("hook-secret"));
+    site.ok(&["down"]);
+}
+
 /// Groups, and alerts of each.
 const GROUPS: usize = 100;
 const EACH: usize = 100;

@@ -84,6 +84,10 @@ impl Configuration {
     pub fn read_source(text: &str, source: &Arc<Source>) -> (Option<Self>, Problems) {
         let mut problems = Problems::default();
         let mut documents = mainstay_yaml::parse(text, source, &mut problems).into_iter();
+        if problems.has_errors() {
+            // What is missing from half a file was perhaps written in the other half.
+            return (None, problems);
+        }
         let tree = documents
             .next()
             .unwrap_or_else(|| Node::empty_map(At::whole(source)));

@@ -322,6 +322,10 @@ impl Engine {
         }
         if alert.is_resolved(now) {
             self.counters.resolved += 1;
+            // Whoever was called hears at once that it is over.
+            if self.escalations.contains_key(&fingerprint) {
+                self.timers.insert((now, Timer::Escalate(fingerprint)));
+            }
         } else {
             self.counters.firing += 1;
         }

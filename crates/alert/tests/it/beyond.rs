@@ -67,8 +67,8 @@ fn whom_nobody_acknowledges_is_escalated_step_by_step_and_all_hear_when_it_is_ov
         .resolves("a=x severity=critical")
         .at("1h")
         .told(&[
-            "19m30s bob all-resolved: -x/critical",
-            "19m30s boss all-resolved: -x/critical",
+            "19m bob all-resolved: -x/critical",
+            "19m boss all-resolved: -x/critical",
             "20m30s ops new-resolved: -x/critical +y/warning",
         ]);
 }

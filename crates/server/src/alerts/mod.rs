@@ -316,3 +316,98 @@ pub(crate) fn outlet(
         None => Arc::new(Nobody),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::packs::PACKS;
+    use mainstay_alert::AlertStatus;
+    use mainstay_alert::engine::{Action, Engine};
+    use mainstay_model::Secret;
+    use mainstay_rules::RuleFile;
+    use mainstay_series::Labels;
+    use mainstay_stack::server_file::{EmailAddress, Given, ReceiverAddresses, SlackAddress};
+    use std::time::Duration;
+
+    fn everybody() -> AlertsSettings {
+        let here = |text: &str| Given::Here(Secret::new(text.to_owned()));
+        AlertsSettings {
+            receivers: ReceiverAddresses {
+                webhook: None,
+                pagerduty: Some(here("key")),
+                slack: Some(SlackAddress {
+                    url: here("http://127.0.0.1:1/slack"),
+                    channel: Some("#ops".to_owned()),
+                }),
+                email: Some(EmailAddress {
+                    to: vec!["ops@example.org".to_owned()],
+                    from: "mainstay@example.org".to_owned(),
+                    smarthost: "127.0.0.1:25".to_owned(),
+                    username: None,
+                    password: None,
+                    require_tls: false,
+                }),
+            },
+            ..AlertsSettings::default()
+        }
+    }
+
+    /// Goes on until something is to be delivered; by what, and in which state.
+    fn delivered(engine: &mut Engine, now: &mut Timestamp) -> (String, AlertStatus) {
+        for _ in 0..1_000 {
+            *now = engine.next_deadline().unwrap();
+            for action in engine.step(Event::Tick, *now) {
+                let Action::Deliver(delivery) = action else {
+                    continue;
+                };
+                engine.step(Event::Delivered(delivery.attempt), *now);
+                let notification = &delivery.notification;
+                let kind = notification.integration.kind.as_str();
+                return (kind.to_owned(), notification.status());
+            }
+        }
+        panic!("nothing is delivered");
+    }
+
+    /// Every alert of every pack, from firing to resolved, with the routing of those who have none.
+    #[test]
+    fn each_alert_of_the_packs_is_told_by_its_route_and_told_to_be_over() {
+        let config = configuration::load(&everybody()).unwrap().config;
+        let mut told = 0;
+        for file in PACKS.iter().flat_map(|pack| pack.files) {
+            let (file, problems) = RuleFile::read(file.text, Path::new("/pack.yaml"), file.name);
+            assert!(!problems.has_errors(), "{problems}");
+            for rule in file.groups.iter().flat_map(|group| &group.rules) {
+                if rule.alerting().is_none() {
+                    continue;
+                }
+                let mut labels = rule.labels.to_builder();
+                labels.set("alertname", &rule.name);
+                let labels: Labels = labels.build();
+                let mut now = now();
+                let mut engine = Engine::new(Arc::clone(&config), now);
+                let mut posted = PostedAlert {
+                    labels: labels.clone(),
+                    annotations: BTreeMap::new(),
+                    starts_at: Some(now),
+                    ends_at: Some(now + Duration::from_hours(1)),
+                    generator_url: String::new(),
+                };
+                engine.step(Event::Alerts(vec![posted.clone()]), now);
+                let by = match labels.get("severity") {
+                    Some("critical") => "pagerduty",
+                    Some("warning") => "slack",
+                    _ => "email",
+                };
+                let firing = (by.to_owned(), AlertStatus::Firing);
+                assert_eq!(delivered(&mut engine, &mut now), firing, "{labels}");
+                posted.ends_at = Some(now);
+                engine.step(Event::Alerts(vec![posted]), now);
+                let over = (by.to_owned(), AlertStatus::Resolved);
+                assert_eq!(delivered(&mut engine, &mut now), over, "{labels}");
+                told += 1;
+            }
+        }
+        assert!(told > 60, "{told}");
+    }
+}

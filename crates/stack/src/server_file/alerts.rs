@@ -13,7 +13,7 @@ const OWN_PACK: &str = "mainstay";
 const BUILT_IN: &str = "built-in";
 const INTERVAL: Duration = Duration::from_secs(15);
 const INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(10);
-const HEARTBEATS: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_hours(24);
+const HEARTBEATS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Rules and receivers of the server.

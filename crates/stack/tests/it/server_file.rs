@@ -110,7 +110,7 @@ alerts:
     pagerduty: {routing_key: {value: a, file: b}}
     slack: {url: 'ftp://x'}
     email: {smarthost: mail}
-  heartbeat: {url: 'gopher://x', interval: 1s}
+  heartbeat: {url: 'gopher://x', interval: 2d}
   rotas: {ops: {people: [{name: ada}]}}
   escalations: [{matchers: a=b}, {steps: [{after: 5m}, {rota: ops}]}]
 ";
@@ -211,7 +211,7 @@ fn all_that_is_wrong_with_alerts_is_told_at_once() {
   hint: such as `smtp.example.org:587`
 [server/alerts] error: server.yaml:11:20: this is no `http://` or `https://` URL
   hint: write it whole: `https://host/path`
-[server/alerts] error: server.yaml:11:44: `interval` is not between 10 s and 86400 s
+[server/alerts] error: server.yaml:11:44: `interval` is not between 1 s and 86400 s
   hint: such as `1m`
 [server/alerts] error: server.yaml:12:16: `starts` is missing
   hint: see docs/alerting.md
