@@ -103,6 +103,11 @@ fn an_alert_is_told_once_kept_through_a_crash_and_told_to_be_over() {
     assert_eq!(alert["labels"]["instance"], "app-r1-1");
     assert_eq!(alert["labels"]["environment"], "dev");
     assert_eq!(alert["annotations"]["summary"], "app-r1-1 does not answer");
+    site.eventually("that it was told is written down", || {
+        site.events()
+            .iter()
+            .any(|event| event.starts_with("alert.delivered"))
+    });
     // Killed: what was told is not told again, and what fires goes on.
     site.kill_server();
     site.start_server();
@@ -163,7 +168,7 @@ fn silences_and_acknowledgements_keep_quiet_and_amtool_sees_them() {
         let silences = amtool(&url, &["silence", "query", "-q"]).unwrap();
         amtool(&url, &["silence", "expire", silences.trim()]).unwrap();
     } else {
-        let id = site.json(&["silence", "list"])[0]["id"]
+        let id = site.json(&["silence", "list"])["silences"][0]["id"]
             .as_str()
             .unwrap()
             .to_owned();
@@ -182,6 +187,44 @@ fn silences_and_acknowledgements_keep_quiet_and_amtool_sees_them() {
     site.run(&["alerts", "test", "op"])
         .says("did you mean `ops`?");
     freeze(&site, "app-r1-1", false);
+    site.ok(&["down"]);
+}
+
+#[test]
+fn a_silence_of_every_week_is_kept_through_a_crash_until_it_is_taken_back() {
+    let hook = Hook::start();
+    let site = site(&hook);
+    site.up();
+    let weekly = ["silence", "add", "service=reports", "--weekly"];
+    let every = [
+        &weekly[..],
+        &[
+            "sun 02:00-04:00",
+            "--zone",
+            "Europe/Berlin",
+            "--comment",
+            "backup",
+        ],
+    ];
+    site.ok(&every.concat());
+    let listed = site.ok(&["silence", "list"]);
+    assert!(listed.contains("sun 02:00-04:00 Europe/Berlin"), "{listed}");
+    let wrong = [
+        &weekly[..],
+        &["sun 02:00-04:00", "--zone", "Mars", "--comment", "x"],
+    ];
+    site.run(&wrong.concat())
+        .with_code(2)
+        .says("no zone `Mars`");
+    site.kill_server();
+    site.start_server();
+    site.run(&["silence", "expire", "nothing"]).with_code(2);
+    let id = site.json(&["silence", "list"])["weekly"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    site.ok(&["silence", "expire", &id]);
+    assert!(!site.ok(&["silence", "list"]).contains("sun 02:00"));
     site.ok(&["down"]);
 }
 

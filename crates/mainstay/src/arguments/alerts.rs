@@ -91,6 +91,15 @@ pub enum SilenceCommand {
         /// Begin then: RFC 3339 (default: now)
         #[arg(long, value_name = "TIME")]
         start: Option<String>,
+        /// Each week instead: days and hours, such as `sat,sun 22:00-06:00`, or hours of every day
+        #[arg(long, value_name = "TIMES", conflicts_with_all = ["duration", "start"])]
+        weekly: Option<String>,
+        /// Zone of `--weekly`
+        #[arg(long, value_name = "ZONE", default_value = "UTC", requires = "weekly")]
+        zone: String,
+        /// `--weekly` does not come again after this: RFC 3339
+        #[arg(long, value_name = "TIME", requires = "weekly")]
+        until: Option<String>,
         /// Why, for the others
         #[arg(long)]
         comment: String,

@@ -300,6 +300,7 @@ pub(super) const SILENCE: &str = "\
 Examples:
   mainstay silence add alertname=DiskAlmostFull --for 2h --comment \"disk is being replaced\"
   mainstay silence add 'service=~\"web|api\"' environment=staging --for 30m --comment load-test
+  mainstay silence add service=reports --weekly \"sun 02:00-04:00\" --zone Europe/Berlin --comment backup
   mainstay silence list
   mainstay silence expire 0199c
 

@@ -3,11 +3,13 @@
 use super::Context;
 use super::token::segment;
 use crate::arguments::{AlertsCommand, SilenceCommand, WhichAlerts};
+use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::operation;
 use crate::render::alerts::{self, Amount, Fired, Listed, Shown};
 use crate::render::metrics::Envelope;
 use crate::render::quantity::now;
+use mainstay_alert::beyond::Recurring;
 use mainstay_alert::engine::SilenceMatcher;
 use mainstay_alert::matcher::parse_matchers;
 use mainstay_model::Timestamp;
@@ -18,6 +20,7 @@ use serde_json::json;
 
 const API: &str = "/alertmanager/api/v2";
 const OWN: &str = "/api/v1/alerts";
+const RECURRING: &str = "/api/v1/silences/recurring";
 
 pub async fn alerts(context: &Context, command: Option<AlertsCommand>) -> Outcome {
     match command.unwrap_or(AlertsCommand::List { check: false }) {
@@ -144,24 +147,52 @@ pub async fn silence(context: &Context, command: SilenceCommand) -> Outcome {
             if !expired {
                 all.retain(|silence| silence.status.state != "expired");
             }
+            let weekly: Vec<Recurring> = client.ask(RECURRING).await?;
+            let both = json!({"silences": all, "weekly": weekly});
             context
                 .output
-                .either(&all, |look| alerts::silences(&all, now(), look))
+                .either(&both, |look| alerts::silences(&all, &weekly, now(), look))
+        }
+        SilenceCommand::Add {
+            matchers,
+            weekly: Some(times),
+            zone,
+            until,
+            comment,
+            ..
+        } => {
+            let (weekdays, from, to) = weekly(&times)?;
+            let until = until.as_deref().map(super::metrics::time).transpose()?;
+            let asked = Recurring {
+                id: String::new(),
+                matchers: read_matchers(&matchers)?,
+                weekdays,
+                from,
+                to,
+                zone,
+                created_by: whoami(),
+                comment,
+                until: until.map(Timestamp::from_millis),
+            };
+            let set: Recurring = operation::mutate(&client, RECURRING, &asked).await?;
+            context
+                .output
+                .either(&set, |_| format!("silence {} holds each week", set.id))
         }
         SilenceCommand::Add {
             matchers,
             duration,
             start,
             comment,
+            ..
         } => {
-            let matchers = read_matchers(&matchers)?;
             let start = match start {
                 Some(text) => Timestamp::from_millis(super::metrics::time(&text)?),
                 None => now(),
             };
             let end = start + duration;
             let body = json!({
-                "matchers": matchers,
+                "matchers": read_matchers(&matchers)?,
                 "startsAt": start.to_string(),
                 "endsAt": end.to_string(),
                 "createdBy": whoami(),
@@ -172,24 +203,59 @@ pub async fn silence(context: &Context, command: SilenceCommand) -> Outcome {
                 .output
                 .either(&set, |_| format!("silence {} holds until {end}", set.id))
         }
-        SilenceCommand::Expire { ids } => {
-            let all: Vec<Shown> = client.ask(&format!("{API}/silences")).await?;
-            // All of them are known before one is ended.
-            let found: Outcome<Vec<&Shown>> = ids.iter().map(|id| one_of(&all, id)).collect();
-            for silence in found? {
-                let path = format!("{API}/silence/{}", segment(&silence.id));
-                let ended = client.delete(&path).await;
-                ended.map_err(|error| client.explain(error))?;
-                let words = format!("silence {} is over", silence.id);
-                context.output.note(&words);
-            }
-            Ok(())
-        }
+        SilenceCommand::Expire { ids } => expire(context, &client, &ids).await,
     }
 }
 
-fn one_of<'a>(all: &'a [Shown], id: &str) -> Outcome<&'a Shown> {
-    let mut found = all.iter().filter(|silence| silence.id.starts_with(id));
+/// All of them are known before one is ended.
+async fn expire(context: &Context, client: &Client, ids: &[String]) -> Outcome {
+    let all: Vec<Shown> = client.ask(&format!("{API}/silences")).await?;
+    let weekly: Vec<Recurring> = client.ask(RECURRING).await?;
+    let once = all.iter();
+    let once = once.map(|one| {
+        (
+            one.id.clone(),
+            format!("{API}/silence/{}", segment(&one.id)),
+        )
+    });
+    let again = weekly.iter();
+    let again = again.map(|one| (one.id.clone(), format!("{RECURRING}/{}", segment(&one.id))));
+    let known: Vec<(String, String)> = once.chain(again).collect();
+    let found: Outcome<Vec<_>> = ids.iter().map(|id| one_of(&known, id)).collect();
+    for (id, path) in found? {
+        let ended = client.delete(path).await;
+        ended.map_err(|error| client.explain(error))?;
+        context.output.note(&format!("silence {id} is over"));
+    }
+    Ok(())
+}
+
+/// `sat,sun 22:00-06:00`: days (0 is Sunday; none is every day), from, to.
+fn weekly(times: &str) -> Outcome<(Vec<u8>, String, String)> {
+    const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+    let wrong = || {
+        Failure::input(format!("`{times}` is no time of a week"))
+            .hint("such as `sat,sun 22:00-06:00`, or `02:00-04:00` for every day")
+    };
+    let (days, hours) = times.trim().rsplit_once(' ').unwrap_or(("", times.trim()));
+    let days = days.split(',').map(str::trim).filter(|day| !day.is_empty());
+    let days = days.map(|day| {
+        let number = DAYS
+            .iter()
+            .position(|known| day.eq_ignore_ascii_case(known));
+        number.map(|number| number as u8).ok_or_else(wrong)
+    });
+    let (from, to) = hours.split_once('-').ok_or_else(wrong)?;
+    Ok((
+        days.collect::<Outcome<_>>()?,
+        from.to_owned(),
+        to.to_owned(),
+    ))
+}
+
+/// Its id, and where it is ended.
+fn one_of<'a>(all: &'a [(String, String)], id: &str) -> Outcome<&'a (String, String)> {
+    let mut found = all.iter().filter(|(known, _)| known.starts_with(id));
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => Err(
@@ -218,4 +284,19 @@ fn whoami() -> String {
     let found = names.iter().find_map(|name| std::env::var(name).ok());
     let found = found.filter(|name| !name.is_empty());
     found.unwrap_or_else(|| "mainstay".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_a_week_are_read_or_refused() {
+        let both = (vec![6, 0], "22:00".to_owned(), "06:00".to_owned());
+        assert_eq!(weekly("sat, SUN 22:00-06:00").unwrap(), both);
+        assert_eq!(weekly("02:00-04:00").unwrap().0, Vec::<u8>::new());
+        for wrong in ["", "sat", "sat 22:00", "samstag 22:00-23:00"] {
+            assert!(weekly(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 use crate::look::{Look, Tone};
 use crate::render::quantity::{ago, elapsed};
 use crate::render::table::{Entry, table};
+use mainstay_alert::beyond::Recurring;
+use mainstay_alert::engine::SilenceMatcher;
 use mainstay_model::Timestamp;
 use mainstay_server::api::types::{AlertWay, OnCallNow, ReceiverTested};
 use serde::{Deserialize, Serialize};
@@ -239,7 +241,7 @@ pub struct Amount {
 pub struct Shown {
     pub id: String,
     pub status: SilenceStatus,
-    pub matchers: Vec<mainstay_alert::engine::SilenceMatcher>,
+    pub matchers: Vec<SilenceMatcher>,
     pub starts_at: Timestamp,
     pub ends_at: Timestamp,
     pub created_by: String,
@@ -251,11 +253,11 @@ pub struct SilenceStatus {
     pub state: String,
 }
 
-pub fn silences(silences: &[Shown], now: Timestamp, look: Look) -> String {
-    if silences.is_empty() {
+pub fn silences(silences: &[Shown], weekly: &[Recurring], now: Timestamp, look: Look) -> String {
+    if silences.is_empty() && weekly.is_empty() {
         return "no silence holds".to_owned();
     }
-    let rows = silences.iter().map(|silence| {
+    let once = silences.iter().map(|silence| {
         let (tone, time) = match silence.status.state.as_str() {
             "active" => (Tone::Good, format!("{} left", until(now, silence.ends_at))),
             "pending" => (
@@ -264,21 +266,59 @@ pub fn silences(silences: &[Shown], now: Timestamp, look: Look) -> String {
             ),
             _ => (Tone::Faint, ago(silence.ends_at, now)),
         };
-        let matchers: Vec<String> = silence.matchers.iter().map(matcher).collect();
-        vec![
-            Entry::new(&silence.id),
-            Entry::new(&silence.status.state).tone(tone),
-            Entry::new(time),
-            Entry::new(matchers.join(" ")).tone(Tone::Strong),
-            Entry::new(&silence.created_by),
-            Entry::new(&silence.comment),
-        ]
+        row(
+            &silence.id,
+            (tone, &silence.status.state),
+            time,
+            &silence.matchers,
+            (&silence.created_by, &silence.comment),
+        )
+    });
+    let again = weekly.iter().map(|silence| {
+        let days: Vec<&str> = silence.weekdays.iter().map(|day| day_name(*day)).collect();
+        let days = if days.is_empty() {
+            "every day".to_owned()
+        } else {
+            days.join(",")
+        };
+        let (from, to, zone) = (&silence.from, &silence.to, &silence.zone);
+        row(
+            &silence.id,
+            (Tone::Accent, "weekly"),
+            format!("{days} {from}-{to} {zone}"),
+            &silence.matchers,
+            (&silence.created_by, &silence.comment),
+        )
     });
     table(
         look,
         &["ID", "STATE", "TIME", "MATCHERS", "BY", "COMMENT"],
-        rows.collect(),
+        once.chain(again).collect(),
     )
+}
+
+fn row(
+    id: &str,
+    (tone, state): (Tone, &str),
+    time: String,
+    matchers: &[SilenceMatcher],
+    (by, comment): (&str, &str),
+) -> Vec<Entry> {
+    let matchers: Vec<String> = matchers.iter().map(matcher).collect();
+    vec![
+        Entry::new(id),
+        Entry::new(state).tone(tone),
+        Entry::new(time),
+        Entry::new(matchers.join(" ")).tone(Tone::Strong),
+        Entry::new(by),
+        Entry::new(comment),
+    ]
+}
+
+/// 0 is Sunday.
+fn day_name(day: u8) -> &'static str {
+    let names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+    names.get(usize::from(day)).copied().unwrap_or("?")
 }
 
 fn until(now: Timestamp, then: Timestamp) -> String {
@@ -286,7 +326,7 @@ fn until(now: Timestamp, then: Timestamp) -> String {
     elapsed(Duration::from_millis(left.unsigned_abs()))
 }
 
-fn matcher(matcher: &mainstay_alert::engine::SilenceMatcher) -> String {
+fn matcher(matcher: &SilenceMatcher) -> String {
     let operator = match (matcher.is_equal, matcher.is_regex) {
         (true, false) => "=",
         (false, false) => "!=",

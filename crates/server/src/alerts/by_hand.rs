@@ -4,6 +4,7 @@ use super::{Alerts, Ending, why};
 use crate::api::types::{AlertQuestion, AlertWay, ReceiverTested};
 use crate::control::now;
 use crate::rules::Rules;
+use mainstay_alert::beyond::{Recurring, RecurringError};
 use mainstay_alert::engine::{Acknowledgement, Engine};
 use mainstay_alert::{AlertStatus, Fingerprint, IntegrationKey, Notification, NotifiedAlert};
 use mainstay_model::Timestamp;
@@ -149,6 +150,28 @@ impl Alerts {
             });
         }
         Some(tested)
+    }
+}
+
+impl Alerts {
+    /// Silences that come again every week.
+    pub(crate) async fn recurring(&self) -> Result<Vec<Recurring>, Ending> {
+        self.ask(|turn| turn.engine.recurring().cloned().collect())
+            .await
+    }
+
+    pub(crate) async fn set_recurring(
+        &self,
+        recurring: Recurring,
+    ) -> Result<Result<(), RecurringError>, Ending> {
+        self.ask(move |turn| turn.engine.set_recurring(recurring))
+            .await
+    }
+
+    /// Whether there was one.
+    pub(crate) async fn remove_recurring(&self, id: String) -> Result<bool, Ending> {
+        self.ask(move |turn| turn.engine.remove_recurring(&id))
+            .await
     }
 }
 

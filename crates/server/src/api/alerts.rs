@@ -13,7 +13,9 @@ use crate::control::{Control, now};
 use axum::extract::{Path, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use mainstay_alert::beyond::Recurring;
 use mainstay_alertmanager::{Access, access};
 use mainstay_model::Timestamp;
 use std::sync::Arc;
@@ -30,6 +32,20 @@ pub(super) fn router(control: &Control) -> Router {
         }
         None => Router::new().fallback(off),
     }
+}
+
+/// What there is beside Alertmanager's API.
+pub(super) fn routes() -> Router<Arc<Control>> {
+    Router::new()
+        .route(
+            "/api/v1/silences/recurring",
+            get(recurring).post(set_recurring),
+        )
+        .route("/api/v1/silences/recurring/{id}", delete(remove_recurring))
+        .route("/api/v1/oncall", get(on_call))
+        .route("/api/v1/alerts/why", post(why))
+        .route("/api/v1/alerts/test", post(test))
+        .route("/api/v1/alerts/{touch}", post(touch))
 }
 
 async fn off() -> ApiError {
@@ -155,4 +171,54 @@ pub(super) async fn on_call(
         person: who.map(|who| who.person.name),
     });
     Ok(Json(shown.collect()))
+}
+
+pub(super) async fn recurring(
+    State(control): State<Arc<Control>>,
+    actor: Actor,
+) -> Answer<Vec<Recurring>> {
+    actor.needs(Role::Viewer)?;
+    let recurring = alerts(&control)?.recurring().await;
+    recurring.map(Json).map_err(ApiError::unavailable)
+}
+
+/// Sets one; its id and who made it are the server's to say.
+pub(super) async fn set_recurring(
+    State(control): State<Arc<Control>>,
+    actor: Actor,
+    Sent(mut recurring): Sent<Recurring>,
+) -> Answer<Recurring> {
+    actor.needs(Role::Operator)?;
+    recurring.id = uuid::Uuid::now_v7().to_string();
+    let set = alerts(&control)?.set_recurring(recurring.clone()).await;
+    let set = set.map_err(ApiError::unavailable)?;
+    set.map_err(|error| {
+        let words = error.to_string();
+        match words.split_once("\n  hint: ") {
+            Some((message, hint)) => ApiError::invalid(message).hint(hint),
+            None => ApiError::invalid(words),
+        }
+    })?;
+    let (id, comment) = (recurring.id.clone(), recurring.comment.clone());
+    let said = control.record_machine_event("silence.recurring", &id, comment, &actor);
+    said.await?;
+    Ok(Json(recurring))
+}
+
+pub(super) async fn remove_recurring(
+    State(control): State<Arc<Control>>,
+    Path(id): Path<String>,
+    actor: Actor,
+) -> Answer<()> {
+    actor.needs(Role::Operator)?;
+    let removed = alerts(&control)?.remove_recurring(id.clone()).await;
+    if !removed.map_err(ApiError::unavailable)? {
+        return Err(
+            ApiError::not_found(format!("there is no recurring silence `{id}`"))
+                .hint("`mainstay silence list` shows them"),
+        );
+    }
+    let said = control.record_machine_event("silence.ended", &id, String::new(), &actor);
+    said.await?;
+    Ok(Json(()))
 }

@@ -67,10 +67,7 @@ fn router(control: Arc<Control>) -> Router {
             post(environments::decide),
         )
         .route("/api/v1/events", get(events::list))
-        .route("/api/v1/oncall", get(alerts::on_call))
-        .route("/api/v1/alerts/why", post(alerts::why))
-        .route("/api/v1/alerts/test", post(alerts::test))
-        .route("/api/v1/alerts/{touch}", post(alerts::touch))
+        .merge(alerts::routes())
         .route("/api/v1/journal/verify", get(machine::verify))
         .route(
             "/api/v1/tokens",

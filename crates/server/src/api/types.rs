@@ -10,6 +10,7 @@
 //! | `GET /status` | → [`ServerStatus`] |
 //! | `GET /metrics` | → Prometheus text of Mainstay itself and of the proxy |
 //! | `POST /api/v1/metrics/backfill` | OpenMetrics with times → [`Backfilled`] |
+//! | `GET, POST /api/v1/silences/recurring`, `DELETE …/{id}` | silences of every week, as `mainstay_alert::beyond::Recurring` |
 //! | `GET /api/v1/oncall?at=` | milliseconds since the epoch, or now → `[OnCallNow]` |
 //! | `POST /api/v1/alerts/why` | [`AlertQuestion`] → `[AlertWay]` |
 //! | `POST /api/v1/alerts/{acknowledge,mute,take-back}` | [`AlertTouch`] → [`AlertsTouched`] |
