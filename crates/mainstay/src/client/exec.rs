@@ -45,10 +45,12 @@ pub async fn exec(
                 None => return Err(CallError::Lost("it closed the stream".to_owned())),
             },
             block = input.recv(), if open => {
-                open = block.is_some();
+                let more = block.is_some();
                 let mut frame = vec![INPUT];
                 frame.extend(block.unwrap_or_default());
-                socket.send(Message::binary(frame)).await.map_err(|error| lost(&error))?;
+                // A command that has ended takes no more input, and its server may be gone from the
+                // line: what it said last is still to be read.
+                open = socket.send(Message::binary(frame)).await.is_ok() && more;
             }
         }
     }
