@@ -7,7 +7,7 @@ use mainstay_model::Scope;
 use mainstay_promql::Interrupt;
 use mainstay_rules::{Evaluation, Group, Watch};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long one rule may take; a query of the API has as much.
@@ -44,8 +44,10 @@ impl Kept {
         self.busy.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_busy(&self, busy: bool) {
-        self.busy.store(busy, Ordering::Release);
+    /// It is being evaluated, until the value is dropped: also where that ends in a panic.
+    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+        self.busy.store(true, Ordering::Release);
+        Busy(Arc::clone(self))
     }
 
     /// Evaluates it, stores what it gives, and hands its alerts on. Takes as long as its queries: for a
@@ -78,6 +80,14 @@ impl Kept {
         if !alerts.is_empty() {
             outlet.take(alerts);
         }
+    }
+}
+
+pub(super) struct Busy(Arc<Kept>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Release);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use evaluate::Kept;
 use files::Found;
 pub(crate) use files::{OfPrometheus, paths};
-use mainstay_model::{Problems, Scope};
+use mainstay_model::{Problems, Scope, Severity};
 use mainstay_rules::{Alert, Departed, Group, Settings, Turn, reload};
 use mainstay_series::Labels;
 use mainstay_stack::Alerts;
@@ -75,6 +75,8 @@ struct State {
     problems: Problems,
     /// The server's own, as they were read last.
     own: Vec<Found>,
+    /// What was wrong with them then: said as long as they are not read again.
+    own_problems: Problems,
     /// Which reading of them that is.
     version: u64,
 }
@@ -113,7 +115,7 @@ impl Rules {
             return Err(problems);
         }
         let mut state = self.state();
-        state.own = own;
+        (state.own, state.own_problems) = (own, problems);
         state.version += 1;
         Ok(())
     }
@@ -126,26 +128,30 @@ impl Rules {
         read.await.unwrap_or_default()
     }
 
+    fn keep_own(&self, own: Vec<Found>, problems: Problems) {
+        let mut state = self.state();
+        (state.own, state.own_problems) = (own, problems);
+    }
+
     /// Evaluates until the server stops.
     pub(crate) async fn run(self: Arc<Self>, control: Arc<Control>) {
         // At a start there is nothing to stay with: the files that are right are in force.
-        let (own, mut own_problems) = self.read_own().await;
-        self.state().own = own;
+        let (own, problems) = self.read_own().await;
+        self.keep_own(own, problems);
         let settings = Arc::new(self.rule_settings(&control));
         let mut known = None;
         let mut running = JoinSet::new();
         loop {
-            let wanted = (files::brought(&control), self.state().version);
+            let quiet = files::quiet_in_windows(&control);
+            let wanted = (files::brought(&control), quiet, self.state().version);
             let wait = if known.as_ref() == Some(&wanted) {
                 self.begin_due(&mut running, &control)
             } else if running.is_empty() {
-                self.take_up(&wanted.0, &settings, known.is_none(), &own_problems);
+                self.take_up(&wanted.0, &settings, known.is_none());
                 if let Some(alerts) = &control.alerts {
-                    let quiet = files::quiet_in_windows(&control);
-                    let quiet = quiet.iter().map(|(scope, policy)| (scope, policy));
+                    let quiet = wanted.1.iter().map(|(scope, policy)| (scope, policy));
                     alerts.set_windows(quiet).await;
                 }
-                own_problems = Problems::default();
                 known = Some(wanted);
                 Duration::ZERO
             } else {
@@ -171,22 +177,21 @@ impl Rules {
     }
 
     /// Puts new groups in the place of old ones; what both have goes on.
-    fn take_up(
-        &self,
-        brought: &[(Scope, Alerts)],
-        settings: &Arc<Settings>,
-        at_start: bool,
-        own_problems: &Problems,
-    ) {
-        let mut problems = own_problems.clone();
-        let mut wanted = self.state().own.clone();
+    fn take_up(&self, brought: &[(Scope, Alerts)], settings: &Arc<Settings>, at_start: bool) {
+        let (mut wanted, mut problems) = {
+            let state = self.state();
+            (state.own.clone(), state.own_problems.clone())
+        };
         for (scope, alerts) in brought {
             let (found, wrong) = files::of_stack(alerts, Some(scope));
             wanted.extend(found);
             problems.extend(wrong);
         }
         for problem in &problems {
-            tracing::error!(%problem, "rules");
+            match problem.severity {
+                Severity::Error => tracing::error!(%problem, "rules"),
+                Severity::Warning => tracing::warn!(%problem, "rules"),
+            }
         }
         // What comes with a later deploy has no past to be restored.
         let make = if at_start {
@@ -237,12 +242,12 @@ impl Rules {
                     wait = wait.min(Duration::from_millis(left));
                 }
                 Turn::Evaluate { at_ms } => {
-                    kept.set_busy(true);
+                    let busy = kept.busy();
                     let (rules, control) = (Arc::clone(self), Arc::clone(control));
                     running.spawn_blocking(move || {
                         let stopping = || control.stop_token().is_cancelled();
                         kept.evaluate(&rules.metrics, &*rules.outlet, at_ms, &stopping);
-                        kept.set_busy(false);
+                        drop(busy);
                     });
                 }
             }
@@ -269,5 +274,77 @@ impl Rules {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::Nobody;
+    use mainstay_stack::RuleText;
+    use mainstay_stack::server_file::MetricsSettings;
+    use tokio_util::sync::CancellationToken;
+
+    #[tokio::test]
+    async fn what_is_wrong_with_the_servers_files_is_said_until_they_are_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rules.yml");
+        let (collected, stop) = (MetricsSettings::default(), CancellationToken::new());
+        let store = directory.path().join("metrics");
+        let metrics = Metrics::open(&store, &collected, stop).await.unwrap();
+        let settings = AlertsSettings {
+            rules: vec![path.clone()],
+            packs: Vec::new(),
+            ..AlertsSettings::default()
+        };
+        let rules = Rules::new(metrics, settings, Arc::new(Nobody));
+        let (own, problems) = rules.read_own().await;
+        rules.keep_own(own, problems);
+        let of_rules = Arc::new(Settings::default());
+        rules.take_up(&[], &of_rules, true);
+        assert_eq!(rules.problems().len(), 1);
+        // Somebody deploys meanwhile.
+        let scope = Scope {
+            stack: "shop".parse().unwrap(),
+            environment: "dev".parse().unwrap(),
+        };
+        let good = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up == 0\n";
+        let alerts = Alerts {
+            rules: vec![RuleText {
+                path: "a.yml".to_owned(),
+                text: good.to_owned(),
+            }],
+            ..Alerts::default()
+        };
+        rules.take_up(&[(scope, alerts)], &of_rules, false);
+        assert_eq!((rules.groups().len(), rules.problems().len()), (1, 1));
+        let mut text = String::new();
+        rules.text(&mut text);
+        assert!(text.contains("mainstay_rule_problems 1"), "{text}");
+        assert!(rules.reload().await.is_err(), "it is still not there");
+        std::fs::write(&path, good).unwrap();
+        rules.reload().await.unwrap();
+        rules.take_up(&[], &of_rules, false);
+        assert!(rules.problems().is_empty());
+    }
+
+    #[test]
+    fn a_group_is_free_again_however_its_evaluation_ends() {
+        let spec = mainstay_rules::RuleFile::read(
+            "groups: [{name: a}]",
+            std::path::Path::new("/a.yml"),
+            "a.yml",
+        );
+        let settings = Arc::new(Settings::default());
+        let group = Group::new("a.yml", &spec.0.groups[0], &settings);
+        let kept = Arc::new(Kept::new(group, None));
+        let busy = kept.busy();
+        assert!(kept.is_busy());
+        let ended = std::thread::spawn(move || {
+            let _busy = busy;
+            panic!("as a bug would");
+        });
+        assert!(ended.join().is_err());
+        assert!(!kept.is_busy());
     }
 }

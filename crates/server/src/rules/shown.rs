@@ -1,6 +1,7 @@
 //! Rules as Prometheus's API and metrics show them.
 
 use super::Rules;
+use mainstay_model::{Problem, Severity};
 use mainstay_prometheus::{Alertmanagers, RuleGroup};
 use mainstay_rules::Figures;
 use std::fmt::Write as _;
@@ -108,7 +109,9 @@ impl Rules {
             let _ = writeln!(text, "{name}{{rule_group={group}}} {rules}");
         }
         let name = "mainstay_rule_problems";
-        let problems = self.problems().len();
+        let problems = self.problems();
+        let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+        let problems = problems.iter().filter(is_error).count();
         let _ = writeln!(
             text,
             "# HELP {name} What is wrong with rule files that are therefore not in force.\n# TYPE {name} gauge\n{name} {problems}"
