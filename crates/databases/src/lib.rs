@@ -1,0 +1,13 @@
+//! Consistent copies of databases, and back: PostgreSQL, Redis, MySQL and MariaDB, SQLite.
+//!
+//! Each engine is spoken to by the client programs that its own image has, where it runs, so that no
+//! version can mismatch. Where that is, and how a command gets there, is the caller's: [`Place`].
+//!
+//! **Invariant:** a copy whose source failed never counts as whole; no secret stands in an argument list
+//! or an error; every wait has a deadline.
+
+mod database;
+mod place;
+
+pub use database::{Database, Dump, Dumped, Failure, Load, Undo};
+pub use place::{Answer, Place, Running};
