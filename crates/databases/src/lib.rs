@@ -6,6 +6,7 @@
 //! **Invariant:** a copy whose source failed never counts as whole; no secret stands in an argument list
 //! or an error; every wait has a deadline.
 
+mod command;
 mod database;
 mod place;
 
