@@ -27,6 +27,7 @@
 //! ```
 
 mod alerting;
+mod backup;
 mod chain;
 mod environment;
 mod error;
@@ -45,6 +46,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{JobRow, JobState, PointRow};
 pub use chain::{Broken, Head, Verdict};
 pub use environment::EnvironmentRow;
 pub use error::JournalError;

@@ -12,7 +12,8 @@ use std::time::Duration;
 const APPLICATION_ID: i32 = 0x4D53_544A;
 
 /// Each brings the database to its version (`major × 1000 + minor`), in order.
-pub(crate) const MIGRATIONS: &[(i32, &str)] = &[(1000, V1_0), (1001, V1_1), (1002, V1_2)];
+pub(crate) const MIGRATIONS: &[(i32, &str)] =
+    &[(1000, V1_0), (1001, V1_1), (1002, V1_2), (1003, V1_3)];
 
 const V1_0: &str = "
 CREATE TABLE releases (
@@ -131,6 +132,32 @@ CREATE TABLE alerting (
     key TEXT PRIMARY KEY,
     data TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Restore points, and jobs about them.
+const V1_3: &str = "
+CREATE TABLE restore_points (
+    id TEXT PRIMARY KEY,
+    stack TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    name TEXT NOT NULL,
+    began_at INTEGER NOT NULL,
+    data TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX restore_points_by_name ON restore_points (stack, environment, name);
+
+CREATE TABLE backup_jobs (
+    id TEXT PRIMARY KEY,
+    stack TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+    began_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    data TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX backup_jobs_by_scope ON backup_jobs (stack, environment, began_at);
+CREATE INDEX running_backup_jobs ON backup_jobs (id) WHERE state = 'running';
 ";
 
 /// Opens for writing, brings it up to date, and makes what is committed durable.

@@ -10,6 +10,7 @@
 //! not answer changes nothing that is known. A volume that only one may have is never given to two.
 
 mod address;
+mod archive;
 mod body;
 mod engine;
 mod exec;
@@ -25,6 +26,7 @@ mod supervisor;
 mod usage;
 
 pub use address::{EngineAddress, Tls};
+pub use archive::Archive;
 pub use ground::NetworkSeen;
 pub use others::{Attached, OtherContainer, OtherNetwork, OtherPort, others};
 

@@ -32,7 +32,7 @@ fn a_newer_major_is_refused_and_a_newer_minor_is_not() {
     place.meddle("PRAGMA user_version = 2003");
     assert_eq!(
         error(&place),
-        "the journal FILE has format 2.3, and this program knows 1.2; hint: run the newer program, or restore the backup beside the file"
+        "the journal FILE has format 2.3, and this program knows 1.3; hint: run the newer program, or restore the backup beside the file"
     );
     place.meddle("PRAGMA user_version = 1007");
     let mut journal = place.open();
@@ -66,7 +66,7 @@ fn a_migration_backs_up_first() {
     let head = journal.head().clone();
     drop(journal);
     let mut migrations = MIGRATIONS.to_vec();
-    migrations.push((1002, "ALTER TABLE rollouts ADD COLUMN colour TEXT"));
+    migrations.push((1004, "ALTER TABLE rollouts ADD COLUMN colour TEXT"));
     migrations.push((2000, "CREATE TABLE more (x) STRICT; DROP TABLE idempotency"));
     // The syntax error of a STRICT column without a type: nothing of it is there afterwards.
     assert!(schema::open(&place.path(), &migrations).is_err());
@@ -81,8 +81,8 @@ fn a_migration_backs_up_first() {
     let newer = Journal::open(&place.path());
     assert!(matches!(newer, Err(JournalError::NewerFormat { .. })));
 
-    let backup = schema::backup_path(&place.path(), 1002);
-    assert!(backup.ends_with("journal.db.v1.2.bak"));
+    let backup = schema::backup_path(&place.path(), 1003);
+    assert!(backup.ends_with("journal.db.v1.3.bak"));
     let mode = std::fs::metadata(&backup).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let old = Journal::open(&backup).unwrap();

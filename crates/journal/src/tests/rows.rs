@@ -416,3 +416,45 @@ fn rows_of_alerting_are_put_and_taken_away_by_their_key() {
     put(&mut journal, "silence/a", None);
     assert_eq!(journal.rows().alerting().unwrap().len(), 1);
 }
+
+#[test]
+fn restore_points_and_jobs_are_kept_by_scope_and_what_runs_is_found_again() {
+    let mut journal = Place::new().open();
+    let point = |id: u128, name: &str, began: i64| PointRow {
+        id: Uuid::from_u128(id),
+        scope: scope(),
+        name: name.to_owned(),
+        began_at: at(began),
+        data: json!({"parts": []}),
+    };
+    let job = |id: u128, state: JobState| JobRow {
+        id: Uuid::from_u128(id),
+        scope: scope(),
+        kind: "create".to_owned(),
+        state,
+        began_at: at(id as i64),
+        ended_at: (state != JobState::Running).then(|| at(50)),
+        data: json!({"step": "database"}),
+    };
+    let mut write = |work: &dyn Fn(&mut Writer<'_>) -> Result<(), JournalError>| {
+        journal.write::<_, JournalError>(work)
+    };
+    write(&|writer| writer.put_point(&point(1, "first", 5))).unwrap();
+    write(&|writer| writer.put_point(&point(2, "second", 6))).unwrap();
+    let again = write(&|writer| writer.put_point(&point(3, "second", 7)));
+    assert!(again.is_err(), "a name stands for one restore point");
+    write(&|writer| writer.remove_point(Uuid::from_u128(1))).unwrap();
+    write(&|writer| writer.put_job(&job(8, JobState::Running))).unwrap();
+    write(&|writer| writer.put_job(&job(9, JobState::Running))).unwrap();
+    write(&|writer| writer.put_job(&job(8, JobState::Failed))).unwrap();
+
+    let rows = journal.rows();
+    assert_eq!(rows.points(&scope()).unwrap(), [point(2, "second", 6)]);
+    assert_eq!(rows.running_jobs().unwrap(), [job(9, JobState::Running)]);
+    assert_eq!(
+        rows.jobs(&scope(), 10).unwrap(),
+        [job(9, JobState::Running), job(8, JobState::Failed)]
+    );
+    assert_eq!(rows.jobs(&scope(), 1).unwrap().len(), 1);
+    assert!(rows.job(Uuid::from_u128(7)).unwrap().is_none());
+}

@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::Pin;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
@@ -43,6 +43,8 @@ struct Started {
     id: String,
     container: String,
     ended: bool,
+    /// The engine's answer broke off: what was read is not all that the command wrote.
+    broken: Arc<OnceLock<String>>,
 }
 
 impl Started {
@@ -146,6 +148,7 @@ async fn start(
         id,
         container: container.to_owned(),
         ended: false,
+        broken: Arc::default(),
     };
     Ok((started, output, input))
 }
@@ -187,6 +190,10 @@ impl Remote for Started {
         Box::pin(async move {
             let code = self.code().await;
             let code = code.map_err(|failure| io::Error::other(failure.line()))?;
+            // The command knows nothing of it, and may well have ended with 0.
+            if let Some(reason) = self.broken.get() {
+                return Err(io::Error::other(reason.clone()));
+            }
             // The exit code stands in the second byte (wait(2)).
             Ok(ExitStatus::from_raw((code as i32 & 0xff) << 8))
         })
@@ -208,6 +215,7 @@ pub(crate) async fn run(
     let (mut to_stdout, stdout) = tokio::io::duplex(BUFFER);
     let (mut to_stderr, stderr) = tokio::io::duplex(BUFFER);
     let cancel = shared.cancel.clone();
+    let broken = Arc::clone(&started.broken);
     shared.tasks.spawn(async move {
         let write = async move {
             let _ = tokio::io::copy(&mut from_stdin, &mut input).await;
@@ -216,7 +224,15 @@ pub(crate) async fn run(
             std::future::pending::<()>().await;
         };
         let read = async move {
-            while let Some(Ok(piece)) = output.next().await {
+            while let Some(piece) = output.next().await {
+                let piece = match piece {
+                    Ok(piece) => piece,
+                    Err(error) => {
+                        let reason = format!("the engine's answer broke off: {error}");
+                        let _ = broken.set(reason);
+                        return;
+                    }
+                };
                 // Whoever does not read one stream may still read the other.
                 let _ = match piece {
                     LogOutput::StdErr { message } => to_stderr.write_all(&message).await,

@@ -20,6 +20,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial_on("an_images_health_check_counts", image_health),
         trial_on("a_command_runs_beside_a_container", exec),
         trial_on("a_command_that_is_killed_ends", exec_killed),
+        trial_on("files_are_read_also_when_nothing_runs", archive),
         trial_on("usage_is_measured", usage),
         trial_on("a_log_has_both_streams_and_all_runs", log),
         trial_on("a_log_is_rotated", rotation),
@@ -193,6 +194,30 @@ async fn exec_killed(yard: &Yard) {
         }
     };
     tokio::time::timeout(DEADLINE, gone).await.unwrap();
+    down(&target, 1).await;
+}
+
+async fn archive(yard: &Yard) {
+    let target = yard.open();
+    let write = "mkdir -p /tmp/data/sub && echo one > /tmp/data/sub/a && echo two > /tmp/data/b";
+    let mut spec = yard.shell(1, write);
+    spec.restart = restart(RestartCondition::No, 0);
+    target.start(spec).await.unwrap();
+    ended(&target, 1).await;
+    let read = target.read_files(&scope(), &id(1), "/tmp/data").await;
+    let mut bytes = Vec::new();
+    read.unwrap().read_to_end(&mut bytes).await.unwrap();
+    let mut archive = tar::Archive::new(bytes.as_slice());
+    let mut names: Vec<String> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["data/", "data/b", "data/sub/", "data/sub/a"]);
+    let missing = target.read_files(&scope(), &id(1), "/nowhere").await;
+    let words = missing.err().unwrap().to_string();
+    assert!(words.contains("/nowhere"), "{words}");
     down(&target, 1).await;
 }
 
