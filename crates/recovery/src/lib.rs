@@ -7,8 +7,23 @@
 //! **Invariant:** no IO, no clock; every decision carries its reason; the last proven restore point is
 //! never given up.
 
+mod choose;
+mod compare;
 mod figures;
+mod logs;
+pub mod plan;
 mod point;
+mod proof;
+mod report;
+mod retention;
+mod schedule;
 
+pub use choose::{Asked, Chosen, NotFound, Picked, find};
+pub use compare::{Amount, Difference, Suspicion, differences, suspicious};
 pub use figures::{Figures, TableFigures};
+pub use logs::LogRange;
 pub use point::{Part, PartKind, PointName, PointNameError, Reason, RestorePoint};
+pub use proof::{AskedQuery, Boot, Compared, Proof, Restored, SourceProof};
+pub use report::{Objectives, Report, Timed, judge};
+pub use retention::{Decision, Keep, Standing, Why, decide, log_needed};
+pub use schedule::{Due, Schedule, ScheduleError, next};

@@ -48,6 +48,7 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
             migrations: None,
         },
         alerts: mainstay_stack::Alerts::default(),
+        backups: mainstay_stack::Backups::default(),
         secrets: BTreeMap::new(),
     }
 }

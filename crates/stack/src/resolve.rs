@@ -5,7 +5,7 @@ use crate::interpolate::{Lookup, Variables, expand_tree};
 use crate::operation::{self, Chosen, Policies};
 use crate::project::{self, Reading};
 use crate::request::{Environment, Loader, Request, Resolution};
-use crate::resolved::{Engine, Route, Service, Stack, TargetKind};
+use crate::resolved::{Backups, Engine, Route, Service, Stack, TargetKind};
 use crate::rules::{self, Facts};
 use crate::secrets::{self, SecretRequest};
 use crate::sets::{self, Set};
@@ -161,6 +161,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         probes: operation::probes(&operation, &mut reading.problems),
         deploy: policies.deploy,
         alerts,
+        backups: Backups::default(),
         secrets: secrets::of_stack(&read.secrets),
     });
     Some(read)

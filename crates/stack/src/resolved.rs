@@ -7,6 +7,7 @@
 //! gives what may be shown.
 
 mod alerts;
+mod backups;
 mod build;
 mod container;
 mod metrics;
@@ -14,6 +15,7 @@ mod network;
 mod secret;
 
 pub use alerts::*;
+pub use backups::*;
 pub use build::*;
 pub use container::*;
 pub use metrics::*;
@@ -60,6 +62,8 @@ pub struct Stack {
     pub deploy: Deploy,
     #[serde(default, skip_serializing_if = "Alerts::is_empty")]
     pub alerts: Alerts,
+    #[serde(default)]
+    pub backups: Backups,
     /// By name: every secret that a service gets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, StackSecret>,
