@@ -9,6 +9,7 @@
 mod command;
 mod database;
 mod place;
+pub mod postgres;
 
 pub use database::{Database, Dump, Dumped, Failure, Load, Undo};
 pub use place::{Answer, Place, Running};
