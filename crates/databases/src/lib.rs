@@ -6,10 +6,16 @@
 //! **Invariant:** a copy whose source failed never counts as whole; no secret stands in an argument list
 //! or an error; every wait has a deadline.
 
+mod clock;
 mod command;
 mod database;
+mod password;
 mod place;
 pub mod postgres;
+pub mod redis;
+mod scratch;
+mod token;
 
 pub use database::{Database, Dump, Dumped, Failure, Load, Undo};
+pub use password::Password;
 pub use place::{Answer, Place, Running};

@@ -1,7 +1,15 @@
 //! A place on this machine, free ports, and what tests wait with.
 
-#![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses its own part of it"
+)]
 #![allow(clippy::unwrap_used, reason = "tests, also outside of their functions")]
+
+mod streams;
+
+pub(crate) use streams::{boxed, breaking, read};
 
 use mainstay_databases::{Answer, Place, Running};
 use std::io::{self, Write as _};

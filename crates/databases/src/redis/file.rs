@@ -1,0 +1,56 @@
+//! Files of a place that hold copies for a while.
+
+use super::SOON;
+use crate::command::{inflow, run};
+use crate::database::{Failure, Undo};
+use crate::place::Place;
+use std::collections::BTreeMap;
+use tokio::io::AsyncRead;
+
+/// Under which an undo says where its file is.
+const FILE: &str = "file";
+
+fn shell(script: &str, path: &str) -> Vec<String> {
+    ["sh", "-c", script, "sh", path].map(str::to_owned).to_vec()
+}
+
+/// Writes all of `data` to `path`, for the place's user only. Where that fails no file is left under that name.
+pub(super) async fn write(
+    place: &dyn Place,
+    path: &str,
+    data: &mut (dyn AsyncRead + Send + Unpin),
+) -> Result<(), Failure> {
+    let script =
+        r#"umask 077; cat >"$1.part" && { sync "$1.part" 2>/dev/null || :; } && mv "$1.part" "$1""#;
+    let written = inflow(place, "writing a copy", &shell(script, path), b"", data).await;
+    if written.is_err() {
+        // Why it could not be written is what counts.
+        let _ = remove(place, path).await;
+    }
+    written.map(|_| ())
+}
+
+/// Removes it, finished or not; what is not there is no failure.
+pub(super) async fn remove(place: &dyn Place, path: &str) -> Result<(), Failure> {
+    let script = r#"rm -f "$1" "$1.part""#;
+    run(place, "removing a copy", &shell(script, path), b"", SOON).await?;
+    Ok(())
+}
+
+pub(super) async fn is_there(place: &dyn Place, path: &str) -> Result<bool, Failure> {
+    let script = r#"[ -f "$1" ] && echo yes || echo no"#;
+    let answer = run(place, "looking for a copy", &shell(script, path), b"", SOON).await?;
+    Ok(answer.starts_with(b"yes"))
+}
+
+pub(super) fn undo(path: &str) -> Undo {
+    Undo {
+        kept: BTreeMap::from([(FILE.to_owned(), path.to_owned())]),
+    }
+}
+
+/// Where an undo's file is.
+pub(super) fn kept(undo: &Undo) -> Result<&str, Failure> {
+    let file = undo.kept.get(FILE).map(String::as_str);
+    file.ok_or_else(|| Failure::new("this undo is none of Redis"))
+}
