@@ -9,12 +9,16 @@ mod figures;
 mod globals;
 mod load;
 mod login;
+mod lsn;
+pub mod replication;
 mod scratch;
 mod session;
 mod sql;
 mod tables;
+pub mod wal;
 
 pub use login::Login;
+pub use lsn::{Lsn, LsnError, Segment, SegmentSize};
 
 use crate::command::{late, run};
 use crate::database::{Database, Dump, Failure, Load, Undo};

@@ -10,3 +10,4 @@ mod ledger;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod wal;
