@@ -3,8 +3,17 @@
 //! Names are paths of restic's layout: `config`, `keys/ID`, `snapshots/ID`, `index/ID`, `data/ab/ID`. Blocking:
 //! the work on a repository is done on threads of its own.
 
+mod directory;
+mod limit;
+
+pub use directory::Directory;
+pub(crate) use directory::failure;
+pub use limit::{Bucket, Limited};
+
+use crate::{Failure, FailureKind, StoreAt};
 use bytes::Bytes;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// What a store could not do. `transient` ones were already tried again.
 pub use crate::failure::Failure as StoreFailure;
@@ -33,4 +42,16 @@ pub trait Store: Debug + Send + Sync + 'static {
 pub struct Range {
     pub offset: u64,
     pub length: u64,
+}
+
+/// The store at a place. Nothing is asked of it yet.
+pub fn open(at: &StoreAt) -> Result<Arc<dyn Store>, Failure> {
+    match at {
+        StoreAt::Directory(path) => Ok(Arc::new(Directory::new(path.clone()))),
+        StoreAt::S3(_) => Err(Failure::new(
+            FailureKind::Other,
+            format!("{at} cannot be opened: storage in S3 is not supported yet"),
+        )
+        .hint("name a directory as the repository")),
+    }
 }

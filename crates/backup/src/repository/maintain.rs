@@ -1,0 +1,109 @@
+//! Check, forget, prune.
+
+use super::Repository;
+use super::lock::Share;
+use super::trouble::damage;
+use crate::{Checked, Failure, FailureKind, Pruned, ReadData};
+use rustic_core::repofile::SnapshotId;
+use rustic_core::{CheckOptions, PruneOptions, ReadSubsetOption};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// Problems that are told; a repository with more is not read to its end by anybody.
+const MAX_PROBLEMS: usize = 1000;
+
+impl Repository {
+    /// That every snapshot has its trees, every file its blobs, every pack its size; and that packs hold what they
+    /// held, as many as asked for.
+    pub(crate) fn check(&self, read: ReadData) -> Result<Checked, Failure> {
+        let started = Instant::now();
+        let mut options = CheckOptions::default();
+        options.read_data = read != ReadData::Structure;
+        options.read_data_subset = match read {
+            ReadData::Structure | ReadData::All => ReadSubsetOption::All,
+            ReadData::Percent(percent) => {
+                ReadSubsetOption::Percentage(f64::from(percent.clamp(1, 100)))
+            }
+        };
+        let before = self.adapter.store().list("snapshots/")?.len();
+        // A pack that opens and does not unpack makes rustic panic.
+        let found = catch_unwind(AssertUnwindSafe(|| self.rustic.check(options)));
+        let problems = match found {
+            Ok(Ok(results)) => {
+                let errors = results.0.into_iter();
+                // Warnings are of files that nobody needs; prune removes them.
+                let errors = errors.filter(|(level, _)| format!("{level:?}") == "Error");
+                let told = errors.map(|(_, error)| tell(&error));
+                told.take(MAX_PROBLEMS).collect()
+            }
+            Ok(Err(error)) => match self.adapter.trouble.explain(error) {
+                failure if failure.kind == FailureKind::Damaged => vec![failure.message],
+                failure => return Err(failure),
+            },
+            Err(_) => vec!["a pack opens but cannot be unpacked".to_owned()],
+        };
+        let read = self.meter.read().done;
+        Ok(Checked {
+            problems,
+            snapshots: before as u64,
+            read,
+            took: started.elapsed(),
+        })
+    }
+
+    /// Snapshots that are not there any more are no failure: forgotten twice is forgotten once.
+    pub(crate) fn forget(&self, snapshots: &[String]) -> Result<(), Failure> {
+        let _lock = self.lock(Share::Removes, "forget")?;
+        let mut ids = Vec::new();
+        for name in snapshots {
+            match self.snapshot(name) {
+                Ok(snapshot) => ids.push(snapshot.id),
+                // Forgotten before, or damaged: what is asked for is that it goes.
+                Err(failure) if failure.kind == FailureKind::NotFound && name.len() == 64 => {}
+                Err(failure) if failure.kind == FailureKind::Damaged => {
+                    let id = name.parse::<SnapshotId>().map_err(|_| failure)?;
+                    ids.push(id);
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        let deleted = self.rustic.delete_snapshots(&ids);
+        deleted.map_err(|error| self.adapter.trouble.explain(error))
+    }
+
+    /// Marks packs that nobody needs, and removes those that were marked longer ago than `grace`.
+    pub(crate) fn prune(&self, grace: Duration) -> Result<Pruned, Failure> {
+        let _lock = self.lock(Share::Removes, "prune")?;
+        let explain = |error| self.adapter.trouble.explain(error);
+        let mut options = PruneOptions::default();
+        let seconds = i64::try_from(grace.as_secs()).unwrap_or(i64::MAX / 2);
+        options.keep_delete = jiff::Span::new()
+            .try_seconds(seconds)
+            .map_err(|error| Failure::new(FailureKind::Other, error.to_string()))?;
+        // A damaged tree would make what it names look as if nobody needed it.
+        let plan = catch_unwind(AssertUnwindSafe(|| self.rustic.prune_plan(&options)));
+        let plan = plan.map_err(|_| damage("the repository cannot be read to its end"))?;
+        let plan = plan.map_err(explain)?;
+        self.adapter.trouble.check()?;
+        let size = plan.stats.size_sum();
+        let pruned = Pruned {
+            removed: plan.stats.size_to_delete.remove,
+            marked: size.remove + size.repackrm + plan.stats.size_unref,
+            repacked: size.repack - size.repackrm,
+        };
+        self.rustic.prune(&options, plan).map_err(explain)?;
+        self.adapter.trouble.check()?;
+        Ok(pruned)
+    }
+}
+
+/// What rustic found, with the whole name of the file that it is about: its own words shorten it.
+fn tell(error: &(impl std::fmt::Debug + std::fmt::Display)) -> String {
+    let debug = format!("{error:?}");
+    let whole = debug.split(|c: char| !c.is_ascii_hexdigit());
+    match whole.into_iter().find(|word| word.len() == 64) {
+        Some(name) if debug.contains("ack") => format!("data/{}/{name}: {error}", &name[..2]),
+        Some(name) => format!("{name}: {error}"),
+        None => error.to_string(),
+    }
+}
