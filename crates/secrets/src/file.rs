@@ -81,6 +81,7 @@ mod tests {
                 column: 1,
             },
             users: BTreeSet::new(),
+            backups: false,
         }
     }
 

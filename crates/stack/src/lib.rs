@@ -22,6 +22,7 @@ pub mod resolved;
 pub mod secrets;
 pub mod server_file;
 
+mod backups;
 mod check;
 mod decode;
 mod dotenv;

@@ -1,11 +1,12 @@
 //! The way from a request to a stack, step by step.
 
+use crate::backups::{self, Around};
 use crate::decode::{self, Context, Found};
 use crate::interpolate::{Lookup, Variables, expand_tree};
 use crate::operation::{self, Chosen, Policies};
 use crate::project::{self, Reading};
 use crate::request::{Environment, Loader, Request, Resolution};
-use crate::resolved::{Backups, Engine, Route, Service, Stack, TargetKind};
+use crate::resolved::{Engine, Route, Service, Stack, TargetKind};
 use crate::rules::{self, Facts};
 use crate::secrets::{self, SecretRequest};
 use crate::sets::{self, Set};
@@ -103,6 +104,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         engine_at,
         overlays,
         secrets: over,
+        backups: backups_over,
     } = chosen;
     let files = project::compose_files(reading, request, &variables, overlays);
     let Some(tree) = compose_tree(reading, &files, &sets, &variables) else {
@@ -141,7 +143,24 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         loader: reading.loader,
     };
     rules::check(&mut facts, &mut policies, &mut reading.problems);
-    read.secrets = definitions.requests(&services, &mut reading.problems);
+    let around = Around {
+        services: &services,
+        inactive: &active.others,
+        volumes: &volumes,
+        definitions: &definitions,
+        purpose: environment.purpose,
+        target,
+        directory: &request.directory,
+        loader: reading.loader,
+    };
+    let problems = &mut reading.problems;
+    let backups = backups::backups(&operation, backups_over.as_ref(), &around, problems);
+    let needed = if backups.enabled {
+        backups.secret_names()
+    } else {
+        BTreeSet::new()
+    };
+    read.secrets = definitions.requests(&services, &needed, problems);
     let Some(name) = name else {
         return Some(read);
     };
@@ -161,7 +180,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         probes: operation::probes(&operation, &mut reading.problems),
         deploy: policies.deploy,
         alerts,
-        backups: Backups::default(),
+        backups,
         secrets: secrets::of_stack(&read.secrets),
     });
     Some(read)

@@ -92,7 +92,7 @@ fn database(found: &Found) -> Option<(Stateful, At)> {
 }
 
 /// A directory that is written to. Nothing is mounted for a process: its paths say nothing.
-fn written_path(mount: &Mount, surroundings: &Surroundings<'_>) -> Option<Stateful> {
+pub(crate) fn written_path(mount: &Mount, surroundings: &Surroundings<'_>) -> Option<Stateful> {
     let candidate = surroundings.containers && mount.kind == MountKind::Bind && !mount.read_only;
     let source = Path::new(&mount.source);
     let extension = source.extension().unwrap_or_default().to_string_lossy();

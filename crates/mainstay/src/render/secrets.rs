@@ -96,6 +96,7 @@ mod tests {
                 column: 0,
             },
             users: BTreeSet::from(["app".parse().unwrap()]),
+            backups: false,
         };
         let known = |name: &str| SecretStatus {
             name: name.to_owned(),

@@ -17,6 +17,7 @@ pub(crate) fn request(name: &str, source: Source) -> SecretRequest {
             column: 1,
         },
         users: BTreeSet::new(),
+        backups: false,
     }
 }
 

@@ -236,6 +236,18 @@ impl Known {
         }
     }
 
+    /// What keeps its data.
+    pub(super) fn engine(&self) -> Option<DatabaseEngine> {
+        let is = |images: &[&str]| images.iter().any(|image| self.images.contains(image));
+        match () {
+            () if is(&["postgres"]) => Some(DatabaseEngine::Postgresql),
+            () if is(&["redis", "redis-stack"]) => Some(DatabaseEngine::Redis),
+            () if is(&["mysql", "mariadb"]) => Some(DatabaseEngine::Mysql),
+            () if self.database => self.images.first().copied().map(DatabaseEngine::Other),
+            () => None,
+        }
+    }
+
     /// Where clients find it, where the files do not say.
     pub(super) fn port(&self) -> Option<(u16, PortProtocol)> {
         self.ports.first().copied()
@@ -258,8 +270,27 @@ const AROUND: [(&str, usize); 12] = [
     ("su-exec", 1),
 ];
 
+/// A program that keeps data, and how its data is got out of it whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DatabaseEngine {
+    Postgresql,
+    Redis,
+    Mysql,
+    /// By the name of its image; only its own tools know how.
+    Other(&'static str),
+}
+
 /// The server that a command runs, with an exporter of its own.
 pub(super) fn exporter_of_command(words: &[String]) -> Option<Exporter> {
+    match engine_of_command(words)? {
+        DatabaseEngine::Postgresql => Some(Exporter::Postgres),
+        DatabaseEngine::Redis => Some(Exporter::Redis),
+        DatabaseEngine::Mysql | DatabaseEngine::Other(_) => None,
+    }
+}
+
+/// The database that a command runs.
+pub(super) fn engine_of_command(words: &[String]) -> Option<DatabaseEngine> {
     // The script of a shell is one word.
     let mut words = words.iter().flat_map(|word| word.split_whitespace());
     let mut skipped = 0;
@@ -278,8 +309,9 @@ pub(super) fn exporter_of_command(words: &[String]) -> Option<Exporter> {
         }
     };
     match started {
-        "postgres" | "postmaster" => Some(Exporter::Postgres),
-        "redis-server" | "valkey-server" | "keydb-server" => Some(Exporter::Redis),
+        "postgres" | "postmaster" => Some(DatabaseEngine::Postgresql),
+        "redis-server" | "valkey-server" | "keydb-server" => Some(DatabaseEngine::Redis),
+        "mysqld" | "mariadbd" => Some(DatabaseEngine::Mysql),
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ mod volumes;
 
 pub(crate) use command::command;
 pub(crate) use health::{check as health_check, timed};
+pub(crate) use known::DatabaseEngine;
 pub(crate) use network::networks;
 pub(crate) use service::{Found, LIMIT_INSTANCES, Update, service};
 pub(crate) use volumes::volumes;

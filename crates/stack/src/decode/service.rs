@@ -1,6 +1,7 @@
 //! One service.
 
 use super::health::Declared;
+use super::known::DatabaseEngine;
 use super::{Context, command, duration, flag, number, text, texts};
 use super::{container, environment, health, known, limits, mounts, network, ports, restart};
 use crate::request::Purpose;
@@ -32,6 +33,8 @@ pub(crate) struct Found {
     pub(crate) declared_stateful: Option<bool>,
     /// Its image is a known database.
     pub(crate) is_database: bool,
+    /// The database that it is, by its image or its program.
+    pub(crate) engine: Option<DatabaseEngine>,
     /// How it is asked for figures, by what it runs.
     pub(crate) exporter: Option<Exporter>,
     /// Where the number of instances stands.
@@ -101,6 +104,7 @@ pub(crate) fn service(
     };
     Some(Found {
         exporter: exporter(server, &service),
+        engine: engine(server, &service),
         service,
         at: entry.at.clone(),
         ports: ports.into_iter().map(|(_, at)| at).collect(),
@@ -122,6 +126,13 @@ fn exporter(server: Option<&known::Known>, service: &Service) -> Option<Exporter
     let process = service.process.as_ref().filter(|_| server.is_none());
     let by_command = || known::exporter_of_command(&process?.command);
     server.map_or_else(by_command, known::Known::exporter)
+}
+
+/// As for the exporter.
+fn engine(server: Option<&known::Known>, service: &Service) -> Option<DatabaseEngine> {
+    let process = service.process.as_ref().filter(|_| server.is_none());
+    let by_command = || known::engine_of_command(&process?.command);
+    server.map_or_else(by_command, known::Known::engine)
 }
 
 /// A `healthcheck` without a `test`: on Docker the image brings one.

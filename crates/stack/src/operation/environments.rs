@@ -25,6 +25,8 @@ pub(crate) struct Chosen {
     pub(crate) overlays: Vec<(PathBuf, Option<At>)>,
     /// `secrets`, laid over the section.
     pub(crate) secrets: Option<Node>,
+    /// `backups`, laid over the section.
+    pub(crate) backups: Option<Node>,
 }
 
 /// Finds the environment by name and adds its variables. `None` where there is none of the name.
@@ -64,6 +66,7 @@ pub(crate) fn choose(
         engine_at: node.entry("engine").map(|entry| entry.at.clone()),
         overlays: overlays(node),
         secrets: node.get("secrets").cloned(),
+        backups: node.get("backups").cloned(),
     };
     add_variables(reading, node, variables);
     Some(chosen)

@@ -1,5 +1,6 @@
 //! Every field of `mainstay.yaml`: its shape and what it says.
 
+use super::backup_fields::{self, BACKUPS};
 use super::release_fields::{APPROVAL, AUTO_DEPLOY, MIGRATIONS, PIPELINE, POLICY, STEP, WINDOW};
 use crate::grammar::{Key, Merge, Section, Shape};
 use crate::keys::TEXTS;
@@ -7,11 +8,10 @@ use crate::resolved::RecordType;
 use crate::secrets::SOURCE;
 
 /// Sections that have a name and no meaning yet.
-pub const RESERVED: [&str; 8] = [
+pub const RESERVED: [&str; 7] = [
     "objectives",
     "logs",
     "traces",
-    "backups",
     "load",
     "chaos",
     "audit",
@@ -60,6 +60,11 @@ pub static MAINSTAY: Section = Section {
             "Which rules are evaluated while the stack is there. Who is told stands in server.yaml.",
         ),
         Key::honoured(
+            "backups",
+            Shape::Section(&BACKUPS),
+            "What is backed up, when, where to and for how long, and how it is proven. Left out: everything that is found, daily, except in development.",
+        ),
+        Key::honoured(
             "secrets",
             Shape::Named(&Shape::Section(&SOURCE)),
             "Where secrets come from, and what must hold of them. A service gets one by Compose's `secrets`, as a file, or by `x-mainstay: {secrets: {VARIABLE: NAME}}`.",
@@ -106,6 +111,7 @@ pub(super) static ENVIRONMENT: Section = Section {
         Key::honoured("monitoring", Shape::Word(&["basic", "enhanced", "full"]), "What is watched. `basic`: instances and the proxy. `enhanced`: also restarts, memory near its limit and the disk. `full`: also requests that failed. Default by purpose: basic in development, enhanced in staging, full elsewhere."),
         Key::honoured("policy", Shape::Section(&POLICY), "What is asked of whoever changes it."),
         Key::honoured("server", Shape::Text, "Where its control plane is, when not on this machine."),
+        Key::honoured("backups", Shape::Section(&BACKUPS), "Laid over the section `backups`. One that says where its repository is takes no other place over."),
         Key::honoured("secrets", Shape::Named(&Shape::Section(&SOURCE)), "Laid over the section `secrets`. One that says `from` takes nothing of the other source over, and keeps the rules."),
     ],
 };
@@ -461,7 +467,7 @@ pub(super) static PROBE: Section = Section {
 
 /// Every section in the order of the reference page.
 pub fn sections() -> Vec<&'static Section> {
-    vec![
+    let mut all = vec![
         &MAINSTAY,
         &ENVIRONMENT,
         &POLICY,
@@ -481,6 +487,8 @@ pub fn sections() -> Vec<&'static Section> {
         &METRICS,
         &PROBE,
         &ALERTS,
-        &SOURCE,
-    ]
+    ];
+    all.extend(backup_fields::sections());
+    all.push(&SOURCE);
+    all
 }

@@ -4,6 +4,7 @@
 //! reference page and the JSON Schema are four readers of that one table.
 
 mod alerts;
+mod backup_fields;
 mod deploy;
 mod engine;
 mod environments;
@@ -19,6 +20,7 @@ mod routes;
 pub use fields::{MAINSTAY, RESERVED, sections};
 
 pub(crate) use alerts::alerts;
+pub(crate) use backup_fields::BACKUPS;
 pub(crate) use deploy::{Policies, deploy};
 pub(crate) use engine::wrong_variable;
 pub(crate) use environments::{Chosen, choose, known};

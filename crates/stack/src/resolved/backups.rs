@@ -222,10 +222,10 @@ pub struct MysqlSource {
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqliteSource {
-    /// Whose path it is; `None`: the machine's.
+    /// Whose path it is; `None`: the machine's, and nobody's.
     pub service: Option<ServiceName>,
-    /// As the service sees it: absolute on the process target and without a service; in a container absolute,
-    /// or relative to its working directory.
+    /// As the service sees it: absolute for a process and without a service; in a container absolute, or relative
+    /// to its working directory.
     pub path: String,
 }
 

@@ -87,9 +87,9 @@ pub(super) fn users(
     users
 }
 
-/// Those that services get.
+/// Those that services and backups get.
 pub(crate) fn of_stack(requests: &[SecretRequest]) -> BTreeMap<String, StackSecret> {
-    let used = requests.iter().filter(|request| !request.users.is_empty());
+    let used = requests.iter().filter(|request| request.is_used());
     used.map(|request| {
         let secret = StackSecret {
             source: request.source.to_string(),

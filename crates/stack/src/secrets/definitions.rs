@@ -121,11 +121,20 @@ impl Definitions {
         (!known).then(|| undefined(name, self.secrets.keys()))
     }
 
+    /// The file that the secret is read from, where it is one.
+    pub(crate) fn file(&self, name: &str) -> Option<&std::path::Path> {
+        match &self.secrets.get(name)?.source {
+            Source::File { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
     /// Everything that somebody has to fetch, with who gets it. What only a template is made of
     /// comes before it.
     pub(crate) fn requests(
         self,
         services: &BTreeMap<ServiceName, Found>,
+        backups: &BTreeSet<&str>,
         problems: &mut Problems,
     ) -> Vec<SecretRequest> {
         for definition in self.secrets.values() {
@@ -151,6 +160,7 @@ impl Definitions {
             .into_iter()
             .map(|(name, definition)| SecretRequest {
                 users: users.get(&name).cloned().unwrap_or_default(),
+                backups: backups.contains(name.as_str()),
                 name,
                 source: definition.source,
                 rules: definition.rules,

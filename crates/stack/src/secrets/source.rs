@@ -17,6 +17,15 @@ pub struct SecretRequest {
     pub place: Place,
     /// The services that get it. Empty: it is only there for a template, or for later.
     pub users: BTreeSet<ServiceName>,
+    /// Backups need it: to reach a repository, to open it, or to log in to a database.
+    pub backups: bool,
+}
+
+impl SecretRequest {
+    /// Whether a deploy needs its value.
+    pub fn is_used(&self) -> bool {
+        self.backups || !self.users.is_empty()
+    }
 }
 
 /// Where a value is.

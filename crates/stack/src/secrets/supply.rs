@@ -86,9 +86,9 @@ impl Resolution {
         self
     }
 
-    /// The secrets that a deploy needs: those that services get, and what these are made of.
+    /// The secrets that a deploy needs: those that services and backups get, and what these are made of.
     pub fn needed_secrets(&self) -> Vec<&SecretRequest> {
-        let used = |request: &&SecretRequest| !request.users.is_empty();
+        let used = |request: &&SecretRequest| request.is_used();
         let mut names: BTreeSet<&str> = BTreeSet::new();
         for request in self.secrets.iter().filter(used) {
             names.insert(&request.name);
@@ -164,7 +164,7 @@ struct Supply<'a> {
 impl Supply<'_> {
     fn take(&mut self, request: &SecretRequest, answers: &Answers) {
         // Without users it is asked for by name only.
-        let unasked = request.users.is_empty() && !answers.contains_key(&request.name);
+        let unasked = !request.is_used() && !answers.contains_key(&request.name);
         let error = match answer(request, answers) {
             None => return,
             Some(Ok(value)) => return self.accept(request, value),

@@ -32,6 +32,10 @@ services:
   app: {image: app, x-mainstay: {command: bin/app}, ports: ['8000:8000']}
   worker: {image: worker, x-mainstay: {command: bin/worker}}
   cache: {image: cache, x-mainstay: {command: bin/cache}, expose: [6379]}
+  database: {image: 'postgres:16', x-mainstay: {command: postgres, stateful: false}, expose: [5432]}
+  customers: {image: 'mariadb:11', x-mainstay: {command: mariadbd, stateful: false}, expose: [3306]}
+  sessions: {image: 'redis:7', x-mainstay: {command: redis-server}, expose: [6379]}
+volumes: {uploads: {}}
 ";
 
 fn files() -> MemoryLoader {
@@ -206,7 +210,9 @@ fn the_schema_admits_what_the_reader_admits_and_not_more() {
         (r#"{"deploy": {"strategy": "canary"}}"#, false),
         (r#"{"routes": {"path": "/"}}"#, false),
         (r#"{"alerts": {"packs": "mainstay"}}"#, true),
-        (r#"{"backups": {}}"#, false),
+        (r#"{"backups": {"keep": {"daily": 7}}}"#, true),
+        (r#"{"backups": {"keep": {"dayly": 7}}}"#, false),
+        (r#"{"load": {}}"#, false),
     ] {
         let value: Value = serde_json::from_str(text).expect("JSON");
         assert_eq!(admits(&schema, &schema, &value), good, "{text}");

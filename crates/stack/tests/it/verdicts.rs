@@ -153,6 +153,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "metrics: {app: {path: /m}}",
             "alerts: {packs: mainstay}",
             "probes: {p: {tcp: 'h:1'}}",
+            "backups: {enabled: true}",
             "secrets: {s: {variable: GONE}}",
         ],
     ),
@@ -167,6 +168,7 @@ const FIELDS: &[(&str, &[&str])] = &[
             "monitoring: full",
             "policy: {approval: 1}",
             "server: here",
+            "backups: {enabled: true}",
             "secrets: {s: {variable: GONE}}",
         ],
     ),
@@ -351,6 +353,155 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("probes: {p: {dns: h, %}}", &["name: other"]),
     ("probes: {p: {dns: h, name: n, %}}", &["record: MX"]),
     (
+        "backups: {%}",
+        &[
+            "enabled: true",
+            "repository: /mnt/b",
+            "copies: {c: {repository: /mnt/c}}",
+            "schedules: {s: '0 1 * * *'}",
+            "keep: {last: 3}",
+            "objectives: {rto: 3h}",
+            "drill: '0 1 * * *'",
+            "secrets: include",
+            "before_deploy: always",
+            "sources: {d: {directory: /srv}}",
+        ],
+    ),
+    (
+        "backups: {repository: {%}}",
+        &[
+            "directory: /mnt/b",
+            "s3: {bucket: b, access_key: s, secret_key: s}",
+            "key: s",
+            "compression: 7",
+            "bandwidth: 7m",
+        ],
+    ),
+    (
+        "backups: {repository: {s3: {bucket: b, access_key: s, secret_key: s, %}}}",
+        &[
+            "endpoint: 'https://e'",
+            "bucket: c",
+            "prefix: p",
+            "region: r",
+            "path_style: true",
+            "access_key: t",
+            "secret_key: t",
+            "session_token: s",
+        ],
+    ),
+    (
+        "backups: {copies: {c: {repository: /mnt/b, %}}}",
+        &["repository: /mnt/c", "keep: {last: 3}"],
+    ),
+    (
+        "backups: {sources: {d: {directory: /d}}, schedules: {s: {cron: '0 1 * * *', %}}}",
+        &[
+            "cron: '0 3 * * *'",
+            "zone: Europe/Berlin",
+            "jitter: 3m",
+            "what: d",
+        ],
+    ),
+    (
+        "backups: {keep: {last: 7, %}}",
+        &[
+            "last: 3",
+            "hourly: 3",
+            "daily: 3",
+            "weekly: 3",
+            "monthly: 3",
+            "yearly: 3",
+            "within: 3d",
+        ],
+    ),
+    ("backups: {objectives: {%}}", &["rpo: 3h", "rto: 3h"]),
+    (
+        "backups: {sources: {d: {directory: /d}}, drill: {cron: '0 1 * * *', %}}",
+        &[
+            "enabled: false",
+            "cron: '0 3 * * *'",
+            "zone: Europe/Berlin",
+            "jitter: 3m",
+            "sources: d",
+            "boot: app",
+            "timeout: 3h",
+        ],
+    ),
+    (
+        "backups: {sources: {d: {%}}}",
+        &[
+            "postgresql: app",
+            "redis: app",
+            "mysql: app",
+            "sqlite: /d.db",
+            "volume: v",
+            "directory: /d",
+            "command: {dump: d}",
+        ],
+    ),
+    (
+        "backups: {sources: {d: {sqlite: /d.db, %}}}",
+        &["enabled: false", "timeout: 3h", "minimum: 3m", "query: q"],
+    ),
+    (
+        "backups: {sources: {d: {postgresql: {service: app, %}}}}",
+        &[
+            "service: bare",
+            "database: d",
+            "user: u",
+            "secret: s",
+            "wal: true",
+            "checksums: false",
+        ],
+    ),
+    (
+        "backups: {sources: {d: {postgresql: {service: app, wal: {every: 7m, %}}}}}",
+        &["enabled: false", "every: 3m"],
+    ),
+    (
+        "backups: {sources: {d: {redis: {service: app, %}}}}",
+        &["service: bare", "secret: s"],
+    ),
+    (
+        "backups: {sources: {d: {mysql: {service: app, %}}}}",
+        &[
+            "service: bare",
+            "database: d",
+            "user: u",
+            "secret: s",
+            "checksums: false",
+        ],
+    ),
+    (
+        "backups: {sources: {d: {sqlite: {path: d.db, %}}}}",
+        &["service: bare", "path: e.db"],
+    ),
+    (
+        "backups: {sources: {d: {volume: {volume: v, %}}}}",
+        &[
+            "volume: w",
+            "service: bare",
+            "exclude: x",
+            "before: x",
+            "after: x",
+        ],
+    ),
+    (
+        "backups: {sources: {d: {directory: {path: d, %}}}}",
+        &[
+            "path: e",
+            "service: bare",
+            "exclude: x",
+            "before: x",
+            "after: x",
+        ],
+    ),
+    (
+        "backups: {sources: {d: {command: {dump: d, %}}}}",
+        &["service: bare", "dump: e", "restore: x"],
+    ),
+    (
         "secrets: {s: {variable: THERE, %}}",
         &[
             "from: age",
@@ -379,7 +530,7 @@ const FIELDS: &[(&str, &[&str])] = &[
 
 #[test]
 fn a_field_of_mainstay_yaml_changes_the_stack() {
-    const COMPOSE: &str = "services:\n  app: {image: a, x-mainstay: {command: a}, ports: ['80:80'], environment: {E: $VERSION}}\n  bare: {image: w, x-mainstay: {command: w}, secrets: [s]}\nsecrets: {s: {environment: THERE}}\n";
+    const COMPOSE: &str = "services:\n  app: {image: a, x-mainstay: {command: a}, ports: ['80:80'], environment: {E: $VERSION}}\n  bare: {image: w, x-mainstay: {command: w}, secrets: [s]}\nsecrets: {s: {environment: THERE}, t: {environment: THERE}}\nvolumes: {v: {}, w: {}}\n";
     let told = |resolution: &Resolution| {
         format!(
             "{}{:?}{:?}",

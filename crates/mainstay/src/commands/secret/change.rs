@@ -115,6 +115,7 @@ fn unknown(place: &Place, resolution: &Resolution, name: &str) -> Outcome<Secret
             column: 0,
         },
         users: BTreeSet::new(),
+        backups: false,
     })
 }
 
