@@ -204,7 +204,7 @@ pub fn decide(
 
 fn newest_first(points: &[Standing]) -> Vec<&Standing> {
     let mut newest: Vec<&Standing> = points.iter().collect();
-    newest.sort_by(|a, b| (b.taken, b.id).cmp(&(a.taken, a.id)));
+    newest.sort_by_key(|point| std::cmp::Reverse((point.taken, point.id)));
     newest
 }
 
@@ -309,12 +309,12 @@ fn bases(newest: &[&Standing], keep: &Keep, now: Timestamp) -> Vec<(Uuid, String
     }
     let sources: BTreeSet<&String> = newest.iter().flat_map(|point| &point.bases).collect();
     let base = |source: &String| {
-        let mut with = newest.iter().filter(|point| point.bases.contains(source));
-        let old = with.find(|point| now.since(point.taken) >= reach);
-        let old = old.or_else(|| {
-            let with = newest.iter().filter(|point| point.bases.contains(source));
-            with.last()
-        });
+        let with = || {
+            let points = newest.iter();
+            points.filter(|point| point.bases.contains(source))
+        };
+        let old = with().find(|point| now.since(point.taken) >= reach);
+        let old = old.or_else(|| with().next_back());
         old.map(|point| (point.id, source.clone()))
     };
     sources.into_iter().filter_map(base).collect()

@@ -6,7 +6,7 @@ use crate::interpolate::{Lookup, Variables, expand_tree};
 use crate::operation::{self, Chosen, Policies};
 use crate::project::{self, Reading};
 use crate::request::{Environment, Loader, Request, Resolution};
-use crate::resolved::{Engine, Route, Service, Stack, TargetKind};
+use crate::resolved::{Engine, Network, Route, Service, Stack, TargetKind, Volume};
 use crate::rules::{self, Facts};
 use crate::secrets::{self, SecretRequest};
 use crate::sets::{self, Set};
@@ -98,15 +98,8 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     let mut variables = project::environment_files(reading, request);
     let sets = sets::parse(&request.sets, &request.directory, &mut reading.problems);
     let (operation, chosen) = operation_file(reading, request, &sets, &mut variables)?;
-    let Chosen {
-        mut environment,
-        engine,
-        engine_at,
-        overlays,
-        secrets: over,
-        backups: backups_over,
-    } = chosen;
-    let files = project::compose_files(reading, request, &variables, overlays);
+    let mut environment = chosen.environment;
+    let files = project::compose_files(reading, request, &variables, chosen.overlays);
     let Some(tree) = compose_tree(reading, &files, &sets, &variables) else {
         return Some(Read::of(&environment, &variables));
     };
@@ -114,10 +107,11 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     let given = environment.target;
     let target = given.unwrap_or_else(|| active.target(&tree));
     environment.target = Some(target);
-    judge(reading, &tree, target, &active, (&engine, engine_at));
+    let engine = chosen.engine;
+    judge(reading, &tree, target, &active, (&engine, chosen.engine_at));
     let name = stack_name(reading, request, &tree, &variables);
     let mut read = Read::of(&environment, &variables);
-    let own = [operation.get("secrets"), over.as_ref()];
+    let own = [operation.get("secrets"), chosen.secrets.as_ref()];
     let definitions = secrets::definitions(reading, own, &environment.name, &tree, &variables);
     let mut context = Context {
         reading,
@@ -131,18 +125,8 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     let (mut services, mut policies, routes) = operated(&mut context, &tree, &operation, &active);
     let alerts = operation::alerts(context.reading, &operation);
     let prefix = prefix(name.as_ref(), &environment);
-    let problems = &mut reading.problems;
-    let (volumes, thought_of) = decode::volumes(&tree, &prefix);
-    let networks = decode::networks(&tree, target, &services, &prefix, problems);
-    let mut facts = Facts {
-        services: &mut services,
-        inactive: &active.others,
-        volumes: &volumes,
-        thought_of: &thought_of,
-        target,
-        loader: reading.loader,
-    };
-    rules::check(&mut facts, &mut policies, &mut reading.problems);
+    let among = (&mut services, &mut policies);
+    let (volumes, networks) = among_services(reading, &tree, &active, target, &prefix, among);
     let around = Around {
         services: &services,
         inactive: &active.others,
@@ -154,12 +138,8 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         loader: reading.loader,
     };
     let problems = &mut reading.problems;
-    let backups = backups::backups(&operation, backups_over.as_ref(), &around, problems);
-    let needed = if backups.enabled {
-        backups.secret_names()
-    } else {
-        BTreeSet::new()
-    };
+    let backups = backups::backups(&operation, chosen.backups.as_ref(), &around, problems);
+    let needed = backups.secret_names();
     read.secrets = definitions.requests(&services, &needed, problems);
     let Some(name) = name else {
         return Some(read);
@@ -184,6 +164,29 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         secrets: secrets::of_stack(&read.secrets),
     });
     Some(read)
+}
+
+/// Volumes and networks, and what must hold between the services.
+fn among_services(
+    reading: &mut Reading<'_>,
+    tree: &Node,
+    active: &Active,
+    target: TargetKind,
+    prefix: &str,
+    (services, policies): (&mut BTreeMap<ServiceName, Found>, &mut Policies),
+) -> (BTreeMap<String, Volume>, BTreeMap<String, Network>) {
+    let (volumes, thought_of) = decode::volumes(tree, prefix);
+    let networks = decode::networks(tree, target, services, prefix, &mut reading.problems);
+    let mut facts = Facts {
+        services,
+        inactive: &active.others,
+        volumes: &volumes,
+        thought_of: &thought_of,
+        target,
+        loader: reading.loader,
+    };
+    rules::check(&mut facts, policies, &mut reading.problems);
+    (volumes, networks)
 }
 
 /// The services, and what mainstay.yaml says of them.

@@ -85,20 +85,32 @@ pub enum Event {
     Begin,
     /// Whoever does the tasks is there anew, and knows nothing of what was under way.
     Resumed,
-    /// Of the action that is under way for the entry of this index.
+    /// Of an action; see [`Action::done`].
     Done {
         index: usize,
+        doing: Doing,
         #[serde(default)]
         kept: BTreeMap<String, String>,
     },
+    /// See [`Action::failed`].
     Failed {
         index: usize,
+        doing: Doing,
         why: String,
     },
     UndoAsked,
     /// It is good: nobody wants it undone.
     Accepted,
     Again,
+}
+
+/// What an event is told of: that a task was done is another thing than that it was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Doing {
+    Run,
+    Undo,
+    Settle,
 }
 
 /// What is to be done now. Write the plan down first.
@@ -125,6 +137,41 @@ pub enum Action {
     Tell,
 }
 
+impl Action {
+    /// That it was done. `kept` is what its undo needs; it counts for [`Action::Run`] only.
+    pub fn done(&self, kept: BTreeMap<String, String>) -> Option<Event> {
+        let (index, doing) = self.subject()?;
+        Some(Event::Done { index, doing, kept })
+    }
+
+    pub fn failed(&self, why: impl Into<String>) -> Option<Event> {
+        let (index, doing) = self.subject()?;
+        let why = why.into();
+        Some(Event::Failed { index, doing, why })
+    }
+
+    const fn subject(&self) -> Option<(usize, Doing)> {
+        match self {
+            Self::Run { index, .. } => Some((*index, Doing::Run)),
+            Self::Undo { index, .. } => Some((*index, Doing::Undo)),
+            Self::Settle { index, .. } => Some((*index, Doing::Settle)),
+            Self::Tell => None,
+        }
+    }
+}
+
+impl State {
+    /// What is under way.
+    const fn doing(&self) -> Option<Doing> {
+        match self {
+            Self::Running => Some(Doing::Run),
+            Self::Undoing => Some(Doing::Undo),
+            Self::Settling => Some(Doing::Settle),
+            _ => None,
+        }
+    }
+}
+
 impl Plan {
     pub fn new(wanted: Wanted) -> Self {
         let entries = wanted.tasks().into_iter().map(|task| Entry {
@@ -147,14 +194,18 @@ impl Plan {
         match event {
             Event::Begin => self.begin(now),
             Event::Resumed => self.resumed(now),
-            Event::Done { index, kept } => self.done(index, kept, now),
-            Event::Failed { index, why } => self.failed(index, why, now),
-            Event::UndoAsked => self.undo_asked(now),
+            Event::Done { index, doing, kept } if self.does(index, doing) => {
+                self.done(index, kept, now)
+            }
+            Event::Failed { index, doing, why } if self.does(index, doing) => {
+                self.failed(index, why, now)
+            }
             Event::Accepted if self.phase == Phase::Held => {
                 self.phase = Phase::Settling;
                 self.go_on(now)
             }
-            Event::Accepted => Vec::new(),
+            Event::Done { .. } | Event::Failed { .. } | Event::Accepted => Vec::new(),
+            Event::UndoAsked => self.undo_asked(now),
             Event::Again => self.again(now),
         }
     }
@@ -197,12 +248,7 @@ impl Plan {
         if self.is_resting() {
             return vec![Action::Tell];
         }
-        let under_way = |entry: &Entry| {
-            matches!(
-                entry.state,
-                State::Running | State::Undoing | State::Settling
-            )
-        };
+        let under_way = |entry: &Entry| entry.state.doing().is_some();
         match self.entries.iter().position(under_way) {
             Some(index) => vec![self.action(index)],
             None => self.go_on(now),
@@ -318,6 +364,11 @@ impl Plan {
             }
         }
         self.resumed(now)
+    }
+
+    fn does(&self, index: usize, doing: Doing) -> bool {
+        let entry = self.entries.get(index);
+        entry.is_some_and(|entry| entry.state.doing() == Some(doing))
     }
 
     fn runs(&self) -> bool {

@@ -303,9 +303,10 @@ fn is_kept(service: &Service, containers: bool) -> bool {
     let appends = words.windows(2).any(|pair| pair == ["--appendonly", "yes"]);
     let mounts = service.mounts.iter();
     let mut mounts = mounts.filter(|mount| mount.kind != MountKind::Tmpfs && !mount.read_only);
-    match containers {
-        true => mounts.next().is_some(),
-        false => appends || !forgets,
+    if containers {
+        mounts.next().is_some()
+    } else {
+        appends || !forgets
     }
 }
 

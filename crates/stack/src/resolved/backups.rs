@@ -320,8 +320,11 @@ impl BackupRepository {
 }
 
 impl Backups {
-    /// Names of all secrets that are needed for it.
+    /// Names of all secrets that are needed for it; none where it is off.
     pub fn secret_names(&self) -> BTreeSet<&str> {
+        if !self.enabled {
+            return BTreeSet::new();
+        }
         let copies = self.copies.values().map(|copy| &copy.repository);
         let repositories = std::iter::once(&self.repository).chain(copies);
         let sources = self.sources.values();
