@@ -8,7 +8,9 @@
 
 mod clock;
 mod command;
+mod counting;
 mod database;
+pub mod mysql;
 mod password;
 mod place;
 pub mod postgres;

@@ -8,19 +8,17 @@ use super::rdb::{self, Rdb, RdbError, Tail};
 use super::{Redis, cli};
 use crate::clock::now;
 use crate::command::{Outflow, outflow};
+use crate::counting::counting;
 use crate::database::{Dump, Dumped, Failure};
 use crate::place::{Answer, Place};
 use mainstay_model::Timestamp;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle};
 
 /// Read at once, in bytes.
 const CHUNK: usize = 128 << 10;
-/// Chunks on their way to the thread that counts.
-const QUEUE: usize = 8;
 
 /// Begins a copy of the whole server.
 pub(super) async fn dump(redis: &Redis, place: &dyn Place) -> Result<Dump, Failure> {
@@ -32,18 +30,10 @@ pub(super) async fn dump(redis: &Redis, place: &dyn Place) -> Result<Dump, Failu
 
 /// Reads an RDB file that a command writes, and counts.
 pub(super) fn watched(flow: Outflow, began: Timestamp) -> Dump {
-    let (chunks, receiver) = mpsc::channel(QUEUE);
-    let counting = spawn_blocking(move || {
-        let mut chunks = Chunks {
-            receiver,
-            current: Vec::new(),
-            at: 0,
-        };
-        rdb::read(&mut chunks)
-    });
+    let (chunks, counted) = counting(|source| rdb::read(source));
     let (data, out) = duplex(CHUNK);
     let pumped = tokio::spawn(pump(flow.data, out, chunks));
-    let end = ended(pumped, flow.end, counting, began);
+    let end = ended(pumped, flow.end, counted, began);
     Dump {
         data: Box::new(data),
         end: Box::pin(end),
@@ -153,27 +143,5 @@ fn hinted(failure: Failure) -> Failure {
         failure.hint("say where the password is: a variable or a file of the service")
     } else {
         failure
-    }
-}
-
-/// What the thread reads.
-struct Chunks {
-    receiver: mpsc::Receiver<Vec<u8>>,
-    current: Vec<u8>,
-    at: usize,
-}
-
-impl Read for Chunks {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.current.len() {
-            let Some(next) = self.receiver.blocking_recv() else {
-                return Ok(0);
-            };
-            (self.current, self.at) = (next, 0);
-        }
-        let count = buffer.len().min(self.current.len() - self.at);
-        buffer[..count].copy_from_slice(&self.current[self.at..self.at + count]);
-        self.at += count;
-        Ok(count)
     }
 }
