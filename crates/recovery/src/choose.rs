@@ -1,5 +1,8 @@
 //! Which restore point answers a question.
 
+#[cfg(test)]
+mod tests;
+
 use crate::logs::LogRange;
 use crate::point::{PointName, RestorePoint};
 use crate::schedule::zone_of;

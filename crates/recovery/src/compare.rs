@@ -1,5 +1,8 @@
 //! Whether a copy is what was saved, and whether what was saved looks right.
 
+#[cfg(test)]
+mod tests;
+
 use crate::figures::{Figures, TableFigures};
 use mainstay_model::Bytes;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,8 @@
 //! The record of a drill: what was restored into a scratch engine, and what that showed.
 
+#[cfg(test)]
+mod tests;
+
 use crate::choose::rounded;
 use crate::compare::Difference;
 use crate::point::PointName;

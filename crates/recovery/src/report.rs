@@ -1,7 +1,10 @@
 //! How long each step took, and whether that is what was promised.
 
+#[cfg(test)]
+mod tests;
+
 use crate::choose::rounded;
-use mainstay_model::{Judgement, Timestamp, Verdict, duration_ms};
+use mainstay_model::{Judgement, Timestamp, Verdict, duration_ms, format_duration};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -82,10 +85,14 @@ pub fn judge(what: &str, measured: Option<Duration>, objective: Option<Duration>
             } else {
                 (Verdict::Fail, "longer than")
             };
-            let (measured, objective) = (rounded(measured), rounded(objective));
+            let (mut shown, promised) = (rounded(measured), rounded(objective));
+            // Rounded to the same, the difference would not be seen.
+            if shown == promised {
+                shown = format_duration(measured);
+            }
             (
                 verdict,
-                format!("{what}: {measured}, {word} the objective of {objective}"),
+                format!("{what}: {shown}, {word} the objective of {promised}"),
             )
         }
     };

@@ -4,7 +4,10 @@
 //! other sources are counted apart, so that a nightly dump of the database does not push out the weekly
 //! copy of everything.
 //!
-//! Whatever the rules say: the newest *proven* point stays, and so does the only one that is whole.
+//! Whatever the rules say: the newest *proven* point stays, and so does the newest that is whole.
+
+#[cfg(test)]
+mod tests;
 
 use crate::logs::LogRange;
 use crate::point::{PartKind, PointName, RestorePoint};
@@ -153,8 +156,8 @@ pub enum Why {
     },
     /// The newest that a drill has restored.
     LastProven,
-    /// No other that is kept has everything.
-    OnlyWhole,
+    /// The newest that has everything.
+    NewestWhole,
     /// The log of this source needs it as its base, to reach back far enough.
     Base {
         source: String,
@@ -184,13 +187,8 @@ pub fn decide(
     if let Some(point) = newest.iter().find(|point| proven.contains(&point.id)) {
         kept.entry(point.id).or_insert(Why::LastProven);
     }
-    let whole = |point: &&&Standing| point.whole;
-    let has_whole = newest
-        .iter()
-        .filter(whole)
-        .any(|point| kept.contains_key(&point.id));
-    if !has_whole && let Some(point) = newest.iter().find(whole) {
-        kept.insert(point.id, Why::OnlyWhole);
+    if let Some(point) = newest.iter().find(|point| point.whole) {
+        kept.entry(point.id).or_insert(Why::NewestWhole);
     }
     for (id, source) in bases(&newest, keep, now) {
         kept.entry(id).or_insert(Why::Base { source });
@@ -373,7 +371,7 @@ impl fmt::Display for Why {
             Self::Monthly { at, of } => write!(f, "month {at} of {of}"),
             Self::Yearly { at, of } => write!(f, "year {at} of {of}"),
             Self::LastProven => write!(f, "the last that a drill restored"),
-            Self::OnlyWhole => write!(f, "the only one that is whole"),
+            Self::NewestWhole => write!(f, "the newest that is whole"),
             Self::Base { source } => write!(f, "the log of `{source}` begins with it"),
             Self::InUse => write!(f, "in use"),
         }

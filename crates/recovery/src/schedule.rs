@@ -4,6 +4,9 @@
 //! a backup of yesterday cannot be made today. Runs of many stacks at the same minute are spread by a
 //! jitter that is the same for the same run, also after a restart.
 
+#[cfg(test)]
+mod tests;
+
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Zoned;
@@ -14,8 +17,10 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Runs that are looked at for the longest and shortest pause: all of eight years of one a day, so that a
-/// 29th of February is among them.
+/// What is looked at for the longest and shortest pause: at least a year with its changes of the clock, and so
+/// many runs that rare days are among them; at most as many as there are of an hourly one in a summer.
+const YEAR: Duration = Duration::from_hours(24 * 400);
+const LEAST_RUNS: usize = 24;
 const LIMIT_RUNS: usize = 3000;
 /// Where the looking begins, so that it always finds the same: 2023-12-31T23:59:59Z.
 const FROM_SECONDS: i64 = 1_704_067_199;
@@ -145,9 +150,15 @@ impl Schedule {
     }
 
     fn gaps(&self) -> impl Iterator<Item = Duration> + '_ {
-        let mut last = self.after(Timestamp::from_millis(FROM_SECONDS * 1000));
+        let start = Timestamp::from_millis(FROM_SECONDS * 1000);
+        let mut last = self.after(start);
+        let mut count = 0;
         let gaps = std::iter::from_fn(move || {
             let from = last?;
+            if count >= LEAST_RUNS && from.since(start) > YEAR {
+                return None;
+            }
+            count += 1;
             last = self.after(from);
             Some(last?.since(from))
         });

@@ -168,7 +168,7 @@ fn play(plan: &mut Plan, first: Event, world: &mut World, course: Course) -> usi
             let again = plan.step(Event::Resumed, at(count as i64));
             assert_eq!(
                 again,
-                [action.clone()],
+                std::slice::from_ref(&action),
                 "what was under way is asked for again"
             );
         }
