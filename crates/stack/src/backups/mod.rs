@@ -4,7 +4,9 @@
 //! rest. `rules` and `used` say what cannot work: they look at the whole, once it is there.
 
 mod discover;
+mod objective;
 mod paths;
+mod places;
 mod rules;
 mod section;
 mod sources;

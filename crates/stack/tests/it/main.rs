@@ -1,5 +1,6 @@
 //! What this crate promises, tried from outside, as one binary.
 
+mod backups;
 mod bounds;
 mod corpus;
 mod disk;
