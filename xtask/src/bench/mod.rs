@@ -1,6 +1,7 @@
 //! `cargo xtask bench <name>`: figures beside those of a peer in the same run.
 
 mod alerts;
+mod backup;
 mod cli;
 mod deploy;
 mod idle;
@@ -19,6 +20,8 @@ pub(crate) enum Bench {
     Idle(idle::Options),
     /// How long it takes from a cause to the message of its alert
     Alerts(alerts::Options),
+    /// Backups beside restic: first, second, restore, a stream; seconds and peak memory
+    Backup(backup::Options),
     /// How long the everyday commands take
     Cli(cli::Options),
     /// A changed deploy on containers, beside docker-compose (the engine at DOCKER_HOST)
@@ -32,6 +35,7 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
         Bench::Proxy(options) => proxy::run(options),
         Bench::Idle(options) => idle::run(options),
         Bench::Alerts(options) => alerts::run(options),
+        Bench::Backup(options) => backup::run(options),
         Bench::Cli(options) => cli::run(options),
         Bench::Deploy(options) => deploy::run(options),
         Bench::Metrics(options) => metrics::run(options),

@@ -149,6 +149,13 @@ const PEERS: &[Peer] = &[
         program: "aiosmtpd",
     },
     Peer {
+        name: "restic",
+        package: "restic",
+        kind: Kind::Debian,
+        wanted_by: "the tests of backup repositories",
+        program: "restic",
+    },
+    Peer {
         name: "age",
         package: "age",
         kind: Kind::Debian,

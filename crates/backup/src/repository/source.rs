@@ -153,7 +153,8 @@ impl Folder {
         // What is not there is not saved as an empty directory.
         std::fs::read_dir(&tree.root).map_err(|error| fail(&error))?;
         let mut excludes = Excludes::default();
-        excludes.globs = tree.exclude.iter().map(|glob| format!("!{glob}")).collect();
+        let globs = tree.exclude.iter();
+        excludes.globs = globs.map(|glob| exclusion(&tree.root, glob)).collect();
         let inner = LocalSource::new(
             LocalSourceSaveOptions::default(),
             &excludes,
@@ -203,6 +204,24 @@ impl Folder {
             open: None,
         }))
     }
+}
+
+/// A glob of `.gitignore` as the walk wants it: one with a slash before its end counts from the root.
+fn exclusion(root: &Path, glob: &str) -> String {
+    let inner = glob.trim_end_matches('/');
+    if !inner.contains('/') || inner.starts_with("**/") {
+        return format!("!{glob}");
+    }
+    let mut whole = String::from("!");
+    for c in root.to_string_lossy().trim_end_matches('/').chars() {
+        if "*?[]{}!\\".contains(c) {
+            whole.push('\\');
+        }
+        whole.push(c);
+    }
+    whole.push('/');
+    whole.push_str(glob.trim_start_matches('/'));
+    whole
 }
 
 /// How Go, and so restic, marks a directory in a mode.

@@ -1,8 +1,15 @@
 //! Repositories through real workers, judged by restic. This executable is also the worker.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod cuts;
+mod damage;
 mod restic;
+mod stores;
 mod streams;
 mod support;
+mod trees;
+mod upkeep;
 
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -15,9 +22,17 @@ fn main() -> ExitCode {
         return mainstay_backup::worker();
     }
     let arguments = Arguments::from_args();
-    let trials: Vec<Trial> = [streams::trials(), restic::trials()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let trials: Vec<Trial> = [
+        cuts::trials(),
+        damage::trials(),
+        restic::trials(),
+        stores::trials(),
+        streams::trials(),
+        trees::trials(),
+        upkeep::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,0 +1,70 @@
+//! How long a process takes until what it wrote is on disk, and how much memory it has at the most.
+
+use anyhow::{Context, Result, bail};
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Between two looks at a process: what it gains in its last moment is missed.
+const LOOK: Duration = Duration::from_millis(10);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Measured {
+    pub(super) took: Duration,
+    /// Resident, as the kernel keeps it.
+    pub(super) peak_bytes: u64,
+}
+
+pub(super) fn command(command: &mut Command, on: &Path) -> Result<Measured> {
+    sync(on)?;
+    child(command.spawn()?, on, || Ok(()))
+}
+
+/// Does `work` beside the child, waits for it, and for the disk.
+pub(super) fn child(
+    mut child: Child,
+    on: &Path,
+    work: impl FnOnce() -> Result<()>,
+) -> Result<Measured> {
+    let started = Instant::now();
+    let peak = AtomicU64::new(0);
+    let ended = AtomicBool::new(false);
+    let pid = child.id();
+    let worked = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                peak.fetch_max(high_water(pid).unwrap_or(0), Ordering::Relaxed);
+                std::thread::sleep(LOOK);
+            }
+        });
+        let worked = work();
+        let status = child.wait();
+        ended.store(true, Ordering::Relaxed);
+        worked.and(Ok(status?))
+    })?;
+    if !worked.success() {
+        bail!("a process of the run failed: {worked}");
+    }
+    sync(on)?;
+    Ok(Measured {
+        took: started.elapsed(),
+        peak_bytes: peak.into_inner(),
+    })
+}
+
+fn high_water(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// Everything that was written to the file system of a path.
+pub(super) fn sync(on: &Path) -> Result<()> {
+    let folder = File::open(on).with_context(|| format!("cannot open {}", on.display()))?;
+    Ok(rustix::fs::syncfs(folder)?)
+}
