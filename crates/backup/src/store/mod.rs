@@ -5,12 +5,14 @@
 
 mod directory;
 mod limit;
+mod s3;
 
 pub use directory::Directory;
 pub(crate) use directory::failure;
 pub use limit::{Bucket, Limited};
+pub use s3::{Bucketed, Patience};
 
-use crate::{Failure, FailureKind, StoreAt};
+use crate::{Failure, StoreAt};
 use bytes::Bytes;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -48,10 +50,6 @@ pub struct Range {
 pub fn open(at: &StoreAt) -> Result<Arc<dyn Store>, Failure> {
     match at {
         StoreAt::Directory(path) => Ok(Arc::new(Directory::new(path.clone()))),
-        StoreAt::S3(_) => Err(Failure::new(
-            FailureKind::Other,
-            format!("{at} cannot be opened: storage in S3 is not supported yet"),
-        )
-        .hint("name a directory as the repository")),
+        StoreAt::S3(s3) => s3::open(s3),
     }
 }
