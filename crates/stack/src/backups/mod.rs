@@ -49,7 +49,11 @@ pub(crate) fn backups(
 ) -> Backups {
     let node = joined(tree, over);
     let enabled = flag(&node, "enabled").unwrap_or(around.purpose != Purpose::Development);
-    let mut reader = Reader { around, problems };
+    let mut reader = Reader {
+        around,
+        problems,
+        is_off: !enabled,
+    };
     let sources = reader.sources(node.get("sources"));
     let repository = reader.repository(node.get("repository"));
     let keep = reader.keep(node.get("keep"));
@@ -108,6 +112,8 @@ const PLACES: [&str; 2] = ["directory", "s3"];
 struct Reader<'a, 'b> {
     around: &'a Around<'b>,
     problems: &'a mut Problems,
+    /// Nothing is backed up here: what is named may be another environment's.
+    is_off: bool,
 }
 
 impl Reader<'_, '_> {
@@ -124,7 +130,7 @@ impl Reader<'_, '_> {
             return Some(name.clone());
         }
         // Its profile is not active: there is nothing to be copied today.
-        if !self.around.inactive.contains(&name) {
+        if !self.is_off && !self.around.inactive.contains(&name) {
             let known = self.around.services.keys().map(ServiceName::as_str);
             let problem = unknown(
                 "service",

@@ -284,6 +284,9 @@ impl Reader<'_, '_> {
                 names.extend(of_kind.map(|(name, _)| name.clone()));
                 continue;
             }
+            if self.is_off {
+                continue;
+            }
             let known = sources.keys().map(String::as_str);
             let there: Vec<&str> = known.clone().collect();
             let otherwise = match there.as_slice() {

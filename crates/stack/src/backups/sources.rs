@@ -41,6 +41,7 @@ impl Reader<'_, '_> {
         let base = match said.as_slice() {
             [] => match all.get(&entry.key) {
                 Some(found) => found.clone(),
+                None if self.is_off => return,
                 None => return self.kindless(entry, all),
             },
             [kind] => {
@@ -234,6 +235,9 @@ impl Reader<'_, '_> {
     fn volume(&mut self, node: &Node) -> Option<VolumeSource> {
         let volume = self.needed(node, "volume", "its name in the Compose files")?;
         if !self.around.volumes.contains_key(&volume) {
+            if self.is_off {
+                return None;
+            }
             let known = self.around.volumes.keys().map(String::as_str);
             let otherwise = "it must be one of the Compose files";
             let problem = unknown("volume", &volume, known, otherwise);

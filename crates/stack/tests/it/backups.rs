@@ -165,6 +165,17 @@ secrets: {a: {variable: V}, k: {variable: V}}
 }
 
 #[test]
+fn where_nothing_is_backed_up_the_things_of_other_environments_may_be_named() {
+    let section = "backups: {sources: {a: {postgresql: prod}, b: {volume: v}, c: {query: q}}, drill: {boot: app}}";
+    let compose = "services: {dev: {image: d}}";
+    let dev = in_environment(compose, section, "dev");
+    assert!(dev.problems.is_empty(), "{}", dev.problems);
+    assert!(dev.stack.expect("a stack").backups.sources.is_empty());
+    let staging = in_environment(compose, section, "staging").problems;
+    assert_eq!(staging.len(), 4, "{staging}");
+}
+
+#[test]
 fn a_database_in_a_volume_is_copied_as_one_and_left_out_of_its_files() {
     const COMPOSE: &str = "
 services:
