@@ -53,12 +53,12 @@ impl Dice {
     }
 
     fn random(&mut self, length: usize) -> Vec<u8> {
-        let numbers = std::iter::repeat_with(|| self.next().to_le_bytes());
-        numbers
-            .take(length / 8 + 1)
-            .flatten()
-            .take(length)
-            .collect()
+        let mut bytes = Vec::with_capacity(length + 8);
+        while bytes.len() < length {
+            bytes.extend_from_slice(&self.next().to_le_bytes());
+        }
+        bytes.truncate(length);
+        bytes
     }
 
     fn text(&mut self, length: usize) -> Vec<u8> {
