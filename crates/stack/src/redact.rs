@@ -1,6 +1,8 @@
 //! What may be shown of a stack.
 
-use crate::resolved::{Container, Dockerfile, FileKind, GrantedFile, Probe, Service, Stack, Value};
+use crate::resolved::{
+    Container, Dockerfile, FileKind, GrantedFile, Probe, Service, SourceKind, Stack, Value,
+};
 use mainstay_model::{Content, Secret};
 use std::collections::BTreeSet;
 
@@ -35,6 +37,9 @@ impl Stack {
             files.for_each(|file| shown(file, &secrets));
             service.texts().for_each(|text| hide(text, &secrets));
         }
+        let sources = stack.backups.sources.values_mut();
+        let texts = sources.flat_map(|source| source.kind.texts().chain(&mut source.query));
+        texts.for_each(|text| hide(text, &secrets));
         for secret in stack.secrets.values_mut() {
             secret.value = None;
         }
@@ -95,6 +100,27 @@ impl Service {
             .chain(self.labels.values_mut())
             .chain(plain)
             .chain(self.container.texts())
+    }
+}
+
+impl SourceKind {
+    /// Commands, as for the service.
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let (files, command) = match self {
+            Self::Volume(source) => (Some(&mut source.files), None),
+            Self::Directory(source) => (Some(&mut source.files), None),
+            Self::Command(source) => (None, Some(source)),
+            _ => (None, None),
+        };
+        let hooks = files.into_iter().flat_map(|files| {
+            let hooks = files.before.iter_mut().chain(&mut files.after);
+            hooks.flatten()
+        });
+        let commands = command.into_iter().flat_map(|command| {
+            let restore = command.restore.iter_mut().flatten();
+            command.dump.iter_mut().chain(restore)
+        });
+        hooks.chain(commands)
     }
 }
 

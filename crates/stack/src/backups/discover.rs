@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// Of one copy.
 pub(super) const TIMEOUT: Duration = Duration::from_hours(2);
+/// Sources of one stack.
+pub(super) const MOST_SOURCES: usize = 500;
 /// Names that are Mainstay's own in a restore point.
 pub(super) const OWN: [&str; 4] = ["stack", "journal", "certificates", "secrets"];
 /// Parts of names of variables that hold a directory of data.
@@ -79,6 +81,9 @@ struct Discovered<'a, 'b> {
 impl Discovered<'_, '_> {
     /// Under a name that is free.
     fn add(&mut self, name: &str, kind: SourceKind, found: SourceFound) {
+        if self.sources.len() > MOST_SOURCES {
+            return;
+        }
         let is_free =
             |name: &String| !self.sources.contains_key(name) && !OWN.contains(&name.as_str());
         let others = (2_u32..).map(|number| format!("{name}-{number}"));

@@ -2,7 +2,7 @@
 
 use super::at;
 use super::rules::{Rules, is_database};
-use crate::resolved::{BackupSchedule, BackupSource, SourceKind};
+use crate::resolved::{BackupSource, BackupWhat, SourceKind};
 use mainstay_model::format_duration;
 use std::time::Duration;
 
@@ -12,10 +12,14 @@ impl Rules<'_, '_> {
         let Some(rpo) = self.backups.objectives.rpo else {
             return;
         };
+        let schedules = self.backups.schedules.values();
+        let gaps: Vec<(&BackupWhat, Duration)> = schedules
+            .map(|schedule| (&schedule.what, schedule.when.longest_gap()))
+            .collect();
         let (mut databases, mut files) = (Vec::new(), Vec::new());
         let mut tight = Vec::new();
         for (name, source) in self.backups.active() {
-            let lost = self.lost(name, source);
+            let lost = lost(&gaps, name, source);
             if lost == Some(rpo) {
                 tight.push(name.clone());
             }
@@ -74,20 +78,14 @@ impl Rules<'_, '_> {
             );
         }
     }
+}
 
-    /// How much of a source can be lost; `None`: all of it.
-    fn lost(&self, name: &str, source: &BackupSource) -> Option<Duration> {
-        let gap = |schedule: &BackupSchedule| schedule.when.longest_gap();
-        let schedules = self.backups.schedules.values();
-        let copied = schedules
-            .filter(|schedule| schedule.what.has(name))
-            .map(gap);
-        let gap = copied.min()?;
-        match &source.kind {
-            SourceKind::Postgresql(source) => {
-                Some(source.wal.map_or(gap, |wal| wal.every.min(gap)))
-            }
-            _ => Some(gap),
-        }
+/// How much of a source can be lost; `None`: all of it.
+fn lost(gaps: &[(&BackupWhat, Duration)], name: &str, source: &BackupSource) -> Option<Duration> {
+    let copied = gaps.iter().filter(|(what, _)| what.has(name));
+    let gap = copied.map(|(_, gap)| *gap).min()?;
+    match &source.kind {
+        SourceKind::Postgresql(source) => Some(source.wal.map_or(gap, |wal| wal.every.min(gap))),
+        _ => Some(gap),
     }
 }

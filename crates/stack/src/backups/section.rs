@@ -22,6 +22,9 @@ const DRILL: &str = "0 4 * * sun";
 const DRILL_TIMEOUT: Duration = Duration::from_hours(4);
 /// Longer ones put a run where another belongs.
 const LONGEST_JITTER: Duration = Duration::from_hours(24);
+/// Of one stack.
+const MOST_SCHEDULES: usize = 50;
+const MOST_COPIES: usize = 10;
 /// Of zstd.
 const MOST_COMPRESSION: u8 = 22;
 /// What every kind of source is called: stands for all of them.
@@ -145,6 +148,11 @@ impl Reader<'_, '_> {
     ) -> BTreeMap<String, BackupCopy> {
         let mut copies = BTreeMap::new();
         for entry in node.map(Node::entries).unwrap_or_default() {
+            if copies.len() == MOST_COPIES {
+                let message = format!("more than {MOST_COPIES} copies");
+                self.wrong(&entry.at, message, "take some out");
+                break;
+            }
             if !self.is_named(&entry.key, "copy", &entry.at) {
                 continue;
             }
@@ -198,6 +206,11 @@ impl Reader<'_, '_> {
         };
         for entry in node.entries() {
             let node = &entry.value;
+            if schedules.len() == MOST_SCHEDULES {
+                let message = format!("more than {MOST_SCHEDULES} schedules");
+                self.wrong(&entry.at, message, "take some out");
+                break;
+            }
             if !self.is_named(&entry.key, "schedule", &entry.at) {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! What is written under `sources`, joined with what was found.
 
-use super::discover::{self, OWN, TIMEOUT, discover};
+use super::discover::{self, MOST_SOURCES, OWN, TIMEOUT, discover};
 use super::section::KINDS;
 use super::{Reader, unknown};
 use crate::decode::{DatabaseEngine, command, duration, flag, size, text, texts};
@@ -26,8 +26,22 @@ impl Reader<'_, '_> {
                 let message = format!("`{}` is a name of Mainstay's own", entry.key);
                 let hint = "the stack's files, its certificates and its journal are in every full restore point; call it something else";
                 self.wrong(&entry.at, message, hint);
+            } else if all.len() > MOST_SOURCES {
+                break;
             } else if self.is_named(&entry.key, "source", &entry.at) {
                 self.source(entry, &mut all);
+            }
+        }
+        if all.len() > MOST_SOURCES {
+            let message = format!("more than {MOST_SOURCES} things to back up");
+            let at = node.map(|node| node.at.clone());
+            let at = at.or_else(|| {
+                let mut services = self.around.services.values();
+                services.next().map(|found| found.at.clone())
+            });
+            if let Some(at) = at {
+                let hint = "make several stacks of it, or copy a directory in place of many files";
+                self.wrong(&at, message, hint);
             }
         }
         all

@@ -1,5 +1,6 @@
 //! SQLite databases, by the variables that name them.
 
+use super::discover::MOST_SOURCES;
 use super::paths;
 use crate::decode::Found;
 use crate::resolved::TargetKind;
@@ -49,7 +50,7 @@ pub(super) fn named(found: &Found, target: TargetKind, directory: &Path) -> Vec<
             }
         };
         let path = paths::absolute(&found.service, &written, target, directory);
-        if all.iter().all(|named| named.path != path) {
+        if all.len() <= MOST_SOURCES && all.iter().all(|named| named.path != path) {
             let variable = variable.clone();
             all.push(Named { variable, path });
         }

@@ -4,10 +4,10 @@
 //! night, while the service writes another.
 
 use super::{Around, paths, sqlite};
-use crate::decode::{DatabaseEngine, Found};
+use crate::decode::DatabaseEngine;
 use crate::resolved::{MountKind, Service};
 use mainstay_model::ServiceName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of this machine, as a process is told them.
 const HERE: [&str; 5] = [
@@ -54,12 +54,17 @@ impl Used {
             }));
             used.is_hidden |= has_hidden_address(&user.service);
         }
-        for engine in around.services.values().filter(|one| one.engine.is_some()) {
-            let users = around.services.values();
-            let users = users.filter(|user| user.service.name != engine.service.name);
-            let users = users.filter(|user| names(&user.service, engine));
-            let users: Vec<ServiceName> = users.map(|user| user.service.name.clone()).collect();
-            used.engines.insert(engine.service.name.clone(), users);
+        let names = Names::of(around);
+        for name in &names.engines {
+            used.engines.insert((*name).clone(), Vec::new());
+        }
+        for user in around.services.values() {
+            let mut named = names.named_by(&user.service);
+            named.remove(&user.service.name);
+            for engine in named {
+                let users = used.engines.entry(engine.clone()).or_default();
+                users.push(user.service.name.clone());
+            }
         }
         used
     }
@@ -118,27 +123,50 @@ fn has_hidden_address(service: &Service) -> bool {
     variables.any(|name| is_address(name)) || files.any(|file| is_address(&file.name))
 }
 
-/// Whether the service's variables or its command name the engine: its host, or this machine with its port.
-fn names(user: &Service, engine: &Found) -> bool {
-    let hosts = hosts(&engine.service);
-    let ports: Vec<String> = (engine.service.ports.iter())
-        .flat_map(|port| port.published.into_iter().chain([port.target]))
-        .map(|port| port.to_string())
-        .collect();
-    let process = user.process.iter().flat_map(|process| &process.command);
-    let container = [&user.container.entrypoint, &user.container.command];
-    let container = container.into_iter().flatten().flatten();
-    let values = user.environment.values().map(|value| value.text.expose());
-    let mut texts = values.chain(process).chain(container);
-    texts.any(|text| {
-        let mut words = words(text);
-        if words.any(|word| hosts.contains(&word)) {
-            return true;
+/// What engines are called by.
+#[derive(Default)]
+struct Names<'a> {
+    engines: BTreeSet<&'a ServiceName>,
+    hosts: BTreeMap<&'a str, Vec<&'a ServiceName>>,
+    ports: BTreeMap<String, Vec<&'a ServiceName>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(around: &'a Around<'_>) -> Self {
+        let mut names = Self::default();
+        for engine in around.services.values().filter(|one| one.engine.is_some()) {
+            let service = &engine.service;
+            names.engines.insert(&service.name);
+            for host in hosts(service) {
+                names.hosts.entry(host).or_default().push(&service.name);
+            }
+            for port in &service.ports {
+                for port in port.published.into_iter().chain([port.target]) {
+                    let of_port = names.ports.entry(port.to_string()).or_default();
+                    of_port.push(&service.name);
+                }
+            }
         }
-        let is_here = HERE.iter().any(|here| text.contains(here));
-        let is_port = |word: &str| ports.iter().any(|port| port == word);
-        (is_here && self::words(text).any(is_port)) || is_port(text)
-    })
+        names
+    }
+
+    /// Engines that the service's variables or its command name: by their host, or by this machine with their port.
+    fn named_by(&self, user: &Service) -> BTreeSet<&'a ServiceName> {
+        let process = user.process.iter().flat_map(|process| &process.command);
+        let container = [&user.container.entrypoint, &user.container.command];
+        let container = container.into_iter().flatten().flatten();
+        let values = user.environment.values().map(|value| value.text.expose());
+        let mut named = BTreeSet::new();
+        for text in values.chain(process).chain(container) {
+            let is_here = HERE.iter().any(|here| text.contains(here));
+            for word in words(text) {
+                let by_host = self.hosts.get(word);
+                let by_port = self.ports.get(word).filter(|_| is_here || word == text);
+                named.extend(by_host.into_iter().chain(by_port).flatten().copied());
+            }
+        }
+        named
+    }
 }
 
 /// What the engine can be called by others.

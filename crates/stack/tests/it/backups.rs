@@ -380,6 +380,48 @@ backups:
     );
 }
 
+/// Told in time, whatever a file says.
+#[test]
+fn very_many_things_are_refused_and_not_counted_forever() {
+    let mut compose = "services:\n".to_owned();
+    for number in 0..6000 {
+        compose.push_str(&format!(
+            "  s{number}: {{image: postgres, environment: {{DB_PATH: a{number}.db}}}}\n"
+        ));
+    }
+    let problems = said(&compose, "backups: {sources: {main: {directory: /a}}}").join("\n");
+    assert!(
+        problems.contains("more than 500 things to back up"),
+        "{problems}"
+    );
+    let names: Vec<String> = (0..60)
+        .map(|number| format!("s{number}: '@daily'"))
+        .collect();
+    let section = format!("backups: {{schedules: {{{}}}}}", names.join(", "));
+    let problems = said("services: {a: {image: a}}", &section).join("\n");
+    assert!(problems.contains("more than 50 schedules"), "{problems}");
+}
+
+#[test]
+fn a_secret_in_a_command_is_not_shown() {
+    let files = MemoryLoader::default()
+        .with("/shop/compose.yaml", "services: {a: {image: a, environment: {K: '${TOKEN}'}}}")
+        .with(
+            "/shop/mainstay.yaml",
+            "backups: {sources: {s: {command: {dump: 'get ${TOKEN}', restore: 'put ${TOKEN}'}}, d: {directory: {path: /d, before: 'stop ${TOKEN}'}}}}",
+        );
+    let mut request = Request {
+        directory: "/shop".into(),
+        ..Request::default()
+    };
+    request
+        .variables
+        .insert("TOKEN".to_owned(), "hunter2-hunter2".to_owned());
+    let stack = resolve(&files, &request).stack.expect("a stack");
+    let shown = serde_json::to_string(&stack.redacted()).expect("JSON");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
 #[test]
 fn all_that_is_wrong_is_said_at_once() {
     let problems = said(
