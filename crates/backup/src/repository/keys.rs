@@ -35,7 +35,7 @@ impl Repository {
                 "an empty key opens nothing",
             ));
         }
-        let _lock = self.lock(Share::Removes, "add a key")?;
+        let _lock = self.lock(Share::Adds, "add a key")?;
         let options = KeyOptions::default().with_created(true);
         let added = self.rustic.add_key(key.expose(), &options);
         let added = added.map_err(|error| self.adapter.trouble.explain(error))?;

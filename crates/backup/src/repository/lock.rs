@@ -1,7 +1,7 @@
 //! Who works on a repository. rustic writes no lock files, so we keep our own.
 //!
-//! What only adds takes part of the lock, what removes takes all of it, and what only reads takes none: a prune
-//! marks first and removes a day later, so that a reader never loses what it is about to read. The lock is one of
+//! What only adds takes part of the lock, what removes data or keys takes all of it, and what only reads takes none: a
+//! prune marks first and removes a day later, so that a reader never loses what it is about to read. The lock is one of
 //! the kernel, on a file: it ends with the process that holds it, however that ends.
 //!
 //! Directories have it inside them (`mainstay.lock`, which restic ignores), so that servers that share the directory
@@ -47,6 +47,9 @@ struct Holder {
 pub(crate) fn take(at: &StoreAt, locks: &Path, share: Share, job: &str) -> Result<Lock, Failure> {
     let path = path(at, locks);
     let fail = |error| failure(&path, "lock", &error);
+    if matches!(at, StoreAt::S3(_)) {
+        std::fs::create_dir_all(locks).map_err(fail)?;
+    }
     let mut options = OpenOptions::new();
     let options = options.read(true).write(true).create(true).truncate(false);
     let mut file = options.mode(0o600).open(&path).map_err(fail)?;

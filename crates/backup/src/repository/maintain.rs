@@ -21,9 +21,7 @@ impl Repository {
         options.read_data = read != ReadData::Structure;
         options.read_data_subset = match read {
             ReadData::Structure | ReadData::All => ReadSubsetOption::All,
-            ReadData::Percent(percent) => {
-                ReadSubsetOption::Percentage(f64::from(percent.clamp(1, 100)))
-            }
+            ReadData::Percent(percent) => ReadSubsetOption::Size(self.share(percent)?),
         };
         let before = self.adapter.store().list("snapshots/")?.len();
         // A pack that opens and does not unpack makes rustic panic.
@@ -51,9 +49,19 @@ impl Repository {
         })
     }
 
-    /// Snapshots that are not there any more are no failure: forgotten twice is forgotten once.
+    /// So much of the packs, in bytes; never so little that no pack fits into it.
+    fn share(&self, percent: u8) -> Result<u64, Failure> {
+        let packs = self.adapter.store().list("data/")?;
+        let whole: u64 = packs.iter().map(|(_, size)| size).sum();
+        let largest = packs.iter().map(|(_, size)| *size).max().unwrap_or(0);
+        let share = u128::from(whole) * u128::from(percent.clamp(1, 100)) / 100;
+        Ok(u64::try_from(share).unwrap_or(u64::MAX).max(largest + 1))
+    }
+
+    /// Snapshots that are not there any more are no failure: forgotten twice is forgotten once. Their data stays until
+    /// a prune, so that others may add and read meanwhile.
     pub(crate) fn forget(&self, snapshots: &[String]) -> Result<(), Failure> {
-        let _lock = self.lock(Share::Removes, "forget")?;
+        let _lock = self.lock(Share::Adds, "forget")?;
         let mut ids = Vec::new();
         for name in snapshots {
             match self.snapshot(name) {

@@ -35,9 +35,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trouble::{damage, wrong_key};
 
-/// Entries that are answered for one path: what nobody reads is not sent.
-const MAX_ENTRIES: usize = 100_000;
-
 /// Sizes of packs that we write, in bytes: restic's own, so that few of them fit into memory at once.
 const PACK: u32 = 16 << 20;
 
@@ -188,8 +185,8 @@ impl Repository {
             return Ok(vec![entry(&base, &node)]);
         };
         let nodes = repository.get_tree(&tree).map_err(explain)?.nodes;
-        let nodes = nodes.iter().take(MAX_ENTRIES);
         Ok(nodes
+            .iter()
             .map(|node| entry(&base.join(node.name()), node))
             .collect())
     }

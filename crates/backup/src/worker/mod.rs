@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Nothing is longer unsaid, even where nothing moved.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// Of -1000 to 1000.
+const FIRST_TO_GO: &str = "500";
+
 /// Standard output, shared by the job and by whoever tells how far it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Output(Arc<Mutex<File>>);
@@ -49,6 +52,8 @@ pub fn worker() -> ExitCode {
 }
 
 fn run() -> io::Result<()> {
+    // Where memory is short, a backup is done again more easily than a database.
+    let _ = std::fs::write("/proc/self/oom_score_adj", FIRST_TO_GO);
     let output = rustix::io::dup(rustix::stdio::stdout())?;
     let output = Output(Arc::new(Mutex::new(output.into())));
     let mut pipe = File::from(rustix::io::dup(rustix::stdio::stdin())?);

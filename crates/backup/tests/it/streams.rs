@@ -29,6 +29,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("a_wrong_key_opens_nothing", a_wrong_key_opens_nothing),
         trial(
+            "a_creation_that_was_cut_is_begun_anew",
+            a_creation_that_was_cut_is_begun_anew,
+        ),
+        trial(
             "nothing_is_made_where_nothing_is",
             nothing_is_made_where_nothing_is,
         ),
@@ -212,6 +216,17 @@ async fn a_wrong_key_opens_nothing(mut place: Place) {
     assert_eq!(failure.kind, FailureKind::WrongKey, "{failure}");
     let failure = place.try_save("/x", b"x").await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::WrongKey, "{failure}");
+}
+
+async fn a_creation_that_was_cut_is_begun_anew(place: Place) {
+    place.create().await;
+    // The key is written before the configuration.
+    std::fs::remove_file(place.repository().join("config")).unwrap();
+    let opened = place.client.open(&place.at, true).await.unwrap();
+    assert!(opened.created);
+    assert_eq!(place.client.keys(&place.at).await.unwrap().len(), 1);
+    place.save("/x", b"x").await;
+    place.restic_ok(&["check", "--read-data"]);
 }
 
 async fn nothing_is_made_where_nothing_is(place: Place) {

@@ -13,6 +13,8 @@ use crate::store::failure;
 use crate::{Failure, FailureKind, Loaded};
 use parking_lot::Mutex;
 use plan::Plan;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
@@ -46,7 +48,7 @@ impl Repository {
         let node = node_at(&indexed, &snapshot, path, &trouble)?;
         let plan = Plan::of(&indexed, node, &trouble)?;
         drop(indexed);
-        let stage = prepare(into)?;
+        let (stage, _alone) = prepare(into)?;
         self.meter.expect(plan.bytes);
         let done = self
             .fill(&plan, &stage)
@@ -124,9 +126,18 @@ impl Repository {
     }
 }
 
-/// A folder within the target that is nobody else's.
-fn prepare(into: &Path) -> Result<PathBuf, Failure> {
+/// A folder within the target that is nobody else's, and what keeps others out.
+fn prepare(into: &Path) -> Result<(PathBuf, File), Failure> {
     make(into)?;
+    let alone = File::open(into).map_err(|error| failure(into, "open", &error))?;
+    flock(&alone, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+        let message = format!("cannot restore into {}: {error}", into.display());
+        let kind = match error {
+            Errno::WOULDBLOCK => FailureKind::Busy,
+            _ => FailureKind::Other,
+        };
+        Failure::new(kind, message).hint("wait until whoever works in it is done")
+    })?;
     let entries = fs::read_dir(into).map_err(|error| failure(into, "read", &error))?;
     for entry in entries {
         let entry = entry.map_err(|error| failure(into, "read", &error))?;
@@ -143,7 +154,7 @@ fn prepare(into: &Path) -> Result<PathBuf, Failure> {
     }
     let stage = into.join(format!("{STAGE}{}", std::process::id()));
     make(&stage)?;
-    Ok(stage)
+    Ok((stage, alone))
 }
 
 /// Moves what is whole to its place.

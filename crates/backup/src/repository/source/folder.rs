@@ -1,115 +1,20 @@
-//! What is read to be saved, so that nothing that fails on the way goes unnoticed.
-//!
-//! rustic warns and goes on where a file cannot be read, and cuts a file short where a read fails. Here every
-//! failure is kept in [`Trouble`], and the job asks at its end. And every read fills the buffer it was given: rustic's
-//! chunker works in steps of a short read for ever after it.
+//! A directory, walked in the order of its names, and told under the path that it has in the snapshot.
 
-use super::trouble::Trouble;
+use super::file::Opener;
+use crate::repository::trouble::Trouble;
 use crate::{Failure, FailureKind, Tree};
 use parking_lot::Mutex;
 use rustic_core::repofile::{Metadata, Node, NodeType};
 use rustic_core::{
-    ErrorKind, Excludes, LocalSource, LocalSourceFilterOptions, LocalSourceSaveOptions, ReadSource,
-    ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult,
+    Excludes, LocalSource, LocalSourceFilterOptions, LocalSourceSaveOptions, ReadSource,
+    ReadSourceEntry, RusticError, RusticResult,
 };
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Read at once from a file, in bytes.
-const BUFFER: usize = 256 << 10;
-
 /// Warnings that are kept; more are only counted.
 const MAX_WARNINGS: usize = 1000;
-
-/// A reader whose failures are kept, and which fills what it is given.
-#[derive(Debug)]
-pub(crate) struct Filled<R> {
-    inner: R,
-    name: String,
-    trouble: Trouble,
-}
-
-impl<R: Read> Filled<R> {
-    pub(crate) fn new(inner: R, name: String, trouble: Trouble) -> Self {
-        Self {
-            inner,
-            name,
-            trouble,
-        }
-    }
-}
-
-impl<R: Read> Read for Filled<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.trouble.is_there() {
-            return Err(io::Error::other("the job has failed already"));
-        }
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.inner.read(&mut buffer[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let message = format!("cannot read {} to its end: {error}", self.name);
-                    self.trouble
-                        .note(Failure::new(FailureKind::Source, message));
-                    return Err(error);
-                }
-            }
-        }
-        Ok(filled)
-    }
-}
-
-/// One file, from a stream.
-pub(crate) struct Stream<R> {
-    path: PathBuf,
-    reader: Mutex<Option<R>>,
-    /// How its preliminary node is found again: its inode.
-    mark: u64,
-}
-
-impl<R> Stream<R> {
-    pub(crate) fn new(path: PathBuf, reader: R, mark: u64) -> Self {
-        Self {
-            path,
-            reader: Mutex::new(Some(reader)),
-            mark,
-        }
-    }
-}
-
-impl<R: Read + Send + 'static> ReadSource for Stream<R> {
-    type Open = R;
-    type Iter = std::option::IntoIter<RusticResult<ReadSourceEntry<R>>>;
-
-    fn size(&self) -> RusticResult<Option<u64>> {
-        Ok(None)
-    }
-
-    fn entries(&self) -> Self::Iter {
-        let reader = self.reader.lock().take();
-        let entry = reader.map(|reader| {
-            let meta = Metadata {
-                inode: self.mark,
-                // As a hint for buffers: not known, so large.
-                size: u64::MAX,
-                ..Metadata::default()
-            };
-            let name = self.path.file_name().unwrap_or_default();
-            Ok(ReadSourceEntry {
-                path: self.path.clone(),
-                node: Node::new_node(name, NodeType::File, meta),
-                open: Some(reader),
-            })
-        });
-        entry.into_iter()
-    }
-}
 
 /// A directory, as it is found under another path in the snapshot.
 #[derive(Debug)]
@@ -126,7 +31,7 @@ pub(crate) struct Folder {
 pub(crate) struct Warnings(Arc<Mutex<(Vec<String>, usize)>>);
 
 impl Warnings {
-    fn add(&self, warning: String) {
+    pub(super) fn add(&self, warning: String) {
         let mut inner = self.0.lock();
         if inner.0.len() < MAX_WARNINGS {
             inner.0.push(warning);
@@ -306,77 +211,17 @@ impl Walk {
     }
 }
 
-/// A file that is opened when its turn comes.
-#[derive(Debug)]
-pub(crate) struct Opener {
-    path: PathBuf,
-    /// When it was listed, in bytes.
-    size: u64,
-    trouble: Trouble,
-    warnings: Warnings,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl ReadSourceOpen for Opener {
-    type Reader = Filled<io::BufReader<Exact>>;
-
-    fn open(self) -> RusticResult<Self::Reader> {
-        let name = self.path.display().to_string();
-        let mut options = std::fs::OpenOptions::new();
-        // What became a link or a pipe since it was listed is neither followed nor waited for.
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        let options = options.read(true).custom_flags(flags.bits().cast_signed());
-        match options.open(&self.path) {
-            Ok(file) => {
-                let sized = Exact {
-                    file,
-                    left: self.size,
-                };
-                let room = BUFFER.min(usize::try_from(self.size).unwrap_or(BUFFER).max(1));
-                let reader = io::BufReader::with_capacity(room, sized);
-                Ok(Filled::new(reader, name, self.trouble))
-            }
-            Err(error) => {
-                let message = format!("cannot open {name}: {error}");
-                match error.kind() {
-                    io::ErrorKind::NotFound => {
-                        self.warnings
-                            .add(format!("vanished while it was read: {name}"));
-                    }
-                    _ => self
-                        .trouble
-                        .note(Failure::new(FailureKind::Source, message.clone())),
-                }
-                Err(RusticError::with_source(
-                    ErrorKind::InputOutput,
-                    message,
-                    error,
-                ))
-            }
-        }
-    }
-}
-
-/// As many bytes of a file as it had when it was listed: what is appended meanwhile belongs to the next snapshot, and
-/// what was cut off is a failure, because the snapshot would name a length that it does not hold.
-#[derive(Debug)]
-pub(crate) struct Exact {
-    file: File,
-    left: u64,
-}
-
-impl Read for Exact {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = usize::try_from(self.left)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        if most == 0 {
-            return Ok(0);
-        }
-        let read = self.file.read(&mut buffer[..most])?;
-        if read == 0 {
-            return Err(io::Error::other("it became shorter while it was read"));
-        }
-        self.left -= read as u64;
-        Ok(read)
+    #[test]
+    fn globs_with_a_slash_count_from_the_root() {
+        let of = |glob| exclusion(Path::new("/srv/a[b]/"), glob);
+        assert_eq!(of("*.tmp"), "!*.tmp");
+        assert_eq!(of("cache/"), "!cache/");
+        assert_eq!(of("**/x/y"), "!**/x/y");
+        assert_eq!(of("/cache"), "!/srv/a\\[b\\]/cache");
+        assert_eq!(of("sub/*.log"), "!/srv/a\\[b\\]/sub/*.log");
     }
 }
