@@ -16,8 +16,8 @@ const UP: Duration = Duration::from_secs(120);
 /// Nothing of it must outlive anything: no syncs, no log to follow.
 const PREPARE: &str = r#"
 user=$1; shift
-become initdb -D "$dir/data" -U "$user" -A trust -E UTF8 --locale=C --no-sync >/dev/null
-set -- -c autovacuum=off -c synchronous_commit=off -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=2GB "$@"
+become initdb -D "$data" -U "$user" -A trust -E UTF8 --locale=C --no-sync >/dev/null
+set -- -c fsync=off -c full_page_writes=off -c autovacuum=off -c synchronous_commit=off -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=2GB "$@"
 "#;
 
 /// A scratch server; it ends with this.
@@ -36,17 +36,23 @@ impl Scratch {
         if let Some(libraries) = &libraries {
             arguments.extend(["-c", libraries.as_str()]);
         }
-        let mut engine = Engine::start(place, PREPARE, &arguments).await?;
+        let mut engine = Engine::start(place, "data=", PREPARE, &arguments).await?;
         let login = engine.login(user, "postgres");
         engine.ready(place, &login, "postgres", UP).await?;
-        Ok(Self {
+        Ok(Self::of(engine, postgres))
+    }
+
+    /// A server that is up.
+    pub(crate) fn of(engine: Engine, postgres: &Postgres) -> Self {
+        let user = &postgres.login.user;
+        Self {
             inner: Postgres {
                 login: engine.login(user, &postgres.login.database),
                 checksums: postgres.checksums,
                 details: postgres.details.clone(),
             },
             _engine: Mutex::new(engine),
-        })
+        }
     }
 }
 

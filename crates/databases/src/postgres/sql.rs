@@ -31,7 +31,7 @@ mod tests {
     fn a_long_name_leaves_room() {
         assert_eq!(beside("app", "new"), "app_mainstay_new");
         let long = beside(&"ä".repeat(31), "new");
-        assert_eq!(long.len(), 49 + 13);
+        assert_eq!(long.len(), MAX_NAME);
         assert!(long.ends_with("ä_mainstay_new"));
     }
 

@@ -7,6 +7,7 @@
 
 mod dump;
 mod ledger;
+mod recover;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
