@@ -43,9 +43,12 @@ impl Running {
     pub(crate) async fn reached(&mut self, lsn: Lsn) {
         let reached = self.received.wait_for(|received| received.lsn >= lsn);
         let reached = tokio::time::timeout(super::support::PATIENCE, reached).await;
-        reached
-            .unwrap_or_else(|_| panic!("{lsn} never came"))
-            .unwrap();
+        let reached = reached.unwrap_or_else(|_| panic!("{lsn} never came"));
+        if reached.is_err() {
+            drop(reached);
+            let stopped = (&mut self.task).await.unwrap();
+            panic!("{lsn} never came: {stopped}");
+        }
     }
 
     pub(crate) async fn stopped(&mut self) -> Stopped {
