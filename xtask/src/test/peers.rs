@@ -149,6 +149,13 @@ const PEERS: &[Peer] = &[
         program: "aiosmtpd",
     },
     Peer {
+        name: "MariaDB",
+        package: "mariadb-server",
+        kind: Kind::Debian,
+        wanted_by: "the tests of copies of MySQL and MariaDB",
+        program: "mariadbd",
+    },
+    Peer {
         name: "restic",
         package: "restic",
         kind: Kind::Debian,
@@ -166,7 +173,7 @@ const PEERS: &[Peer] = &[
         name: "moto",
         package: "moto[server]",
         kind: Kind::Python,
-        wanted_by: "the tests of AWS Secrets Manager",
+        wanted_by: "the tests of AWS Secrets Manager, and of backups in S3",
         program: "moto_server",
     },
 ];

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod bucket;
 mod cuts;
 mod damage;
 mod restic;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let trials: Vec<Trial> = [
+        bucket::trials(),
         cuts::trials(),
         damage::trials(),
         restic::trials(),

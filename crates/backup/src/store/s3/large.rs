@@ -6,7 +6,7 @@ use super::upload::slice;
 use super::verdict::Refusal;
 use crate::{Failure, FailureKind};
 use bytes::Bytes;
-use rusty_s3::actions::{CompleteMultipartUploadResponse, CreateMultipartUpload, UploadPart};
+use rusty_s3::actions::{CreateMultipartUpload, UploadPart};
 
 /// Files above this are sent in parts, in bytes. One request that breaks off costs no more than a part.
 pub(super) const FROM: usize = 64 << 20;
@@ -90,22 +90,20 @@ async fn complete(
         body: vec![Bytes::from(body)],
         ..Extra::default()
     };
-    let answer = match storage.ask(doing, &action, &extra, None).await? {
-        Ok(answer) => answer,
-        Err(refusal) if refusal.code == "NoSuchUpload" => {
-            let head = storage.bucket.head_object(credentials, key);
-            let head = storage.done(doing, &head, &Extra::default(), None).await?;
-            return match head.header("content-length").parse::<usize>() {
-                Ok(there) if there == length => Ok(()),
-                _ => Err(storage.refused(doing, &refusal)),
-            };
-        }
+    let refusal = match storage.ask(doing, &action, &extra, None).await? {
+        // It may say 200 first and find an error then.
+        Ok(answer) => Refusal::read(&answer),
+        Err(refusal) if refusal.code == "NoSuchUpload" => refusal,
         Err(refusal) => return Err(storage.refused(doing, &refusal)),
     };
-    // It may say 200 first and find an error then.
-    let text = String::from_utf8_lossy(&answer.body);
-    match CompleteMultipartUploadResponse::parse(&text) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(storage.refused(doing, &Refusal::read(&answer))),
+    if !matches!(refusal.code.as_str(), "" | "NoSuchUpload") {
+        return Err(storage.refused(doing, &refusal));
+    }
+    // What is there now says more than the answer.
+    let head = storage.bucket.head_object(credentials, key);
+    let head = storage.done(doing, &head, &Extra::default(), None).await?;
+    match head.header("content-length").parse::<usize>() {
+        Ok(there) if there == length => Ok(()),
+        _ => Err(storage.refused(doing, &refusal)),
     }
 }
