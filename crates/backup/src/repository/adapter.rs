@@ -183,7 +183,7 @@ impl Adapter {
         Ok(sizes.get(path).copied())
     }
 
-    fn read_whole(&self, tpe: FileType, id: &Id) -> Result<Bytes, Failure> {
+    pub(crate) fn read_whole(&self, tpe: FileType, id: &Id) -> Result<Bytes, Failure> {
         if tpe == FileType::Config {
             let config = self.config.lock().clone();
             return match config {

@@ -14,6 +14,7 @@ mod maintain;
 mod meter;
 mod restore;
 mod save;
+mod snapshots;
 mod source;
 mod stream_tree;
 mod trouble;
@@ -105,14 +106,22 @@ impl Repository {
 
     /// Makes one where none is.
     pub(crate) fn create(at: &Location, locks: &Path, meter: &Meter) -> Result<Opened, Failure> {
-        let missing = match Self::open(at, locks, meter) {
-            Ok(there) => return Ok(there.opened(false)),
-            Err(failure) if failure.kind == FailureKind::Missing => failure,
-            Err(failure) => return Err(failure),
+        let look = || match Self::open(at, locks, meter) {
+            Ok(there) => Ok(Err(there.opened(false))),
+            Err(failure) if failure.kind == FailureKind::Missing => Ok(Ok(failure)),
+            Err(failure) => Err(failure),
         };
+        if let Err(there) = look()? {
+            return Ok(there);
+        }
         let adapter = adapter(at)?;
         adapter.store().create()?;
         let lock = lock::take(&at.store, locks, Share::Removes, "create")?;
+        // Somebody else may have made it before we had the lock.
+        let missing = match look()? {
+            Ok(missing) => missing,
+            Err(there) => return Ok(there),
+        };
         clear(adapter.store(), &missing)?;
         let key = Credentials::password(at.key.expose());
         let options = KeyOptions::default().with_created(true);
@@ -138,18 +147,6 @@ impl Repository {
 
     fn lock(&self, share: Share, job: &str) -> Result<Lock, Failure> {
         lock::take(&self.at.store, &self.locks, share, job)
-    }
-
-    /// Every snapshot, the oldest first.
-    pub(crate) fn list(&self) -> Result<Vec<Row>, Failure> {
-        let mut rows: Vec<_> = self.snapshots()?.iter().map(row).collect();
-        rows.sort_by(|a, b| (a.time, &a.snapshot).cmp(&(b.time, &b.snapshot)));
-        Ok(rows)
-    }
-
-    fn snapshots(&self) -> Result<Vec<SnapshotFile>, Failure> {
-        let all = self.rustic.get_all_snapshots();
-        all.map_err(|error| self.adapter.trouble.explain(error))
     }
 
     /// By all of its name, or as much as is unique.

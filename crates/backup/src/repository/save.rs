@@ -81,7 +81,12 @@ impl Repository {
         let warnings = source.warnings();
         let indexed = self.again()?.to_indexed_ids().map_err(explain)?;
         self.adapter.hold(Hold::Snapshot);
-        let options = BackupOptions::default();
+        let parents = self.parent(&new.host, &path.to_string_lossy())?;
+        let options = match parents {
+            Some(id) => ParentOptions::default().parents(vec![id.to_hex().to_string()]),
+            None => ParentOptions::default().force(true),
+        };
+        let options = BackupOptions::default().parent_opts(options);
         let made = indexed.archive(&options, &source, snapshot, &[path]);
         trouble.check()?;
         let made = made.map_err(explain)?;

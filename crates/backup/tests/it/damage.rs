@@ -144,6 +144,29 @@ async fn a_damaged_snapshot_is_told(place: Place) {
             .iter()
             .any(|problem| problem.contains(name))
     );
+    // It is in nobody's way: what comes after it is saved, and can be loaded.
+    let data = random(9, 1 << 20);
+    let saved = place.save("/later", &data).await;
+    let mut got = Vec::new();
+    place
+        .client
+        .load_file(&place.at, &saved.snapshot, "/later", &mut got, &quiet)
+        .await
+        .unwrap();
+    assert!(got == data);
+    let root = place.path("data");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("x"), b"x").unwrap();
+    let tree = place
+        .client
+        .save_tree(&place.at, &new("/data"), &tree(&root), &quiet)
+        .await
+        .unwrap();
+    place
+        .client
+        .forget(&place.at, &[saved.snapshot, tree.snapshot])
+        .await
+        .unwrap();
     // It is forgotten by its name, and the repository is well again.
     place
         .client

@@ -16,6 +16,10 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_directory_comes_back_as_it_was,
         ),
         trial(
+            "a_link_to_a_directory_is_that_directory",
+            a_link_to_a_directory_is_that_directory,
+        ),
+        trial(
             "a_second_save_reads_only_what_changed",
             a_second_save_reads_only_what_changed,
         ),
@@ -127,6 +131,25 @@ pub(crate) fn tree(root: &Path) -> Tree {
         root: root.to_path_buf(),
         exclude: Vec::new(),
     }
+}
+
+/// Where the data lies behind a link, and the directory has bits of its own.
+async fn a_link_to_a_directory_is_that_directory(place: Place) {
+    place.create().await;
+    let root = place.path("data");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("file"), b"here").unwrap();
+    fs::set_permissions(&root, PermissionsExt::from_mode(0o2750)).unwrap();
+    symlink(&root, place.path("link")).unwrap();
+    let saved = save(&place, &place.path("link")).await;
+    assert_eq!((saved.files, saved.bytes), (1, 4));
+    let target = place.path("back");
+    let load = place
+        .client
+        .load_tree(&place.at, &saved.snapshot, "/volumes/data", &target, &quiet);
+    load.await.unwrap();
+    assert_eq!(fs::read(target.join("file")).unwrap(), b"here");
+    assert_eq!(fs::metadata(&target).unwrap().mode() & 0o7777, 0o2750);
 }
 
 async fn save(place: &Place, root: &Path) -> Saved {

@@ -1,6 +1,7 @@
 //! Owner, mode, times and attributes of what was restored; and what is no file and no directory.
 
 use crate::Failure;
+use crate::repository::source::SPECIAL;
 use crate::store::failure;
 use rustic_core::repofile::{Node, NodeType};
 use rustix::fs::{
@@ -9,9 +10,6 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use std::path::Path;
-
-/// Bits above the permissions, as Go has them and as the kernel has them.
-const SPECIAL: [(u32, u32); 3] = [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
 
 /// Makes a symbolic link, a device or a pipe. Sockets are made by whoever listens on them.
 pub(super) fn create(path: &Path, node: &Node) -> Result<(), Failure> {

@@ -57,18 +57,20 @@ impl Folder {
         };
         // What is not there is not saved as an empty directory.
         std::fs::read_dir(&tree.root).map_err(|error| fail(&error))?;
+        // A walk that begins at a link would end there.
+        let root = std::fs::canonicalize(&tree.root).map_err(|error| fail(&error))?;
         let mut excludes = Excludes::default();
         let globs = tree.exclude.iter();
-        excludes.globs = globs.map(|glob| exclusion(&tree.root, glob)).collect();
+        excludes.globs = globs.map(|glob| exclusion(&root, glob)).collect();
         let inner = LocalSource::new(
             LocalSourceSaveOptions::default(),
             &excludes,
             &LocalSourceFilterOptions::default(),
-            &[&tree.root],
+            &[&root],
         );
         Ok(Self {
             inner: inner.map_err(|error| fail(&error.display_log()))?,
-            root: tree.root.clone(),
+            root,
             path,
             trouble,
             warnings: Warnings::default(),
@@ -96,7 +98,7 @@ impl Folder {
             .ok()
             .and_then(|time| jiff::Timestamp::try_from(time).ok());
         let meta = Metadata {
-            mode: Some(GO_DIRECTORY | metadata.mode() & 0o777),
+            mode: Some(GO_DIRECTORY | go_mode(metadata.mode())),
             mtime: time,
             atime: time,
             uid: Some(metadata.uid()),
@@ -131,6 +133,15 @@ fn exclusion(root: &Path, glob: &str) -> String {
 
 /// How Go, and so restic, marks a directory in a mode.
 pub(crate) const GO_DIRECTORY: u32 = 1 << 31;
+
+/// Bits above the permissions, as Go has them and as the kernel has them.
+pub(crate) const SPECIAL: [(u32, u32); 3] =
+    [(1 << 23, 0o4000), (1 << 22, 0o2000), (1 << 20, 0o1000)];
+
+fn go_mode(mode: u32) -> u32 {
+    let special = SPECIAL.iter().filter(|(_, bit)| mode & bit != 0);
+    special.fold(mode & 0o777, |all, (go, _)| all | go)
+}
 
 impl ReadSource for Folder {
     type Open = Opener;

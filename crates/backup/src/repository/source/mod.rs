@@ -7,7 +7,7 @@
 mod file;
 mod folder;
 
-pub(crate) use folder::{Folder, GO_DIRECTORY};
+pub(crate) use folder::{Folder, GO_DIRECTORY, SPECIAL};
 
 use super::trouble::Trouble;
 use crate::{Failure, FailureKind};
