@@ -8,14 +8,14 @@ use mainstay_databases::{Database as _, Dumped, Failure, Load, Place};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt as _;
 
-async fn dump(postgres: &Postgres, place: &Local) -> Result<(Vec<u8>, Dumped), Failure> {
+pub(crate) async fn dump(postgres: &Postgres, place: &Local) -> Result<(Vec<u8>, Dumped), Failure> {
     let mut dump = postgres.dump(Arc::new(place.clone())).await?;
     let mut bytes = Vec::new();
     dump.data.read_to_end(&mut bytes).await.unwrap();
     Ok((bytes, dump.end.await?))
 }
 
-fn place(server: &Server) -> Arc<dyn Place> {
+pub(crate) fn place(server: &Server) -> Arc<dyn Place> {
     Arc::new(server.place())
 }
 
@@ -28,7 +28,7 @@ async fn busy(server: &Server, database: &str) -> Writers {
     writers
 }
 
-fn data(bytes: &[u8]) -> Box<dyn tokio::io::AsyncRead + Send + Unpin> {
+pub(crate) fn data(bytes: &[u8]) -> Box<dyn tokio::io::AsyncRead + Send + Unpin> {
     Box::new(std::io::Cursor::new(bytes.to_vec()))
 }
 
@@ -134,21 +134,26 @@ async fn replacing_is_undone_and_settled() {
         server.sql("postgres", names),
         "app postgres template0 template1"
     );
+    put_beside(&server, &postgres, &bytes, then).await;
+}
+
+async fn put_beside(server: &Server, postgres: &Postgres, bytes: &[u8], then: i64) {
+    let names = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database";
     let beside = Load::Beside {
         name: "app_then".to_owned(),
     };
     let undo = postgres
-        .load(place(&server), data(&bytes), beside.clone())
+        .load(place(server), data(bytes), beside.clone())
         .await
         .unwrap();
-    assert_eq!(last("app_then"), then);
+    assert_eq!(ledger::sound(|query| server.sql("app_then", query)), then);
     assert!(
         postgres
-            .load(place(&server), data(&bytes), beside)
+            .load(place(server), data(bytes), beside)
             .await
             .is_err()
     );
-    postgres.undo(place(&server), &undo).await.unwrap();
+    postgres.undo(place(server), &undo).await.unwrap();
     assert_eq!(
         server.sql("postgres", names),
         "app postgres template0 template1"

@@ -11,4 +11,5 @@ mod recover;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;
+mod tables;
 mod wal;

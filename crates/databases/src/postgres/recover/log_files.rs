@@ -284,7 +284,7 @@ mod tests {
     fn log(files: &[&str], more: &str) -> LogFiles {
         let mut text = format!("size {MIB}\nstart 0/200028\ntimeline 1\n{more}");
         for name in files {
-            text.push_str(&format!("\nfile {MIB} {name}"));
+            text = format!("{text}\nfile {MIB} {name}");
         }
         LogFiles::parse(&text).unwrap()
     }

@@ -60,6 +60,8 @@ impl Streaming {
                 let mut out = BytesMut::new();
                 frontend::copy_done(&mut out);
                 self.connection.send(&out).await?;
+                // Asked to, it says that it is alive also after it ended the copy.
+                while self.connection.receive().await?.tag == b'd' {}
                 let (timeline, from) = next_timeline(&mut self.connection).await?;
                 self.ended = Some((timeline, from));
                 Ok(Event::Ended { timeline, from })
