@@ -16,6 +16,7 @@ mod place;
 pub mod postgres;
 pub mod redis;
 mod scratch;
+pub mod sqlite;
 mod token;
 
 pub use database::{Database, Dump, Dumped, Failure, Load, Undo};
