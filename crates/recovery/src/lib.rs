@@ -26,4 +26,4 @@ pub use point::{Part, PartKind, PointName, PointNameError, Reason, RestorePoint}
 pub use proof::{AskedQuery, Boot, Compared, Proof, Restored, SourceProof};
 pub use report::{Objectives, Report, Timed, judge};
 pub use retention::{Decision, Keep, Standing, Why, decide, log_needed};
-pub use schedule::{Due, Schedule, ScheduleError, next};
+pub use schedule::{Due, Schedule, ScheduleError, next, seed};

@@ -11,7 +11,7 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Zoned;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use mainstay_model::{Timestamp, duration_ms};
+use mainstay_model::{Scope, Timestamp, duration_ms};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::OnceLock;
@@ -193,6 +193,16 @@ pub fn next(
         at: at.max(now),
         run,
         missed: missed(schedule, first, run),
+    })
+}
+
+/// The seed of a schedule's jitter: the same for the same schedule of the same environment, on any machine. FNV-1a
+/// (Fowler, Noll, Vo).
+pub fn seed(scope: &Scope, schedule: &str) -> u64 {
+    let names = [scope.stack.as_str(), scope.environment.as_str(), schedule];
+    let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 

@@ -7,6 +7,7 @@ mod discover;
 mod objective;
 mod paths;
 mod places;
+mod restore;
 mod rules;
 mod section;
 mod sources;

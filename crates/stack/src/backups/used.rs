@@ -54,7 +54,8 @@ impl Used {
             }));
             used.is_hidden |= has_hidden_address(&user.service);
         }
-        let names = Names::of(around);
+        let engines = around.services.values().filter(|one| one.engine.is_some());
+        let names = Names::of(engines.map(|engine| &engine.service));
         for name in &names.engines {
             used.engines.insert((*name).clone(), Vec::new());
         }
@@ -125,17 +126,16 @@ fn has_hidden_address(service: &Service) -> bool {
 
 /// What engines are called by.
 #[derive(Default)]
-struct Names<'a> {
+pub(super) struct Names<'a> {
     engines: BTreeSet<&'a ServiceName>,
     hosts: BTreeMap<&'a str, Vec<&'a ServiceName>>,
     ports: BTreeMap<String, Vec<&'a ServiceName>>,
 }
 
 impl<'a> Names<'a> {
-    fn of(around: &'a Around<'_>) -> Self {
+    pub(super) fn of(engines: impl Iterator<Item = &'a Service>) -> Self {
         let mut names = Self::default();
-        for engine in around.services.values().filter(|one| one.engine.is_some()) {
-            let service = &engine.service;
+        for service in engines {
             names.engines.insert(&service.name);
             for host in hosts(service) {
                 names.hosts.entry(host).or_default().push(&service.name);
@@ -151,7 +151,7 @@ impl<'a> Names<'a> {
     }
 
     /// Engines that the service's variables or its command name: by their host, or by this machine with their port.
-    fn named_by(&self, user: &Service) -> BTreeSet<&'a ServiceName> {
+    pub(super) fn named_by(&self, user: &Service) -> BTreeSet<&'a ServiceName> {
         let process = user.process.iter().flat_map(|process| &process.command);
         let container = [&user.container.entrypoint, &user.container.command];
         let container = container.into_iter().flatten().flatten();

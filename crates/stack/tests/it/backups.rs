@@ -1,5 +1,7 @@
 //! What is backed up without a word, and what cannot work.
 
+mod restore;
+
 use mainstay_stack::{
     BackupWhat, Backups, BeforeDeploy, MemoryLoader, RepositoryAt, Request, Resolution,
     SourceFound, SourceKind, resolve,
