@@ -6,6 +6,11 @@ use crate::command::quote;
 use crate::database::Failure;
 use mainstay_model::Secret;
 
+/// Leaves in `$P` what the variable `$N` says, where that is not known yet. Names are checked before.
+const FIRST: &str = r#"  eval "V=\${$N-} F=\${${N}_FILE-}"
+  if [ -z "$V" ] && [ -n "$F" ]; then V=$(cat -- "$F") || exit 1; fi
+  [ -n "$P" ] || P=$V"#;
+
 /// Where the password of a log-in is from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Password {
@@ -15,6 +20,9 @@ pub enum Password {
     Given(Secret<String>),
     /// A variable of the place's own environment.
     Variable(String),
+    /// The first of these variables that the place has; or the file that one named `…_FILE` names, as the official
+    /// images have it. None of them: no password.
+    Either(Vec<String>),
     /// A file of the place.
     File(String),
 }
@@ -46,6 +54,12 @@ impl Password {
             Self::Variable(name) if is_variable(name) => format!("P=${{{name}-}}"),
             Self::Variable(name) => {
                 return Err(Failure::new(format!("`{name}` is no name of a variable")));
+            }
+            Self::Either(names) => {
+                if let Some(odd) = names.iter().find(|name| !is_variable(name)) {
+                    return Err(Failure::new(format!("`{odd}` is no name of a variable")));
+                }
+                format!("P=\nfor N in {}; do\n{FIRST}\ndone", names.join(" "))
             }
             Self::File(path) => format!("P=$(cat -- {}) || exit 1", quote(path)),
         })
@@ -82,6 +96,34 @@ mod tests {
             "{words:?}"
         );
         assert_eq!(password.input(b"PING"), b"hunter2\nPING");
+    }
+
+    /// What a shell finds in this environment.
+    fn found(password: &Password, environment: &[(&str, &str)]) -> String {
+        let words = password.shell("printf %s \"$P\"", &[]).unwrap();
+        let mut command = std::process::Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin");
+        let output = command.envs(environment.iter().copied()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn the_first_variable_that_says_something_counts() {
+        let either = Password::Either(vec!["A".to_owned(), "B".to_owned()]);
+        let odd = "it's \"$X\" `id`; \\";
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("{odd}\n")).unwrap();
+        let path = file.path().to_str().unwrap();
+        assert_eq!(found(&either, &[]), "");
+        assert_eq!(found(&either, &[("B", odd)]), odd);
+        assert_eq!(found(&either, &[("A", ""), ("B", odd)]), odd);
+        assert_eq!(found(&either, &[("A", "a"), ("B", "b")]), "a");
+        assert_eq!(found(&either, &[("A_FILE", path), ("B", "b")]), odd);
+        assert_eq!(found(&Password::File(path.to_owned()), &[]), odd);
     }
 
     #[test]

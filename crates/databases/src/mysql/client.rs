@@ -93,7 +93,7 @@ pub(super) async fn ask(mysql: &Mysql, place: &dyn Place, query: &str) -> Result
 
 /// With what to do about it.
 pub(super) fn hinted(failure: Failure) -> Failure {
-    if failure.message.contains("Access denied") {
+    if failure.message.contains("Access denied") || failure.message.contains("privileges") {
         failure.hint(
             "give the user and password of an account that may do this, as a variable or a file of the service",
         )

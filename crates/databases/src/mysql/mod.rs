@@ -6,6 +6,7 @@
 
 mod client;
 mod dump;
+mod find;
 mod load;
 mod login;
 mod objects;

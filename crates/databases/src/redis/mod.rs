@@ -51,6 +51,12 @@ impl Redis {
         }
     }
 
+    /// As a service has it: on its port, with the password that its own environment has, if any.
+    pub fn of_service(port: u16) -> Self {
+        let names = ["REDISCLI_AUTH", "REDIS_PASSWORD", "VALKEY_PASSWORD"];
+        Self::on_port(port).with_password(Password::Either(names.map(str::to_owned).into()))
+    }
+
     #[must_use]
     pub fn with_password(mut self, password: Password) -> Self {
         self.password = password;

@@ -9,10 +9,12 @@ mod server;
 mod support;
 
 use ledger::{SCHEMA, judged, number};
+use mainstay_databases::mysql::{Mysql, MysqlAt};
 use mainstay_databases::{Database, Dump, Load, Password};
 use mainstay_model::Secret;
 use server::{PASSWORD, Server, place};
-use support::{boxed, breaking, read, until};
+use std::sync::Arc;
+use support::{Local, boxed, breaking, read, until};
 use tokio::io::AsyncReadExt as _;
 
 async fn filled(test: &str) -> Option<Server> {
@@ -191,6 +193,53 @@ async fn what_breaks_replaces_nothing_and_an_undo_brings_the_state_back() {
     database.settle(place(), &undo).await.unwrap();
     assert_eq!(database.figures(place()).await.unwrap(), copy);
     assert_eq!(databases(&server), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_service_has_itself_is_enough() {
+    let Some(server) = filled("what_a_service_has_itself_is_enough").await else {
+        return;
+    };
+    server.sql("CREATE USER app@localhost IDENTIFIED BY 'of the app'; GRANT ALL ON shop.* TO app@localhost; CREATE DATABASE plain; CREATE TABLE plain.t AS SELECT 1 AS a; GRANT ALL ON plain.* TO app@localhost", "");
+    let with = |variables: &[(&str, &str)]| {
+        let own = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        Arc::new(Local {
+            environment: variables.iter().map(own).collect(),
+            ..Local::default()
+        })
+    };
+    let root = with(&[
+        ("MYSQL_DATABASE", "shop"),
+        ("MARIADB_ROOT_PASSWORD", PASSWORD),
+        ("MYSQL_USER", "app"),
+    ]);
+    let app = with(&[
+        ("MARIADB_DATABASE", "shop"),
+        ("MYSQL_USER", "app"),
+        ("MYSQL_PASSWORD", "of the app"),
+    ]);
+    for (place, user) in [(root, "root"), (app, "app")] {
+        let at = MysqlAt::Socket(server.socket());
+        let found = Mysql::of_service(&*place, at, None, None, None)
+            .await
+            .unwrap();
+        assert_eq!(found.login.user, user);
+        let (_, end) = read(found.dump(place.clone()).await.unwrap()).await;
+        if user == "root" {
+            assert_eq!(end.unwrap().figures.tables["account"].rows, 50);
+            continue;
+        }
+        // Functions of somebody else are not left out silently.
+        let failure = end.unwrap_err();
+        assert!(failure.hint.is_some(), "{failure:?}");
+        let plain = Mysql {
+            database: "plain".to_owned(),
+            ..found
+        };
+        assert_eq!(plain.figures(place).await.unwrap().tables["t"].rows, 1);
+    }
+    let nothing = Mysql::of_service(&*place(), MysqlAt::Usual, None, None, None).await;
+    assert!(nothing.unwrap_err().hint.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
