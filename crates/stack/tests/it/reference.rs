@@ -3,7 +3,7 @@
 //! Write the pages anew with `SNAPSHOTS=overwrite cargo test -p mainstay-stack reference`.
 
 use crate::disk;
-use mainstay_stack::{MemoryLoader, Request, TargetKind, init, reference, resolve, schema};
+use mainstay_stack::{MemoryLoader, Request, Stack, TargetKind, init, reference, resolve, schema};
 use serde_json::Value;
 use snapbox::{Data, assert_data_eq};
 
@@ -67,6 +67,10 @@ fn the_annotated_example_resolves_in_each_of_its_environments() {
         let rules = &stack.alerts.rules[0];
         assert_eq!(rules.path, "ops/alert.rules.yml");
         assert_eq!(rules.text, "groups: []\n", "whole, for the server");
+        assert_eq!(stack.backups.sources.len(), 7, "each kind once");
+        let json = serde_json::to_string(&stack).expect("JSON");
+        let read: Stack = serde_json::from_str(&json).expect("what was written");
+        assert_eq!(read, stack, "a server reads what is uploaded");
     }
 }
 
