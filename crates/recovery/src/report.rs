@@ -12,10 +12,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Objectives {
     /// Recovery point objective: no more than this much time is lost. `None`: nothing is promised.
-    #[serde(rename = "rpo_ms", with = "optional_ms", default)]
+    #[serde(with = "optional_ms", default)]
     pub rpo: Option<Duration>,
     /// Recovery time objective: it runs again after this time.
-    #[serde(rename = "rto_ms", with = "optional_ms", default)]
+    #[serde(with = "optional_ms", default)]
     pub rto: Option<Duration>,
 }
 

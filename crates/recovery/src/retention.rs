@@ -35,7 +35,7 @@ pub struct Keep {
     pub monthly: u32,
     pub yearly: u32,
     /// Everything that is younger.
-    #[serde(rename = "within_ms", with = "duration_ms")]
+    #[serde(with = "duration_ms")]
     pub within: Duration,
 }
 

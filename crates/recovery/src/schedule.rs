@@ -40,7 +40,7 @@ struct Written {
     cron: String,
     /// IANA name.
     zone: String,
-    #[serde(rename = "jitter_ms", with = "duration_ms")]
+    #[serde(with = "duration_ms")]
     jitter: Duration,
 }
 

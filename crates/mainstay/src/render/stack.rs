@@ -8,29 +8,36 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// Fields in milliseconds, wherever they stand.
-const DURATIONS: [&str; 15] = [
+const DURATIONS: [&str; 20] = [
     "delay",
     "drain",
+    "every",
     "expires",
     "healthy_deadline",
     "interval",
+    "jitter",
     "max_age",
     "minimum_healthy_time",
     "pause",
     "progress_deadline",
+    "rpo",
+    "rto",
     "start_interval",
     "start_period",
     "stop_grace",
     "timeout",
     "watch",
     "window",
+    "within",
 ];
 /// Fields in bytes.
-const SIZES: [&str; 6] = [
+const SIZES: [&str; 8] = [
+    "bandwidth",
     "max_body",
     "max_size",
     "memory",
     "memory_reservation",
+    "minimum",
     "shm_size",
     "tmpfs_size",
 ];

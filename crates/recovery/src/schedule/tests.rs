@@ -117,7 +117,7 @@ fn it_is_written_down_as_it_was_given() {
     let json = serde_json::to_string(&schedule).unwrap();
     assert_eq!(
         json,
-        r#"{"cron":"0 2 * * *","zone":"Europe/Berlin","jitter_ms":300000}"#
+        r#"{"cron":"0 2 * * *","zone":"Europe/Berlin","jitter":300000}"#
     );
     assert_eq!(serde_json::from_str::<Schedule>(&json).unwrap(), schedule);
     let wrong = json.replace("Berlin", "Bonn");

@@ -110,7 +110,7 @@ pub struct Drill {
     /// The service that is started against the copy, and asked whether it is healthy.
     pub boot: Option<ServiceName>,
     /// Of the whole drill.
-    #[serde(rename = "timeout_ms", with = "duration_ms")]
+    #[serde(with = "duration_ms")]
     pub timeout: Duration,
 }
 
@@ -142,7 +142,7 @@ pub struct BackupSource {
     #[serde(flatten)]
     pub kind: SourceKind,
     /// Of one copy.
-    #[serde(rename = "timeout_ms", with = "duration_ms")]
+    #[serde(with = "duration_ms")]
     pub timeout: Duration,
     /// A smaller copy is a failure. 0: any size will do, but none at all.
     pub minimum: Bytes,
@@ -198,7 +198,7 @@ pub struct PostgresqlSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wal {
     /// What is received is in the repository after this time at the latest: what can be lost.
-    #[serde(rename = "every_ms", with = "duration_ms")]
+    #[serde(with = "duration_ms")]
     pub every: Duration,
 }
 
