@@ -20,12 +20,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 /// How long a pack that nobody needs any more stays: longer than whatever reads beside a prune.
 const GRACE: Duration = Duration::from_secs(23 * 3600);
 
+/// A worker says something every five seconds.
+const SILENCE: Duration = Duration::from_secs(120);
+
 /// Where workers come from. Cheap to clone; used from many tasks at once.
 #[derive(Debug, Clone)]
 pub struct Client {
     program: Vec<OsString>,
     locks: PathBuf,
     grace: Duration,
+    silence: Duration,
 }
 
 fn ignore(_: Progress) {}
@@ -38,6 +42,7 @@ impl Client {
             program,
             locks,
             grace: GRACE,
+            silence: SILENCE,
         }
     }
 
@@ -45,6 +50,13 @@ impl Client {
     /// the longest save or load, it breaks that.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// How long a worker may say nothing before it is ended; 2 minutes unless said otherwise. One that is well speaks
+    /// every five seconds.
+    pub fn silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
         self
     }
 
@@ -60,7 +72,7 @@ impl Client {
     where
         R: DeserializeOwned,
     {
-        let talk = Talk::start(&self.program)?;
+        let talk = Talk::start(&self.program, self.silence)?;
         let order = self.order(at, job);
         understood(talk.ask(&order, watch, tokio::io::sink()).await?)
     }
@@ -80,7 +92,7 @@ impl Client {
         whole: impl Future<Output = Result<T, String>> + Send,
         watch: Watch<'_>,
     ) -> Result<(Saved, T), Failure> {
-        let talk = Talk::start(&self.program)?;
+        let talk = Talk::start(&self.program, self.silence)?;
         let new = new.clone();
         let order = self.order(at, Job::SaveStream { new });
         let (value, end) = talk.feed(&order, watch, data, whole).await?;
@@ -108,7 +120,7 @@ impl Client {
         into: impl AsyncWrite + Send + Unpin,
         watch: Watch<'_>,
     ) -> Result<Loaded, Failure> {
-        let talk = Talk::start(&self.program)?;
+        let talk = Talk::start(&self.program, self.silence)?;
         let (snapshot, path) = (snapshot.to_owned(), path.to_owned());
         let order = self.order(at, Job::LoadFile { snapshot, path });
         understood(talk.ask(&order, watch, into).await?)

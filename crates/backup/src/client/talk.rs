@@ -13,9 +13,6 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// A worker says something every five seconds.
-const SILENCE: Duration = Duration::from_secs(120);
-
 /// From its last word to its end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -32,6 +29,8 @@ pub(super) struct Talk {
     stdin: ChildStdin,
     stdout: ChildStdout,
     stderr: ChildStderr,
+    /// Longer it may say nothing.
+    silence: Duration,
 }
 
 /// Why a conversation had no answer.
@@ -40,13 +39,13 @@ enum Lost {
     Failed(Failure),
     /// The pipe ended, or what came was no frame.
     Ended,
-    Silent,
+    Silent(Duration),
     /// What it read could not be written on.
     Sink(io::Error),
 }
 
 impl Talk {
-    pub(super) fn start(program: &[OsString]) -> Result<Self, Failure> {
+    pub(super) fn start(program: &[OsString], silence: Duration) -> Result<Self, Failure> {
         let fail = |why: &str| {
             let message = format!("cannot start a backup worker: {why}");
             Failure::new(FailureKind::Ended, message)
@@ -71,6 +70,7 @@ impl Talk {
             stdin,
             stdout,
             stderr,
+            silence,
         })
     }
 
@@ -86,11 +86,12 @@ impl Talk {
             mut stdin,
             mut stdout,
             stderr,
+            silence,
         } = self;
         let talk = async {
             // A worker that died cannot be written to; why, the other pipe tells.
             let _ = give(&mut stdin, order).await;
-            let answer = answer(&mut stdout, watch, sink).await;
+            let answer = answer(&mut stdout, silence, watch, sink).await;
             drop(stdin);
             answer
         };
@@ -110,13 +111,14 @@ impl Talk {
             mut stdin,
             mut stdout,
             stderr,
+            silence,
         } = self;
         let talk = async {
             let feed = async {
                 give(&mut stdin, order).await?;
                 feed(&mut stdin, data, whole).await
             };
-            let answer = answer(&mut stdout, watch, tokio::io::sink());
+            let answer = answer(&mut stdout, silence, watch, tokio::io::sink());
             tokio::pin!(feed, answer);
             let fed = tokio::select! {
                 // It failed before all was told.
@@ -195,12 +197,15 @@ async fn pump(
 /// Reads until the last frame.
 async fn answer(
     stdout: &mut ChildStdout,
+    silence: Duration,
     watch: Watch<'_>,
     mut sink: impl AsyncWrite + Unpin,
 ) -> Result<Value, Lost> {
     loop {
-        let next = timeout(SILENCE, next(stdout)).await;
-        let (kind, payload) = next.map_err(|_| Lost::Silent)?.map_err(|_| Lost::Ended)?;
+        let next = timeout(silence, next(stdout)).await;
+        let (kind, payload) = next
+            .map_err(|_| Lost::Silent(silence))?
+            .map_err(|_| Lost::Ended)?;
         match kind {
             Kind::Progress => {
                 watch(serde_json::from_slice(&payload).map_err(|_| Lost::Ended)?);
@@ -236,7 +241,7 @@ async fn conclude<R>(
 ) -> Result<R, Failure> {
     let talk = async {
         let outcome = talk.await;
-        if matches!(outcome, Err(Lost::Silent | Lost::Sink(_))) {
+        if matches!(outcome, Err(Lost::Silent(_) | Lost::Sink(_))) {
             let _ = child.start_kill();
         }
         let status = if let Ok(status) = timeout(FAREWELL, child.wait()).await {
@@ -251,9 +256,8 @@ async fn conclude<R>(
     outcome.map_err(|lost| match lost {
         Lost::Failed(failure) => failure,
         Lost::Ended => ended(status.ok(), &words),
-        Lost::Silent => {
-            let seconds = SILENCE.as_secs();
-            let message = format!("the backup worker was silent for {seconds} s and was ended");
+        Lost::Silent(silence) => {
+            let message = format!("the backup worker was silent for {silence:?} and was ended");
             Failure::new(FailureKind::Ended, message)
         }
         Lost::Sink(error) => {

@@ -225,6 +225,22 @@ impl Adapter {
         }
     }
 
+    /// Keys without those that are damaged: one of them must not lock out the others.
+    fn whole_keys(&self, mut keys: Vec<(Id, u32)>) -> Result<Vec<(Id, u32)>, Failure> {
+        let mut damaged = None;
+        keys.retain(|(id, _)| match self.read_whole(FileType::Key, id) {
+            Err(failure) if failure.kind == FailureKind::Damaged => {
+                damaged = Some(failure);
+                false
+            }
+            Ok(_) | Err(_) => true,
+        });
+        match damaged {
+            Some(failure) if keys.is_empty() => Err(failure),
+            _ => Ok(keys),
+        }
+    }
+
     /// An index without the packs that were held back; `None` where nothing is left of it.
     fn without_held(&self, held: &mut Held, sealed: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         let broken = || Failure::new(FailureKind::Other, "an index cannot be read back");
@@ -293,6 +309,10 @@ impl ReadBackend for Adapter {
             let name = name.rsplit('/').next()?;
             Some((Id::parse_some(name, tpe)?, size(length)))
         });
+        if tpe == FileType::Key {
+            let keys = self.whole_keys(found.collect());
+            return keys.map_err(|failure| self.trouble.wrap(failure));
+        }
         Ok(found.collect())
     }
 

@@ -5,7 +5,7 @@ use super::lock::Share;
 use super::trouble::damage;
 use crate::{Checked, Failure, FailureKind, Pruned, ReadData};
 use rustic_core::repofile::SnapshotId;
-use rustic_core::{CheckOptions, PruneOptions, ReadSubsetOption};
+use rustic_core::{CheckOptions, FileType, PruneOptions, ReadSubsetOption};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ impl Repository {
         let before = self.adapter.store().list("snapshots/")?.len();
         // A pack that opens and does not unpack makes rustic panic.
         let found = catch_unwind(AssertUnwindSafe(|| self.rustic.check(options)));
-        let problems = match found {
+        let mut problems: Vec<String> = match found {
             Ok(Ok(results)) => {
                 let errors = results.0.into_iter();
                 // Warnings are of files that nobody needs; prune removes them.
@@ -40,6 +40,7 @@ impl Repository {
             },
             Err(_) => vec!["a pack opens but cannot be unpacked".to_owned()],
         };
+        problems.extend(self.damaged_keys()?);
         let read = self.meter.read().done;
         Ok(Checked {
             problems,
@@ -47,6 +48,19 @@ impl Repository {
             read,
             took: started.elapsed(),
         })
+    }
+
+    /// They lock nobody out, but who has only that key is.
+    fn damaged_keys(&self) -> Result<Vec<String>, Failure> {
+        let listed = self.adapter.store().list("keys/")?;
+        let names = listed
+            .iter()
+            .filter_map(|(path, _)| path.rsplit('/').next());
+        let ids = names.filter_map(|name| name.parse().ok());
+        let read = ids.map(|id| self.adapter.read_whole(FileType::Key, &id));
+        let failed = read.filter_map(Result::err);
+        let damaged = failed.filter(|failure| failure.kind == FailureKind::Damaged);
+        Ok(damaged.map(|failure| failure.message).collect())
     }
 
     /// So much of the packs, in bytes; never so little that no pack fits into it.

@@ -300,6 +300,10 @@ async fn a_program_that_is_no_worker_is_told(place: Place) {
     assert_eq!(failure.kind, FailureKind::Ended, "{failure}");
     assert!(failure.message.contains("no room for it"), "{failure}");
     assert!(failure.message.contains("exit status: 3"), "{failure}");
+    let silent = client(&["sh", "-c", "exec sleep 1000"]).silence(Duration::from_millis(300));
+    let failure = silent.list(&place.at).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Ended, "{failure}");
+    assert!(failure.message.contains("was silent"), "{failure}");
     let failure = client(&["echo", "hello there"])
         .list(&place.at)
         .await
@@ -349,6 +353,17 @@ async fn full_disk(place: &Place) {
         .unwrap_err();
     assert_eq!(failure.kind, FailureKind::Full, "{failure}");
     assert!(failure.hint.is_some());
+    let root = place.path("data");
+    std::fs::create_dir(&root).unwrap();
+    for n in 0..10 {
+        std::fs::write(root.join(n.to_string()), random(n + 50, 6 << 20)).unwrap();
+    }
+    let tree = crate::trees::tree(&root);
+    let saved_tree = place
+        .client
+        .save_tree(&place.at, &new("/data"), &tree, &quiet)
+        .await;
+    assert_eq!(saved_tree.unwrap_err().kind, FailureKind::Full);
     let tmp = std::fs::read_dir(place.repository().join("tmp"))
         .unwrap()
         .count();

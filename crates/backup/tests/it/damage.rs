@@ -17,6 +17,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_missing_pack_is_told", a_missing_pack_is_told),
         trial("a_damaged_snapshot_is_told", a_damaged_snapshot_is_told),
         trial(
+            "a_damaged_key_locks_out_no_other",
+            a_damaged_key_locks_out_no_other,
+        ),
+        trial(
             "a_damaged_tree_removes_nothing",
             a_damaged_tree_removes_nothing,
         ),
@@ -174,6 +178,25 @@ async fn a_damaged_snapshot_is_told(place: Place) {
         .await
         .unwrap();
     assert_eq!(place.client.list(&place.at).await.unwrap(), []);
+}
+
+async fn a_damaged_key_locks_out_no_other(place: Place) {
+    place.create().await;
+    let other = mainstay_model::Secret::new("another".to_owned());
+    let id = place.client.add_key(&place.at, &other).await.unwrap();
+    flip(&place.repository().join("keys").join(&id), 100);
+    place.save("/x", b"x").await;
+    let checked = place
+        .client
+        .check(&place.at, ReadData::Structure, &quiet)
+        .await
+        .unwrap();
+    assert!(checked.problems.iter().any(|problem| problem.contains(&id)));
+    let keys = files(&place, "keys");
+    let last = keys.iter().find(|path| !path.ends_with(&id)).unwrap();
+    flip(last, 100);
+    let failure = place.client.list(&place.at).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Damaged, "{failure}");
 }
 
 async fn a_damaged_tree_removes_nothing(place: Place) {
