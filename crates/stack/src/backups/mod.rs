@@ -61,7 +61,7 @@ pub(crate) fn backups(
     let backups = Backups {
         enabled,
         copies: reader.copies(node.get("copies"), keep),
-        schedules: reader.schedules(node.get("schedules"), &sources, around.purpose),
+        schedules: reader.schedules(node.get("schedules"), &sources),
         drill: reader.drill(node.get("drill"), &sources),
         objectives: section::objectives(node.get("objectives")),
         secrets: match text(&node, "secrets").as_deref() {

@@ -2,7 +2,6 @@
 
 use super::{PLACES, Reader, unknown};
 use crate::decode::{duration, flag, number, size, text, texts};
-use crate::request::Purpose;
 use crate::resolved::{
     BackupCopy, BackupRepository, BackupSchedule, BackupSource, BackupWhat, Drill, RepositoryAt,
     S3Repository,
@@ -192,11 +191,10 @@ impl Reader<'_, '_> {
         &mut self,
         node: Option<&Node>,
         sources: &Sources,
-        purpose: Purpose,
     ) -> BTreeMap<String, BackupSchedule> {
         let mut schedules = BTreeMap::new();
         let Some(node) = node.filter(|node| !node.is_null()) else {
-            if purpose != Purpose::Development
+            if !self.is_off
                 && let Ok(when) = Schedule::new(DAILY, "UTC", DAILY_JITTER)
             {
                 let what = BackupWhat::Full;
@@ -257,7 +255,7 @@ impl Reader<'_, '_> {
 
     pub(super) fn drill(&mut self, node: Option<&Node>, sources: &Sources) -> Option<Drill> {
         let Some(node) = node.filter(|node| !node.is_null()) else {
-            return Some(Drill {
+            return (!self.is_off).then_some(Drill {
                 when: Schedule::new(DRILL, "UTC", Duration::ZERO).ok()?,
                 sources: BackupWhat::Full,
                 boot: None,

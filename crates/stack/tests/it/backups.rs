@@ -121,7 +121,9 @@ fn development_has_none_and_an_environment_can_have_its_own() {
         resolution.stack.expect("a stack").backups
     };
     let dev = backups("", "dev");
-    assert!(!dev.enabled && dev.schedules.is_empty());
+    assert!(!dev.enabled && dev.schedules.is_empty() && dev.drill.is_none());
+    let on = backups("backups: {enabled: true}", "dev");
+    assert!(on.schedules.contains_key("daily") && on.drill.is_some());
     assert_eq!(dev.before_deploy, BeforeDeploy::Never);
     assert_eq!(
         backups("", "staging").before_deploy,
