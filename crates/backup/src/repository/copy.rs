@@ -1,6 +1,5 @@
 //! Snapshots of one repository in another one, with other keys and elsewhere.
 
-use super::lock::Share;
 use super::trouble::damage;
 use super::{Repository, blobs};
 use crate::{Copied, Failure};
@@ -14,7 +13,7 @@ type Likeness = (i128, TreeId, String, String, String);
 impl Repository {
     /// Copies snapshots to `to`, with every blob that it does not have. What was copied before stays one.
     pub(crate) fn copy(self, to: &Self, snapshots: &[String]) -> Result<Copied, Failure> {
-        let _lock = to.lock(Share::Adds, "copy")?;
+        let _lock = to.adds("copy")?;
         let explain_from = |error| self.adapter.trouble.explain(error);
         let explain_to = |error| to.adapter.trouble.explain(error);
         let wanted = snapshots.iter().map(|name| self.snapshot(name));

@@ -145,6 +145,17 @@ impl Repository {
         opened.map_err(|error| self.adapter.trouble.explain(error))
     }
 
+    /// Before anything is added: what stands in version 1 must not be compressed, and ours is.
+    fn adds(&self, job: &str) -> Result<Lock, Failure> {
+        let version = self.rustic.config().version;
+        if version < 2 {
+            let message = format!("{} has version {version} of restic's format", self.at.store);
+            let failure = Failure::new(FailureKind::Other, message);
+            return Err(failure.hint("`restic migrate upgrade_repo_v2` makes it version 2"));
+        }
+        self.lock(Share::Adds, job)
+    }
+
     fn lock(&self, share: Share, job: &str) -> Result<Lock, Failure> {
         lock::take(&self.at.store, &self.locks, share, job)
     }

@@ -2,7 +2,6 @@
 //! end.
 
 use super::adapter::Hold;
-use super::lock::Share;
 use super::source::{Filled, Folder, Stream};
 use super::{Repository, stream_tree};
 use crate::{Failure, FailureKind, NewSnapshot, Saved, Tree};
@@ -28,7 +27,7 @@ impl Repository {
     ) -> Result<Saved, Failure> {
         let started = Instant::now();
         let path = checked(new)?;
-        let _lock = self.lock(Share::Adds, "save")?;
+        let _lock = self.adds("save")?;
         let trouble = self.adapter.trouble.clone();
         let explain = |error| trouble.explain(error);
         let tally = Arc::new(Mutex::new(Tally::default()));
@@ -73,7 +72,7 @@ impl Repository {
     pub(crate) fn save_tree(self, new: &NewSnapshot, tree: &Tree) -> Result<Saved, Failure> {
         let started = Instant::now();
         let path = checked(new)?;
-        let _lock = self.lock(Share::Adds, "save")?;
+        let _lock = self.adds("save")?;
         let trouble = self.adapter.trouble.clone();
         let explain = |error| trouble.explain(error);
         let snapshot = draft(new)?;

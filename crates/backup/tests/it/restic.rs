@@ -8,10 +8,44 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial(
-        "a_repository_of_restic_is_read_and_continued",
-        a_repository_of_restic_is_read_and_continued,
-    )]
+    vec![
+        trial(
+            "an_old_repository_is_read_and_not_written",
+            an_old_repository_is_read_and_not_written,
+        ),
+        trial(
+            "a_repository_of_restic_is_read_and_continued",
+            a_repository_of_restic_is_read_and_continued,
+        ),
+    ]
+}
+
+async fn an_old_repository_is_read_and_not_written(place: Place) {
+    let root = place.path("data");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("file"), b"old").unwrap();
+    if place
+        .restic_ok(&["init", "--repository-version", "1"])
+        .is_none()
+    {
+        return;
+    }
+    let path = root.to_str().unwrap();
+    place.restic_ok(&["backup", path]);
+    let row = place.client.list(&place.at).await.unwrap().remove(0);
+    let mut got = Vec::new();
+    let file = format!("{path}/file");
+    place
+        .client
+        .load_file(&place.at, &row.snapshot, &file, &mut got, &quiet)
+        .await
+        .unwrap();
+    assert_eq!(got, b"old");
+    let failure = place.try_save("/x", b"x").await.unwrap_err();
+    assert!(failure.message.contains("version 1"), "{failure}");
+    place.restic_ok(&["migrate", "upgrade_repo_v2"]);
+    place.save("/x", b"x").await;
+    place.restic_ok(&["check", "--read-data"]);
 }
 
 async fn a_repository_of_restic_is_read_and_continued(place: Place) {
