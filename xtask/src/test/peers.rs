@@ -26,7 +26,7 @@ const PEERS: &[Peer] = &[
         name: "PostgreSQL",
         package: "postgresql",
         kind: Kind::Debian,
-        wanted_by: "the sample service's tests on PostgreSQL",
+        wanted_by: "the sample service's tests on PostgreSQL; backups of databases",
         program: "postgres",
     },
     Peer {

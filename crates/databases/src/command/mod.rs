@@ -7,8 +7,6 @@
 //! **Invariant:** a command counts as done only when its exit code was seen and was zero, and a stream out of
 //! it only when it was read to its end; a source that fails ends the command before its input is closed.
 
-#![allow(dead_code, unused_imports, reason = "until both engines stand on it")]
-
 mod shell;
 mod stderr;
 mod stream;

@@ -250,3 +250,108 @@ async fn who_is_asked_for_a_password_logs_in_with_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_server_that_is_killed_is_followed_on_and_a_slot_that_it_gave_up_is_a_gap() {
+    let test = "a_server_that_is_killed_is_followed_on_and_a_slot_that_it_gave_up_is_a_gap";
+    let Some(bin) = binaries(test) else { return };
+    let settings = [
+        "max_wal_size=64MB",
+        "min_wal_size=32MB",
+        "max_slot_wal_keep_size=64MB",
+    ];
+    let mut server = Server::start(&bin, &settings).await;
+    ledger::create(&server, "app");
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let mut running = Running::start(receiver(&server, folder.path()));
+        running.reached(flushed(&server)).await;
+        let before: i64 = server.sql("app", ledger::LAST).parse().unwrap();
+        let writers = Writers::start(&server, "app", 2);
+        until("money moves", async || {
+            server.sql("app", ledger::LAST).parse::<i64>().unwrap() > before
+        })
+        .await;
+        server.kill().await;
+        let stopped = running.stopped().await;
+        assert!(matches!(stopped, Stopped::Lost(_)), "{stopped}");
+        drop(writers);
+        server.up().await;
+    }
+    let mut running = Running::start(receiver(&server, folder.path()));
+    running.reached(flushed(&server)).await;
+    drop(running);
+    until("the slot is free", async || {
+        server.sql("postgres", "SELECT active FROM pg_replication_slots") == "f"
+    })
+    .await;
+    for _ in 0..8 {
+        server.sql(
+            "postgres",
+            "CREATE TABLE waste (i int); DROP TABLE waste; SELECT pg_switch_wal(); CHECKPOINT",
+        );
+    }
+    let state = "SELECT wal_status FROM pg_replication_slots";
+    until("the server gave the slot up", async || {
+        server.sql("postgres", "CHECKPOINT");
+        server.sql("postgres", state) == "lost"
+    })
+    .await;
+    let mut running = Running::start(receiver(&server, folder.path()));
+    let stopped = running.stopped().await;
+    assert!(matches!(stopped, Stopped::Gap(_)), "{stopped}");
+}
+
+/// A file system of a few megabytes, where whoever runs the test may make one.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=40m", "tmpfs"])
+            .arg(folder.path())
+            .output();
+        mount
+            .is_ok_and(|done| done.status.success())
+            .then_some(Self(folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_receiver_and_with_room_it_goes_on() {
+    let test = "a_full_disk_stops_the_receiver_and_with_room_it_goes_on";
+    let Some(bin) = binaries(test) else { return };
+    let Some(small) = Small::mount() else {
+        return super::support::want("the right to mount", test);
+    };
+    let server = Server::start(&bin, &[]).await;
+    let mut running = Running::start(receiver(&server, small.0.path()));
+    running.reached(flushed(&server)).await;
+    let waste = "CREATE TABLE IF NOT EXISTS waste (t text); \
+        INSERT INTO waste SELECT repeat(md5(i::text), 30) FROM generate_series(1, 70000) i";
+    server.sql("postgres", waste);
+    let stopped = running.stopped().await;
+    assert!(matches!(stopped, Stopped::Disk(_)), "{stopped}");
+    let archive = Archive::existing(small.0.path()).unwrap().unwrap();
+    let list = archive.list().unwrap();
+    assert!(list.iter().any(|kept| matches!(kept.kind, Kind::Whole(_))));
+    let mut running = Running::start(receiver(&server, small.0.path()));
+    // What was kept elsewhere makes room, again and again.
+    let end = flushed(&server);
+    until("all of it came", async || {
+        let whole: Vec<_> = archive.list().unwrap();
+        archive.forget(&whole).unwrap();
+        if running.received.has_changed().is_err() {
+            running = Running::start(receiver(&server, small.0.path()));
+        }
+        running.received.borrow().lsn >= end
+    })
+    .await;
+}

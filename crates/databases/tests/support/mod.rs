@@ -70,7 +70,12 @@ pub(crate) fn skipped(name: &str, test: &str) {
         std::env::var_os("MAINSTAY_REQUIRE_PEERS").is_none(),
         "{name} is not here"
     );
-    let line = format!("skipped for want of {name}: {test}\n");
+    want(name, test);
+}
+
+/// Says it past the capture of the test's output.
+pub(crate) fn want(what: &str, test: &str) {
+    let line = format!("skipped for want of {what}: {test}\n");
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
