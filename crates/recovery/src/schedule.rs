@@ -187,8 +187,9 @@ pub fn next(
             missed: 0,
         });
     };
-    // Its time is past; its moment may still be ahead.
-    let at = run + schedule.delay(run, seed);
+    // Its time is past; its moment may still be ahead. Not where an earlier one was waited for already: with a
+    // jitter longer than the pauses there would always be a newer one to wait for.
+    let at = (run + schedule.delay(run, seed)).min(first + schedule.delay(first, seed));
     Some(Due {
         at: at.max(now),
         run,

@@ -148,6 +148,62 @@ fn what_a_log_begins_with_is_kept_and_so_is_what_is_in_use() {
     assert_eq!(others, expected.iter().collect::<Vec<_>>());
 }
 
+#[test]
+fn a_log_is_needed_from_the_oldest_base_that_reaches_and_while_others_were_taken() {
+    use crate::point::{Part, Reason};
+    let point = |number: u128, began: &str| RestorePoint {
+        format: 1,
+        id: Uuid::from_u128(number),
+        name: PointName::new(format!("p{number}")).unwrap(),
+        scope: mainstay_model::Scope {
+            stack: "s".parse().unwrap(),
+            environment: "e".parse().unwrap(),
+        },
+        release: None,
+        reason: Reason::Asked {
+            by: "me".to_owned(),
+        },
+        began: at(began),
+        ended: at(began) + HOUR,
+        parts: vec![Part {
+            source: "db".to_owned(),
+            kind: PartKind::PostgresqlBase,
+            service: None,
+            snapshot: String::new(),
+            path: String::new(),
+            taken: at(began),
+            bytes: 1,
+            sha256: None,
+            figures: None,
+            details: BTreeMap::new(),
+        }],
+    };
+    let points = [
+        point(1, "2026-10-31T02:00:00Z"),
+        point(2, "2026-11-23T02:00:00Z"),
+        point(3, "2026-11-26T02:00:00Z"),
+    ];
+    let keep = Keep {
+        monthly: 2,
+        within: DAY * 3,
+        ..Keep::default()
+    };
+    let standing: Vec<Standing> = points.iter().map(|one| Standing::of(one, true)).collect();
+    let decisions = decide(&standing, &keep, now(), &BTreeSet::new());
+    let needed = log_needed(&points, &decisions, "db", &keep, now());
+    let shown: Vec<_> = (needed.iter())
+        .map(|range| (range.base.as_u128(), range.from, range.to))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            (1, points[0].began, points[0].ended),
+            (2, points[1].began, now()),
+        ]
+    );
+    assert_eq!(log_needed(&points, &decisions, "other", &keep, now()), []);
+}
+
 fn any_point() -> impl Strategy<Value = Standing> {
     let parts = (any::<u64>(), 0_i64..24 * 800, any::<[bool; 4]>());
     parts.prop_map(|(id, age, [whole, in_use, more, base])| {

@@ -54,6 +54,25 @@ fn the_jitter_is_the_same_for_the_same_run_and_no_other() {
 }
 
 #[test]
+fn a_jitter_longer_than_the_pauses_puts_nothing_off_forever() {
+    let jitter = Duration::from_hours(2);
+    let often = Schedule::new("*/7 * * * *", "UTC", jitter).unwrap();
+    let mut now = at("2026-11-02T00:00:00Z");
+    let (mut last, mut made) = (now, vec![now]);
+    for _ in 0..24 * 60 {
+        now = now + Duration::from_mins(1);
+        let due = next(&often, Some(last), now, 3).unwrap();
+        if due.at <= now {
+            last = due.run;
+            made.push(now);
+        }
+    }
+    assert!(made.len() > 12, "{}", made.len());
+    let gaps = made.windows(2).map(|pair| pair[1].since(pair[0]));
+    assert!(gaps.max().unwrap() <= often.longest_gap());
+}
+
+#[test]
 fn a_change_of_the_clock_neither_loses_a_run_nor_doubles_it() {
     // From 2:00 to 3:00 on 29 March, back on 25 October.
     let night = schedule("30 2 * * *", "Europe/Berlin");

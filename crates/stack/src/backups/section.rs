@@ -9,7 +9,7 @@ use crate::resolved::{
 use crate::secrets::is_name;
 use crate::source::At;
 use crate::tree::Node;
-use mainstay_model::Bytes;
+use mainstay_model::{Bytes, format_duration};
 use mainstay_recovery::{Keep, Objectives, Schedule, ScheduleError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,8 +19,6 @@ const DAILY: &str = "0 2 * * *";
 const DAILY_JITTER: Duration = Duration::from_mins(15);
 const DRILL: &str = "0 4 * * sun";
 const DRILL_TIMEOUT: Duration = Duration::from_hours(4);
-/// Longer ones put a run where another belongs.
-const LONGEST_JITTER: Duration = Duration::from_hours(24);
 /// Of one stack.
 const MOST_SCHEDULES: usize = 50;
 const MOST_COPIES: usize = 10;
@@ -227,12 +225,11 @@ impl Reader<'_, '_> {
     fn schedule(&mut self, node: &Node, cron: &str) -> Option<Schedule> {
         let zone = text(node, "zone").unwrap_or_else(|| "UTC".to_owned());
         let jitter = duration(node, "jitter").unwrap_or(Duration::ZERO);
-        if jitter > LONGEST_JITTER {
-            let at = super::at(node, &["jitter"]).clone();
-            self.wrong(&at, "`jitter` is longer than a day", "such as `10m`");
-        }
         let (key, hint) = match Schedule::new(cron, &zone, jitter) {
-            Ok(schedule) => return Some(schedule),
+            Ok(schedule) => {
+                self.jitter(node, &schedule);
+                return Some(schedule);
+            }
             Err(error) => match &error {
                 ScheduleError::Cron { .. } => (
                     ("cron", error),
@@ -251,6 +248,20 @@ impl Reader<'_, '_> {
         let at = super::at(node, &[key.0]).clone();
         self.wrong(&at, key.1.to_string(), hint);
         None
+    }
+
+    /// A run that comes after the next one is none.
+    fn jitter(&mut self, node: &Node, schedule: &Schedule) {
+        let (jitter, pause) = (schedule.jitter(), schedule.shortest_gap());
+        if jitter > pause {
+            let at = super::at(node, &["jitter"]).clone();
+            let message = format!(
+                "`jitter` of {} is longer than the {} between two runs",
+                format_duration(jitter),
+                format_duration(pause)
+            );
+            self.wrong(&at, message, "such as `5m`");
+        }
     }
 
     pub(super) fn drill(&mut self, node: Option<&Node>, sources: &Sources) -> Option<Drill> {

@@ -433,6 +433,7 @@ backups:
   schedules:
     never: '0 0 30 2 *'
     there: {cron: '0 2 * * *', zone: Europe/Bonn}
+    late: {cron: '0 * * * *', jitter: 2h}
     wrong: {cron: daily, what: [bd]}
   drill: {boot: ap}
   sources:
@@ -452,18 +453,19 @@ secrets: {key: {}}
         "4:39: `compression` is no level of zstd",
         "5:9: `keep` keeps nothing",
         "7:12: `0 0 30 2 *` never fires",
+        "9:31: `jitter` of 2h is longer than the 1h between two runs",
         "8:32: no time zone `Europe/Bonn`",
-        "9:13: `daily` is not a cron expression",
-        "9:26: no source `bd`\n  hint: did you mean `db`?",
-        "10:17: no service `ap`\n  hint: did you mean `app`?",
-        "12:21: `cache` is Redis, not PostgreSQL\n  hint: write `redis: cache`",
-        "13:17: no volume `uploadz`\n  hint: did you mean `uploads`?",
-        "14:21: no service `dbb`\n  hint: did you mean `db`?",
-        "15:13: `files` copies the files of PostgreSQL of `db` while it runs",
-        "16:5: `journal` is a name of Mainstay's own",
-        "17:5: source `cach` is of no kind\n  hint: did you mean `cache`, which was found?",
-        "18:11: source `two` is of two kinds",
-        "19:28: `asked` cannot be asked a query",
+        "10:13: `daily` is not a cron expression",
+        "10:26: no source `bd`\n  hint: did you mean `db`?",
+        "11:17: no service `ap`\n  hint: did you mean `app`?",
+        "13:21: `cache` is Redis, not PostgreSQL\n  hint: write `redis: cache`",
+        "14:17: no volume `uploadz`\n  hint: did you mean `uploads`?",
+        "15:21: no service `dbb`\n  hint: did you mean `db`?",
+        "16:13: `files` copies the files of PostgreSQL of `db` while it runs",
+        "17:5: `journal` is a name of Mainstay's own",
+        "18:5: source `cach` is of no kind\n  hint: did you mean `cache`, which was found?",
+        "19:11: source `two` is of two kinds",
+        "20:28: `asked` cannot be asked a query",
     ] {
         let found = problems
             .iter()
