@@ -48,7 +48,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// A client whose workers write their number into a file, so that they can be killed.
-fn marked(place: &Place) -> (Client, PathBuf) {
+pub(crate) fn marked(place: &Place) -> (Client, PathBuf) {
     let file = place.path("worker.pid");
     let script = format!("echo $$ > '{}'; exec \"$0\" {WORKER}", file.display());
     let program = std::env::current_exe().unwrap();
@@ -69,7 +69,7 @@ fn kill(file: &Path) {
 }
 
 /// Kills the worker at a share of the way, as it tells it itself.
-fn at(file: PathBuf, done: u64) -> impl Fn(Progress) + Send + Sync {
+pub(crate) fn kill_at(file: PathBuf, done: u64) -> impl Fn(Progress) + Send + Sync {
     let killed = Mutex::new(false);
     move |progress: Progress| {
         let mut killed = killed.lock().unwrap();
@@ -101,7 +101,7 @@ async fn a_killed_save_leaves_nothing_half(place: Place) {
     let size = 40 << 20;
     for round in 0..ROUNDS {
         let data = random(round + 10, size);
-        let watch = at(file.clone(), size as u64 * round / ROUNDS);
+        let watch = kill_at(file.clone(), size as u64 * round / ROUNDS);
         // The end comes after the kill, whatever the race.
         let whole = std::future::pending::<Result<(), String>>();
         let saved = client
@@ -206,7 +206,7 @@ async fn a_killed_copy_leaves_nothing_half(mut place: Place) {
     place.client.open(&other, true).await.unwrap();
     let (client, file) = marked(&place);
     for round in 0..ROUNDS {
-        let watch = at(file.clone(), (round + 1) * (5 << 20));
+        let watch = kill_at(file.clone(), (round + 1) * (5 << 20));
         match client.copy(&place.at, &other, &wanted, &watch).await {
             Ok(copied) => assert_eq!(copied.map.len(), 1),
             Err(failure) => {

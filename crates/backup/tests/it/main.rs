@@ -5,6 +5,7 @@
 mod bucket;
 mod cuts;
 mod damage;
+mod regions;
 mod restic;
 mod stores;
 mod streams;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         bucket::trials(),
         cuts::trials(),
         damage::trials(),
+        regions::trials(),
         restic::trials(),
         stores::trials(),
         streams::trials(),

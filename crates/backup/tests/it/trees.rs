@@ -159,7 +159,7 @@ async fn save(place: &Place, root: &Path) -> Saved {
 }
 
 /// The test's directory is removed by somebody who may be refused.
-fn tidy(root: &Path) {
+pub(crate) fn tidy(root: &Path) {
     let leaf = root.join("sub/deep er/leaf");
     let _ = fs::set_permissions(leaf, PermissionsExt::from_mode(0o700));
 }

@@ -1,6 +1,6 @@
 //! Repositories in S3: against moto, over a network that cuts, delays, changes and refuses.
 
-mod moto;
+pub(crate) mod moto;
 mod proxy;
 
 use crate::stores::conformance;
