@@ -5,6 +5,7 @@
 
 use crate::command::{self, Stderr};
 use crate::database::Failure;
+use crate::password::Password;
 use crate::place::{Place, Running};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -31,6 +32,9 @@ pub(crate) struct Program<'a> {
     pub(crate) arguments: &'a [&'a str],
     /// Written to `$D/settings`: may hold secrets. No empty line.
     pub(crate) settings: &'a str,
+    /// Done when whoever started it is gone, before the server is ended; `$P` is `password`.
+    pub(crate) farewell: &'a str,
+    pub(crate) password: &'a Password,
 }
 
 /// It runs, as long as this is there.
@@ -51,7 +55,7 @@ impl Drop for Scratch {
 
 impl Program<'_> {
     fn script(&self) -> String {
-        let (prepare, serve) = (self.prepare, self.serve);
+        let (prepare, serve, farewell) = (self.prepare, self.serve, self.farewell);
         format!(
             r#"umask 077
 D=$(mktemp -d "${{TMPDIR:-/tmp}}/mainstay-XXXXXX") || exit 1
@@ -63,7 +67,8 @@ exec 3<&0
 {{ {serve}
 }} </dev/null >"$D/said" 2>&1 3<&- &
 Q=$!
-{{ cat <&3 >/dev/null; kill "$Q" 2>/dev/null; while kill -0 "$Q" 2>/dev/null; do sleep 1; done; clean; }} >/dev/null 2>&1 &
+{{ cat <&3 >/dev/null; {farewell}
+kill "$Q" 2>/dev/null; while kill -0 "$Q" 2>/dev/null; do sleep 1; done; clean; }} >/dev/null 2>&1 &
 W=$!
 exec 3<&-
 printf '%s\n' "$D"
@@ -77,15 +82,13 @@ exit 1"#
 
     /// Prepares and starts it. Whether it answers is [`Scratch::until`]'s.
     pub(crate) async fn start(&self, place: &dyn Place) -> Result<Scratch, Failure> {
-        let script = self.script();
-        let words = ["sh", "-c", &script, "sh"].into_iter();
-        let words = words.chain(self.arguments.iter().copied());
-        let words: Vec<String> = words.map(str::to_owned).collect();
+        let words = self.password.shell(&self.script(), self.arguments)?;
         let mut running = command::start(place, self.what, &words).await?;
         let head = format!("{}\n\n", self.settings.trim_end());
         if let Some(stdin) = &mut running.stdin {
             // Where it ended already, the missing line tells.
-            let _ = stdin.write_all(head.as_bytes()).await;
+            let head = self.password.input(head.as_bytes());
+            let _ = stdin.write_all(&head).await;
             let _ = stdin.flush().await;
         }
         let Running {

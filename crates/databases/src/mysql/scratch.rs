@@ -46,6 +46,8 @@ impl MysqlScratch {
             serve: SERVE,
             arguments: &[],
             settings: "",
+            farewell: ":",
+            password: &Password::None,
         };
         let scratch = program.start(place).await?;
         let login = MysqlLogin {

@@ -2,11 +2,12 @@
 //! everything; then it is its own again.
 //!
 //! Until the second server has read the whole copy the live one is not touched. What it had is kept in a file
-//! beside its own (an *undo*). Whatever breaks after that, the live server is made to follow its own undo.
+//! beside its own (an *undo*). Whatever breaks after that, the live server is made to follow its own undo; and where we
+//! are gone ourselves, the second server's last act is to make the live one its own again.
 
-use super::cli::{field, info, quoted, send, setting};
+use super::cli::{arguments, field, info, quoted, send, setting};
 use super::{Redis, copy, either, file};
-use crate::command::{IDLE, late};
+use crate::command::{IDLE, late, quote};
 use crate::database::{Dump, Failure, Undo};
 use crate::password::Password;
 use crate::place::Place;
@@ -45,7 +46,7 @@ pub(super) async fn replace(
 
 async fn exchange(redis: &Redis, place: &dyn Place, new: &str, old: &str) -> Result<(), Failure> {
     // First that the copy can be loaded at all.
-    let leader = Leader::start(place, new).await?;
+    let leader = Leader::start(redis, place, new).await?;
     keep(redis, place, old).await?;
     let Err(failure) = follow(redis, place, &leader).await else {
         return Ok(());
@@ -112,7 +113,7 @@ async fn keep(redis: &Redis, place: &dyn Place, path: &str) -> Result<(), Failur
 }
 
 async fn follow_file(redis: &Redis, place: &dyn Place, path: &str) -> Result<(), Failure> {
-    let leader = Leader::start(place, path).await?;
+    let leader = Leader::start(redis, place, path).await?;
     follow(redis, place, &leader).await
 }
 
@@ -124,12 +125,12 @@ struct Leader {
 }
 
 impl Leader {
-    async fn start(place: &dyn Place, path: &str) -> Result<Self, Failure> {
+    async fn start(redis: &Redis, place: &dyn Place, path: &str) -> Result<Self, Failure> {
         let mut last = Failure::new("no port is free");
         for _ in 0..TRIES {
             let span = u64::from(PORTS.end - PORTS.start);
             let drawn = u64::from_str_radix(&token()?, 16).unwrap_or_default() % span;
-            match Self::start_on(place, path, PORTS.start + drawn as u16).await {
+            match Self::start_on(redis, place, path, PORTS.start + drawn as u16).await {
                 Err(failure) if failure.message.contains("in use") => last = failure,
                 other => return other,
             }
@@ -137,7 +138,12 @@ impl Leader {
         Err(last)
     }
 
-    async fn start_on(place: &dyn Place, path: &str, port: u16) -> Result<Self, Failure> {
+    async fn start_on(
+        redis: &Redis,
+        place: &dyn Place,
+        path: &str,
+        port: u16,
+    ) -> Result<Self, Failure> {
         let password = Secret::new(format!("{}{}", token()?, token()?));
         let settings = format!(
             "bind 127.0.0.1\nport {port}\nrequirepass {}\ndir .\ndbfilename copy.rdb\nsave \"\"\nappendonly \
@@ -151,6 +157,8 @@ impl Leader {
             serve: &serve,
             arguments: &[path],
             settings: &settings,
+            farewell: &farewell(redis, port),
+            password: &redis.password,
         };
         let scratch = program.start(place).await?;
         let own = Redis::on_port(port).with_password(Password::Given(password.clone()));
@@ -161,6 +169,19 @@ impl Leader {
             password,
         })
     }
+}
+
+/// Should we be gone in the middle, the live server must not go on following: it would take no writes.
+fn farewell(redis: &Redis, port: u16) -> String {
+    let arguments: Vec<String> = arguments(redis).iter().map(|word| quote(word)).collect();
+    format!(
+        r#"{}
+[ -z "$P" ] || export REDISCLI_AUTH="$P"
+ask() {{ "$C" --no-auth-warning {} "$@" </dev/null 2>/dev/null; }}
+case "$(ask INFO replication)" in *"master_port:{port}"*) ask REPLICAOF NO ONE;; esac"#,
+        either("cli"),
+        arguments.join(" ")
+    )
 }
 
 /// Waits until a server of ours has loaded its file.

@@ -39,6 +39,8 @@ impl Server {
             serve: &serve,
             arguments: &[argument],
             settings: SETTINGS,
+            farewell: ":",
+            password: &Password::None,
         };
         let scratch = program.start(place).await?;
         let redis = Redis {

@@ -271,3 +271,56 @@ async fn a_wrong_log_in_says_so_and_what_is_no_whole_server_is_refused() {
     let (_, end) = read(nobody.dump(place()).await.unwrap()).await;
     assert!(end.unwrap_err().message.contains("Could not connect"));
 }
+
+/// Whoever loads is gone while the live server follows: it is its own again, with the old or the new.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_is_given_up_leaves_no_follower() {
+    let test = "a_load_that_is_given_up_leaves_no_follower";
+    let Some(server) = Server::start(test, Some("pass word"), &["--save", ""]).await else {
+        return;
+    };
+    let mut connection = server.connect().await;
+    fill_kinds(&mut connection).await;
+    redis::cmd("DEL")
+        .arg("passing")
+        .query_async::<i64>(&mut connection)
+        .await
+        .unwrap();
+    let database = server.database();
+    let (bytes, end) = read(database.dump(place()).await.unwrap()).await;
+    let copy = end.unwrap().figures;
+    redis::cmd("FLUSHALL")
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+    fill(&mut connection).await;
+    let before = database.figures(place()).await.unwrap();
+    let mut following = async |wanted: &str| {
+        let state = redis::cmd("INFO")
+            .arg("replication")
+            .query_async::<String>(&mut connection)
+            .await;
+        state.is_ok_and(|state| state.contains(wanted))
+    };
+    let load = {
+        let (database, bytes) = (database.clone(), bytes.clone());
+        tokio::spawn(async move { database.load(place(), boxed(&bytes), Load::Replace).await })
+    };
+    until("it follows, or is done", async || {
+        following("role:slave").await || load.is_finished()
+    })
+    .await;
+    load.abort();
+    until("it is its own again", async || {
+        following("role:master").await
+    })
+    .await;
+    let now = database.figures(place()).await.unwrap();
+    assert!(now == before || now == copy, "{now:?}");
+    redis::cmd("SET")
+        .arg("written")
+        .arg(1)
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+}
