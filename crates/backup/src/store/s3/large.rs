@@ -1,7 +1,7 @@
 //! Large files, in parts. Nobody sees any of them before the last request, which makes all of them one object.
 
 use super::request::{Extra, Storage};
-use super::send;
+use super::sum::send;
 use super::upload::slice;
 use super::verdict::Refusal;
 use crate::{Failure, FailureKind};

@@ -10,6 +10,7 @@
 mod http;
 mod large;
 mod request;
+mod sum;
 mod upload;
 mod verdict;
 
@@ -17,17 +18,15 @@ pub use http::Patience;
 
 use super::{Range, Store};
 use crate::{Failure, FailureKind, S3, StoreAt};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{Answer, Http};
-use md5::{Digest as _, Md5};
 use request::{Extra, Storage};
 use rusty_s3::actions::{CreateBucket, ListObjectsV2};
 use rusty_s3::{Bucket, UrlStyle};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use sum::{hex, md5, send, stated_md5};
 use tokio::runtime::Runtime;
 
 /// More is not read of one object: files of a repository are far smaller.
@@ -336,59 +335,10 @@ fn missing_bucket(mut failure: Failure) -> Failure {
     failure
 }
 
-/// Sends content with its MD5, and looks whether the storage has the same.
-async fn send<'a, A: rusty_s3::actions::S3Action<'a>>(
-    storage: &Storage,
-    doing: &str,
-    action: &A,
-    content: Vec<Bytes>,
-) -> Result<Answer, Failure> {
-    let sum = md5(&content);
-    let wanted = hex(&sum);
-    let extra = Extra {
-        headers: vec![
-            ("content-md5", STANDARD.encode(sum)),
-            ("content-type", "application/octet-stream".to_owned()),
-        ],
-        body: content,
-        most: 0,
-    };
-    let right = |answer: &Answer| match stated_md5(answer) {
-        Some(stated) if stated != wanted => Err("what was stored is not what was sent"),
-        _ => Ok(()),
-    };
-    storage.done(doing, action, &extra, Some(&right)).await
-}
-
-fn md5(content: &[Bytes]) -> [u8; 16] {
-    let mut sum = Md5::new();
-    for piece in content {
-        sum.update(piece);
-    }
-    sum.finalize().into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    let mut out = String::new();
-    for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
-    }
-    out
-}
-
-/// The MD5 of an object, where the storage says it: a tag is one only without parts and without a key of the
-/// storage's own.
-fn stated_md5(answer: &Answer) -> Option<&str> {
-    let tag = answer.header("etag").trim_matches('"');
-    let encryption = answer.header("x-amz-server-side-encryption");
-    let customer = answer.header("x-amz-server-side-encryption-customer-algorithm");
-    let plain = matches!(encryption, "" | "AES256") && customer.is_empty();
-    let is_sum = tag.len() == 32 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (plain && is_sum).then_some(tag)
-}
-
 /// The store in a bucket, with the patience of everyday.
 pub(super) fn open(s3: &S3) -> Result<Arc<dyn Store>, Failure> {
     Ok(Arc::new(Bucketed::new(s3, Patience::default())?))
 }
+
+#[cfg(test)]
+mod tests;

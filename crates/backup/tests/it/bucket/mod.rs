@@ -4,11 +4,11 @@ pub(crate) mod moto;
 mod proxy;
 
 use crate::stores::conformance;
-use crate::support::{Place, skip, trial};
+use crate::support::{Place, WORKER, skip, trial};
 use bytes::Bytes;
 use libtest_mimic::Trial;
-use mainstay_backup::store::{Range, Store};
-use mainstay_backup::{Failure, FailureKind, StoreAt};
+use mainstay_backup::store::{Bucketed, Patience, Range, Store};
+use mainstay_backup::{Client, Failure, FailureKind, StoreAt};
 use moto::{ACCESS_KEY, Moto, SECRET_KEY, s3, store};
 use proxy::{Fault, Proxy};
 use std::process::Command;
@@ -46,6 +46,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         test("what_passes_is_tried_again", what_passes_is_tried_again),
         test("a_refusal_is_told_at_once", a_refusal_is_told_at_once),
         test("what_does_not_pass_ends", what_does_not_pass_ends),
+        trial("a_certificate_is_looked_at", a_certificate_is_looked_at),
         trial("restic_reads_what_went_through_a_bad_network", restic_reads),
     ]
 }
@@ -244,6 +245,66 @@ fn what_does_not_pass_ends(name: &'static str) {
     let failure = store(nobody, "").write("config", &[]).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
     without_secrets(&failure);
+}
+
+/// A certificate for this machine that only whoever is told so trusts.
+fn certificate(place: &Place) -> Option<[String; 2]> {
+    let paths = ["cert.pem", "key.pem"].map(|name| place.path(name).display().to_string());
+    let mut command = Command::new("openssl");
+    command.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=storage",
+    ]);
+    command.args(["-addext", "subjectAltName=IP:127.0.0.1"]);
+    command.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    let made = command
+        .args(["-out", &paths[0], "-keyout", &paths[1]])
+        .output();
+    match made {
+        Ok(made) if made.status.success() => Some(paths),
+        Ok(made) => panic!("{}", String::from_utf8_lossy(&made.stderr)),
+        Err(_) => {
+            skip("openssl", place.name);
+            None
+        }
+    }
+}
+
+async fn a_certificate_is_looked_at(mut place: Place) {
+    let Some([cert, key]) = certificate(&place) else {
+        return;
+    };
+    let Some(moto) = Moto::start_with(place.name, &["-s", "-c", &cert, "-k", &key]) else {
+        return;
+    };
+    let mut at = s3(moto.address, "shop");
+    at.endpoint = at.endpoint.replace("http:", "https:");
+    let program = std::env::current_exe().unwrap().into();
+    let trusting = vec![
+        "env".into(),
+        format!("SSL_CERT_FILE={cert}").into(),
+        program,
+        WORKER.into(),
+    ];
+    place.client = Client::new(trusting, place.dir.path().to_path_buf());
+    place.at.store = StoreAt::S3(at.clone());
+    place.create().await;
+    place.save("/dump.sql", b"over TLS").await;
+    // Not even asked for: nothing of the request went out.
+    let impatient = Patience {
+        tries: 1,
+        ..Patience::default()
+    };
+    let failure = Bucketed::new(&at, impatient).unwrap().list("").unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
+    assert!(failure.message.contains("certificate"), "{failure}");
 }
 
 /// Saved while the network breaks again and again; then restic checks and restores it.

@@ -23,6 +23,11 @@ pub(crate) struct Moto {
 impl Moto {
     /// `None`: it is not on this machine, and the test says so.
     pub(crate) fn start(test: &'static str) -> Option<Self> {
+        Self::start_with(test, &[])
+    }
+
+    /// With more arguments: a certificate.
+    pub(crate) fn start_with(test: &'static str, more: &[&str]) -> Option<Self> {
         let Some(program) = program() else {
             skip("moto_server", test);
             return None;
@@ -32,6 +37,7 @@ impl Moto {
         drop(listener);
         let server = Command::new(program)
             .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
