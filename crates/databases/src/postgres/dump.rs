@@ -6,7 +6,7 @@
 
 use super::Postgres;
 use super::figures;
-use super::globals;
+use super::globals::{self, Globals};
 use super::login::{Client, QUICK};
 use super::session::Session;
 use super::sql::literal;
@@ -51,7 +51,7 @@ pub(crate) async fn begin(postgres: &Postgres, place: Arc<dyn Place>) -> Result<
     let client = Client::open(&*place, &postgres.login, &database).await?;
     let (mut session, moment) = moment(&*place, &client, &database).await?;
     let query = globals::QUERY.replace("NAME", &literal(&database));
-    let globals = session.ask(&query, QUICK).await?.concat();
+    let globals = Globals::parse(&session.ask(&query, QUICK).await?.concat())?;
     let arguments = [
         "--format=custom".to_owned(),
         "--compress=0".to_owned(),
@@ -60,7 +60,7 @@ pub(crate) async fn begin(postgres: &Postgres, place: Arc<dyn Place>) -> Result<
     ];
     let words = client.words("pg_dump", &database, &arguments);
     let flow = outflow(&*place, "pg_dump", &words, &client.head()).await?;
-    let details = details(&database, &moment, globals);
+    let details = details(&database, &moment, globals)?;
     let checksums = postgres.checksums;
     let counted = Counted::begin(tokio::spawn(async move {
         let figures = figures::take(&mut session, &client, checksums).await?;
@@ -120,7 +120,14 @@ async fn moment(
     Ok((session, moment))
 }
 
-fn details(database: &str, moment: &Moment, globals: String) -> BTreeMap<String, String> {
+fn details(
+    database: &str,
+    moment: &Moment,
+    mut globals: Globals,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let left_out: Vec<String> = globals.without_own_settings().into_iter().collect();
+    let globals = serde_json::to_string(&globals)
+        .map_err(|error| Failure::new(format!("roles and settings of a dump: {error}")))?;
     let mut details = BTreeMap::from([
         ("engine".to_owned(), "postgresql".to_owned()),
         ("database".to_owned(), database.to_owned()),
@@ -134,7 +141,10 @@ fn details(database: &str, moment: &Moment, globals: String) -> BTreeMap<String,
     if let Some(libraries) = libraries {
         details.insert(LIBRARIES.to_owned(), libraries);
     }
-    details
+    if !left_out.is_empty() {
+        details.insert("settings-left-out".to_owned(), left_out.join(", "));
+    }
+    Ok(details)
 }
 
 /// The key among the details of what the server loads when it starts.

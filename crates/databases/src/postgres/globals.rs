@@ -112,6 +112,26 @@ impl Globals {
         })
     }
 
+    /// Takes out the settings that an application made up (`app.jwt_secret`): their values may be secrets. Answers
+    /// their names.
+    pub(crate) fn without_own_settings(&mut self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let roles = self
+            .roles
+            .iter_mut()
+            .filter_map(|role| role.settings.as_mut());
+        let sets = self
+            .database
+            .iter_mut()
+            .flat_map(|database| &mut database.sets);
+        for values in roles.chain(sets.map(|set| &mut set.values)) {
+            let own = values.iter().filter(|value| is_own(value));
+            names.extend(own.filter_map(|value| Some(value.split_once('=')?.0.to_owned())));
+            values.retain(|value| !is_own(value));
+        }
+        names
+    }
+
     /// Creates the roles that are not among `existing`, without password and log-in; answers the SQL and their
     /// names.
     pub(crate) fn create_roles(&self, existing: &BTreeSet<String>) -> (String, Vec<String>) {
@@ -158,6 +178,23 @@ impl Globals {
 }
 
 impl Settings {
+    /// Takes over from `here` what [`Globals::without_own_settings`] leaves out.
+    pub(crate) fn with_own_settings_of(mut self, here: Option<&Settings>) -> Self {
+        for set in here.iter().flat_map(|here| &here.sets) {
+            let values = set
+                .values
+                .iter()
+                .filter(|value| is_own(value))
+                .cloned()
+                .collect();
+            self.sets.push(RoleSettings {
+                role: set.role.clone(),
+                values,
+            });
+        }
+        self
+    }
+
     /// Everything but what it is called.
     pub(crate) fn create(&self, name: &str, version: u32) -> String {
         let mut sql = format!(
@@ -226,6 +263,11 @@ impl Settings {
     }
 }
 
+/// Whether a setting is none of the server's: its name has a dot.
+fn is_own(setting: &str) -> bool {
+    setting.split('=').next().unwrap_or_default().contains('.')
+}
+
 /// `name=value` as the catalogue has it, as SQL.
 fn assignment(setting: &str) -> String {
     let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
@@ -275,6 +317,30 @@ mod tests {
             "\"search_path\" TO '$user', 'public'"
         );
         assert_eq!(assignment("app.mode=it's"), "\"app\".\"mode\" TO 'it''s'");
+    }
+
+    #[test]
+    fn what_may_be_a_secret_stays_where_it_is() {
+        let text = |values: &str| {
+            format!(
+                r#"{{"roles": [], "members": [], "database": {{"owner": "a", "encoding": "UTF8", "collate": "C",
+                "ctype": "C", "provider": "c", "locale": null, "limit": -1, "comment": null, "settings":
+                [{{"role": null, "values": {values}}}], "grants": null}}}}"#
+            )
+        };
+        let mut there =
+            Globals::parse(&text(r#"["app.jwt_secret=hunter2", "work_mem=8MB"]"#)).unwrap();
+        let names = there.without_own_settings();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["app.jwt_secret"]);
+        assert!(!serde_json::to_string(&there).unwrap().contains("hunter2"));
+        let here = Globals::parse(&text(r#"["app.jwt_secret=new", "work_mem=1MB"]"#)).unwrap();
+        let both = there
+            .database
+            .unwrap()
+            .with_own_settings_of(here.database.as_ref());
+        let sql = both.decorate("x");
+        assert!(sql.contains("\"jwt_secret\" TO 'new'"), "{sql}");
+        assert!(sql.contains("8MB") && !sql.contains("1MB"), "{sql}");
     }
 
     #[test]

@@ -81,7 +81,10 @@ impl<'a> Desk<'a> {
         if !roles.is_empty() {
             self.run(&format!("BEGIN;\n{roles}COMMIT;")).await?;
         }
-        let settings: Option<Settings> = there.database.or(here.database);
+        let settings: Option<Settings> = match there.database {
+            Some(settings) => Some(settings.with_own_settings_of(here.database.as_ref())),
+            None => here.database,
+        };
         let create = settings.as_ref().map_or_else(
             || format!("CREATE DATABASE {} TEMPLATE template0;", identifier(name)),
             |settings| settings.create(name, self.client.version),

@@ -236,3 +236,110 @@ async fn a_server_that_is_killed_in_the_middle_is_a_failure() {
     drop(dump.data);
     assert!(dump.end.await.is_err());
 }
+
+#[tokio::test]
+async fn roles_are_made_where_they_are_missing_and_passwords_are_told_to_nobody() {
+    let test = "roles_are_made_where_they_are_missing_and_passwords_are_told_to_nobody";
+    let Some(bin) = binaries(test) else { return };
+    let server = Server::start(&bin, &[]).await;
+    ledger::create(&server, "app");
+    server.sql(
+        "postgres",
+        "CREATE ROLE team; CREATE ROLE owner LOGIN SUPERUSER PASSWORD 'hunter2'; GRANT team TO owner; \
+        ALTER DATABASE app OWNER TO owner",
+    );
+    server.sql(
+        "postgres",
+        "ALTER DATABASE app SET app.jwt_secret TO 'hunter3'",
+    );
+    server.sql("app", "ALTER TABLE ledger.counter OWNER TO team");
+    let rules = "host all owner 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n";
+    std::fs::write(server.data().join("pg_hba.conf"), rules).unwrap();
+    server.sql("postgres", "SELECT pg_reload_conf()");
+    let mut postgres = Postgres::new(server.login("app"));
+    postgres.login.user = "owner".to_owned();
+    // Given, and found in the place.
+    let mut given = postgres.clone();
+    given.login.password = Some(mainstay_model::Secret::new("hunter2".to_owned()));
+    dump(&given, &server.place()).await.unwrap();
+    given.login.password = Some(mainstay_model::Secret::new("hunter4".to_owned()));
+    let failure = format!("{:?}", dump(&given, &server.place()).await.unwrap_err());
+    assert!(
+        failure.contains("no log-in") && !failure.contains("hunter"),
+        "{failure}"
+    );
+    let mut inside = server.place();
+    inside
+        .environment
+        .push(("POSTGRES_PASSWORD".to_owned(), "hunter2".to_owned()));
+    let (bytes, dumped) = dump(&postgres, &inside).await.unwrap();
+    assert!(!format!("{dumped:?}").contains("hunter"), "{dumped:?}");
+    assert_eq!(dumped.details["settings-left-out"], "app.jwt_secret");
+    postgres.details = dumped.details;
+    postgres.login.user = "postgres".to_owned();
+    let scratch = postgres.scratch(place(&server)).await.unwrap();
+    let undo = scratch
+        .load(place(&server), data(&bytes), Load::Replace)
+        .await
+        .unwrap();
+    assert!(
+        undo.kept["roles-made"].starts_with("owner, team")
+            || undo.kept["roles-made"].starts_with("team, owner")
+    );
+    let owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'counter'";
+    assert_eq!(scratch.ask(place(&server), owner).await.unwrap(), "team");
+    let can = "SELECT rolcanlogin::text || rolsuper::text FROM pg_roles WHERE rolname = 'owner'";
+    assert_eq!(scratch.ask(place(&server), can).await.unwrap(), "falsetrue");
+    assert!(
+        scratch
+            .ask(place(&server), "DELETE FROM ledger.counter")
+            .await
+            .is_err()
+    );
+    assert!(scratch.ask(place(&server), "\\! true").await.is_err());
+}
+
+#[tokio::test]
+async fn a_database_whose_sessions_cannot_be_ended_stays() {
+    let Some(bin) = binaries("a_database_whose_sessions_cannot_be_ended_stays") else {
+        return;
+    };
+    let server = Server::start(&bin, &[]).await;
+    server.sql("postgres", "CREATE ROLE owner LOGIN CREATEDB");
+    server.sql("postgres", "CREATE DATABASE app OWNER owner");
+    server.sql(
+        "app",
+        "SET ROLE owner; CREATE SCHEMA x; CREATE TABLE x.t AS SELECT 1 AS i",
+    );
+    let mut postgres = Postgres::new(server.login("app"));
+    postgres.login.user = "owner".to_owned();
+    let (bytes, _) = dump(&postgres, &server.place()).await.unwrap();
+    server.sql("app", "INSERT INTO x.t VALUES (2)");
+    let superuser = Writers::idle(&server, "app");
+    let connected = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'app'";
+    until("a superuser is connected", async || {
+        server.sql("postgres", connected) == "1"
+    })
+    .await;
+    let failure = postgres
+        .load(place(&server), data(&bytes), Load::Replace)
+        .await
+        .unwrap_err();
+    assert!(
+        failure.to_string().contains("was not replaced"),
+        "{failure}"
+    );
+    assert_eq!(server.sql("app", "SELECT count(*) FROM x.t"), "2");
+    let names = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database";
+    assert_eq!(
+        server.sql("postgres", names),
+        "app postgres template0 template1"
+    );
+    drop(superuser);
+    let undo = postgres
+        .load(place(&server), data(&bytes), Load::Replace)
+        .await
+        .unwrap();
+    assert_eq!(server.sql("app", "SELECT count(*) FROM x.t"), "1");
+    postgres.settle(place(&server), &undo).await.unwrap();
+}

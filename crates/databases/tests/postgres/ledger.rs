@@ -69,6 +69,19 @@ impl Load {
     }
 }
 
+impl Load {
+    /// A superuser who does nothing.
+    pub(crate) fn idle(server: &Server, database: &str) -> Self {
+        let child = Command::new("psql")
+            .args(["-XAtq", "-U", "postgres", "-h", "127.0.0.1", "-p"])
+            .args([&server.port.to_string(), "-d", database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn();
+        Self(vec![child.unwrap()])
+    }
+}
+
 impl Drop for Load {
     fn drop(&mut self) {
         for child in &mut self.0 {
