@@ -37,6 +37,20 @@ pub(super) async fn remove(place: &dyn Place, path: &str) -> Result<(), Failure>
     Ok(())
 }
 
+/// Removes what loads left that were killed. One server has one load at a time.
+pub(super) async fn sweep(place: &dyn Place, folder: &str) -> Result<(), Failure> {
+    let script = r#"rm -f "$1"/mainstay-load-*.rdb "$1"/mainstay-load-*.rdb.part"#;
+    run(
+        place,
+        "removing old copies",
+        &shell(script, folder),
+        b"",
+        SOON,
+    )
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn is_there(place: &dyn Place, path: &str) -> Result<bool, Failure> {
     let script = r#"[ -f "$1" ] && echo yes || echo no"#;
     let answer = run(place, "looking for a copy", &shell(script, path), b"", SOON).await?;

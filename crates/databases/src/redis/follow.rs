@@ -33,6 +33,7 @@ pub(super) async fn replace(
     data: &mut (dyn AsyncRead + Send + Unpin),
 ) -> Result<Undo, Failure> {
     let folder = followable(redis, place).await?;
+    file::sweep(place, &folder).await?;
     let token = token()?;
     let new = format!("{folder}/mainstay-load-{token}.rdb");
     let old = format!("{folder}/mainstay-undo-{token}.rdb");

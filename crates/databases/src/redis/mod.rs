@@ -33,7 +33,8 @@ pub enum RedisAt {
 #[derive(Debug, Clone)]
 pub struct Redis {
     pub at: RedisAt,
-    /// Of an access list; none: the default user. It needs `sync`, `replconf`, `replicaof`, `config` and `info`.
+    /// Of an access list; none: the default user. It needs `sync` and `replconf`; to load, `replicaof`, `config`,
+    /// `info` and `bgsave` besides.
     pub user: Option<String>,
     pub password: Password,
 }

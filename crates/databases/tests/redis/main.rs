@@ -82,11 +82,7 @@ async fn every_kind_of_value_counts_the_same_in_a_scratch_server() {
     assert_eq!(dumped.figures.tables["functions"].rows, 1);
     assert_eq!(dumped.figures.tables["db5"].rows, 1);
     assert_eq!(dumped.details["version"].split('.').count(), 3);
-    until("the passing key is gone", async || {
-        let left = redis::cmd("EXISTS")
-            .arg("passing")
-            .query_async::<i64>(&mut connection)
-            .await;
+    gone(&mut connection).await;
         left.unwrap() == 0
     })
     .await;
@@ -166,11 +162,7 @@ async fn what_breaks_replaces_nothing_and_an_undo_brings_the_state_back() {
     };
     let mut connection = server.connect().await;
     fill_kinds(&mut connection).await;
-    until("the passing key is gone", async || {
-        let left = redis::cmd("EXISTS")
-            .arg("passing")
-            .query_async::<i64>(&mut connection)
-            .await;
+    gone(&mut connection).await;
         left.unwrap() == 0
     })
     .await;
@@ -203,6 +195,14 @@ async fn what_breaks_replaces_nothing_and_an_undo_brings_the_state_back() {
         assert_eq!(server.left_over(), Vec::<String>::new());
     }
 
+    std::fs::write(
+        server
+            .directory
+            .path()
+            .join("mainstay-load-killed.rdb.part"),
+        "half",
+    )
+    .unwrap();
     let undo = database
         .load(place(), boxed(&bytes), Load::Replace)
         .await
@@ -270,6 +270,15 @@ async fn a_wrong_log_in_says_so_and_what_is_no_whole_server_is_refused() {
     let nobody = Redis::on_port(support::free_port());
     let (_, end) = read(nobody.dump(place()).await.unwrap()).await;
     assert!(end.unwrap_err().message.contains("Could not connect"));
+}
+
+/// The key that lives for a moment.
+async fn gone(connection: &mut redis::aio::MultiplexedConnection) {
+    until("the passing key is gone", async || {
+        let asked = redis::cmd("EXISTS").arg("passing").query_async::<i64>(connection).await;
+        asked.unwrap() == 0
+    })
+    .await;
 }
 
 /// Whoever loads is gone while the live server follows: it is its own again, with the old or the new.
