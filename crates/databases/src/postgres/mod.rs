@@ -121,6 +121,7 @@ impl Database for Postgres {
         Box::pin(async move {
             match undo.kept.get("kind").map(String::as_str) {
                 Some("tables") => tables::undo(self, &*place, undo).await,
+                Some("recovery") => recover::undo(&*place, undo).await,
                 _ => load::undo(self, &*place, undo).await,
             }
         })
@@ -134,6 +135,7 @@ impl Database for Postgres {
         Box::pin(async move {
             match undo.kept.get("kind").map(String::as_str) {
                 Some("tables") => tables::settle(self, &*place, undo).await,
+                Some("recovery") => recover::settle(&*place, undo).await,
                 _ => load::settle(self, &*place, undo).await,
             }
         })

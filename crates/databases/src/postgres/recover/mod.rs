@@ -301,3 +301,43 @@ fn restore_command(wal: &str) -> String {
         "if test -f {folder}/%f; then cp {folder}/%f \"%p\"; else cp {folder}/%f.partial \"%p\" 2>/dev/null; fi"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+
+    #[tokio::test]
+    async fn a_recovery_can_run_in_a_task_and_the_way_to_its_log_is_quoted() {
+        let recovery = Recovery {
+            wal: "/it's 100%".to_owned(),
+            target: Target::Latest,
+            inclusive: true,
+            timeline: None,
+            complete_until: None,
+            user: "postgres".to_owned(),
+            limit: Duration::from_secs(1),
+        };
+        let (progress, _) = watch::channel(Progress::default());
+        let place = Nowhere;
+        let mut base = tokio::io::empty();
+        let done = sendable(recovery.in_place(&place, "/", &mut base, &progress));
+        assert!(done.await.unwrap_err().to_string().contains("nowhere"));
+        let command = restore_command(&recovery.wal);
+        assert!(command.contains(r"cp '/it'\''s 100%%'/%f "), "{command}");
+    }
+
+    struct Nowhere;
+
+    impl Place for Nowhere {
+        fn run<'a>(
+            &'a self,
+            _: &'a [String],
+        ) -> crate::Answer<'a, std::io::Result<crate::Running>> {
+            Box::pin(async { Err(std::io::Error::other("nowhere")) })
+        }
+    }
+}
