@@ -65,7 +65,9 @@ impl Repository {
         if first.config_id().map_err(explain)?.is_none() {
             let message = format!("there is no repository at {}", at.store);
             let failure = Failure::new(FailureKind::Missing, message);
-            return Err(failure.hint("make one by `mainstay backup create`, or name another place"));
+            return Err(
+                failure.hint("the first backup makes one; look whether this is the right place")
+            );
         }
         let key = Credentials::password(at.key.expose());
         let first = first.open(&key).map_err(|error| trouble.explain(error))?;

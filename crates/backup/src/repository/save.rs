@@ -49,6 +49,9 @@ impl Repository {
             Failure::new(FailureKind::Source, message)
         })?;
         let Tally { bytes, hash } = std::mem::take(&mut *tally.lock());
+        let summary = made.summary.as_ref();
+        let processed = summary.map_or(0, |summary| summary.total_bytes_processed);
+        complete(processed, bytes, "bytes")?;
         let content = stream_tree::content(&self.adapter, &self.crypt, MARK)?;
         let tree = stream_tree::write(&self.adapter, &self.crypt, new, content, bytes)?;
         made.tree = tree;
@@ -77,7 +80,7 @@ impl Repository {
         let explain = |error| trouble.explain(error);
         let snapshot = draft(new)?;
         let source = Folder::new(tree, path.clone(), trouble.clone())?;
-        let warnings = source.warnings();
+        let fate = source.fate();
         let indexed = self.again()?.to_indexed_ids().map_err(explain)?;
         self.adapter.hold(Hold::Snapshot);
         let parents = self.parent(&new.host, &path.to_string_lossy())?;
@@ -90,6 +93,7 @@ impl Repository {
         trouble.check()?;
         let made = made.map_err(explain)?;
         let summary = made.summary.unwrap_or_default();
+        complete(summary.total_files_processed, fate.expected(), "files")?;
         Ok(Saved {
             snapshot: self.publish()?,
             bytes: summary.total_bytes_processed,
@@ -97,7 +101,7 @@ impl Repository {
             files: summary.total_files_processed,
             sha256: None,
             took: started.elapsed(),
-            warnings: warnings.take(),
+            warnings: fate.warnings(),
         })
     }
 
@@ -111,6 +115,15 @@ impl Repository {
         self.adapter.write(&format!("snapshots/{name}"), &content)?;
         Ok(name)
     }
+}
+
+/// rustic leaves out with a warning to nobody what it stumbles over: so what came out is compared with what went in.
+fn complete(saved: u64, expected: u64, what: &str) -> Result<(), Failure> {
+    if saved == expected {
+        return Ok(());
+    }
+    let message = format!("{saved} of {expected} {what} were saved: no snapshot was made");
+    Err(Failure::new(FailureKind::Source, message))
 }
 
 /// The path within the snapshot, which is absolute and has no detours.

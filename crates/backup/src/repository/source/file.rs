@@ -1,7 +1,7 @@
 //! One file of a directory: opened when its turn comes, and read as long as it was when it was listed.
 
 use super::Filled;
-use super::folder::Warnings;
+use super::folder::Fate;
 use crate::repository::trouble::Trouble;
 use crate::{Failure, FailureKind};
 use rustic_core::{ErrorKind, ReadSourceOpen, RusticError, RusticResult};
@@ -20,7 +20,7 @@ pub(crate) struct Opener {
     /// When it was listed, in bytes.
     pub(super) size: u64,
     pub(super) trouble: Trouble,
-    pub(super) warnings: Warnings,
+    pub(super) fate: Fate,
 }
 
 impl ReadSourceOpen for Opener {
@@ -46,8 +46,7 @@ impl ReadSourceOpen for Opener {
                 let message = format!("cannot open {name}: {error}");
                 match error.kind() {
                     io::ErrorKind::NotFound => {
-                        self.warnings
-                            .add(format!("vanished while it was read: {name}"));
+                        self.fate.vanished(&name);
                     }
                     _ => self
                         .trouble
@@ -93,24 +92,24 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn opener(path: &Path, size: u64) -> (Opener, Trouble, Warnings) {
-        let (trouble, warnings) = (Trouble::default(), Warnings::default());
+    fn opener(path: &Path, size: u64) -> (Opener, Trouble, Fate) {
+        let (trouble, fate) = (Trouble::default(), Fate::default());
         let opener = Opener {
             path: path.to_path_buf(),
             size,
             trouble: trouble.clone(),
-            warnings: warnings.clone(),
+            fate: fate.clone(),
         };
-        (opener, trouble, warnings)
+        (opener, trouble, fate)
     }
 
     #[test]
     fn what_vanished_is_told_and_the_rest_goes_on() {
         let dir = tempfile::tempdir().unwrap();
-        let (opener, trouble, warnings) = opener(&dir.path().join("gone"), 5);
+        let (opener, trouble, fate) = opener(&dir.path().join("gone"), 5);
         assert!(opener.open().is_err(), "so that it is no file of the tree");
         assert!(trouble.check().is_ok());
-        let told = warnings.take();
+        let told = fate.warnings();
         assert!(told.len() == 1 && told[0].contains("gone"), "{told:?}");
     }
 

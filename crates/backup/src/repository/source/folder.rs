@@ -23,27 +23,50 @@ pub(crate) struct Folder {
     root: PathBuf,
     path: PathBuf,
     trouble: Trouble,
-    warnings: Warnings,
+    fate: Fate,
 }
 
-/// What vanished while it was read.
+/// What became of the files that were listed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Warnings(Arc<Mutex<(Vec<String>, usize)>>);
+pub(crate) struct Fate(Arc<Mutex<Told>>);
 
-impl Warnings {
-    pub(super) fn add(&self, warning: String) {
-        let mut inner = self.0.lock();
-        if inner.0.len() < MAX_WARNINGS {
-            inner.0.push(warning);
+#[derive(Debug, Default)]
+struct Told {
+    warnings: Vec<String>,
+    /// Warnings that were not kept.
+    more: usize,
+    /// Everything but directories.
+    listed: u64,
+    /// Of them, what was not there any more when its turn came.
+    vanished: u64,
+}
+
+impl Fate {
+    fn warn(&self, warning: String) {
+        let mut told = self.0.lock();
+        if told.warnings.len() < MAX_WARNINGS {
+            told.warnings.push(warning);
         } else {
-            inner.1 += 1;
+            told.more += 1;
         }
     }
 
-    pub(crate) fn take(&self) -> Vec<String> {
-        let (mut all, more) = std::mem::take(&mut *self.0.lock());
-        if more > 0 {
-            all.push(format!("and {more} more"));
+    pub(super) fn vanished(&self, name: &str) {
+        self.0.lock().vanished += 1;
+        self.warn(format!("vanished while it was read: {name}"));
+    }
+
+    /// How many files the snapshot must have.
+    pub(crate) fn expected(&self) -> u64 {
+        let told = self.0.lock();
+        told.listed - told.vanished
+    }
+
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut told = self.0.lock();
+        let mut all = std::mem::take(&mut told.warnings);
+        if told.more > 0 {
+            all.push(format!("and {} more", told.more));
         }
         all
     }
@@ -73,12 +96,12 @@ impl Folder {
             root,
             path,
             trouble,
-            warnings: Warnings::default(),
+            fate: Fate::default(),
         })
     }
 
-    pub(crate) fn warnings(&self) -> Warnings {
-        self.warnings.clone()
+    pub(crate) fn fate(&self) -> Fate {
+        self.fate.clone()
     }
 
     /// The directory itself, with its owner and mode; `None` at the root of a snapshot, which has none.
@@ -158,7 +181,7 @@ impl ReadSource for Folder {
             root: self.root.clone(),
             path: self.path.clone(),
             trouble: self.trouble.clone(),
-            warnings: self.warnings.clone(),
+            fate: self.fate.clone(),
         }
     }
 }
@@ -170,7 +193,7 @@ pub(crate) struct Walk {
     root: PathBuf,
     path: PathBuf,
     trouble: Trouble,
-    warnings: Warnings,
+    fate: Fate,
 }
 
 impl Iterator for Walk {
@@ -191,12 +214,15 @@ impl Iterator for Walk {
                     continue;
                 }
             };
+            if !entry.node.is_dir() {
+                self.fate.0.lock().listed += 1;
+            }
             let below = entry.path.strip_prefix(&self.root).unwrap_or(Path::new(""));
             let opener = Opener {
                 path: entry.path.clone(),
                 size: entry.node.meta.size,
                 trouble: self.trouble.clone(),
-                warnings: self.warnings.clone(),
+                fate: self.fate.clone(),
             };
             return Some(Ok(ReadSourceEntry {
                 path: self.path.join(below),
@@ -214,7 +240,7 @@ impl Walk {
         let said = said.split("caused by: ").nth(1).unwrap_or(&said).to_owned();
         if vanished {
             let warning = format!("vanished while it was read: {said}");
-            return self.warnings.add(warning);
+            return self.fate.warn(warning);
         }
         let message = format!("cannot read {}: {said}", self.root.display());
         self.trouble
