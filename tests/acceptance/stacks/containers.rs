@@ -7,9 +7,9 @@
 use super::{SECRETS, Stack, day, read, site};
 use crate::docker::image::{BASE, Root, ask};
 use crate::docker::{encoded, engine, newest_postgres, skip};
+use crate::site::Site;
 use mainstay_runtime::docker::EngineAddress;
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,6 +17,18 @@ use std::sync::{Mutex, PoisonError};
 const SERVICE: &str = "127.0.0.1:1/mainstay-stacks-service:v1";
 const POSTGRES: &str = "127.0.0.1:1/mainstay-stacks-postgres:v1";
 const REDIS: &str = "127.0.0.1:1/mainstay-stacks-redis:v1";
+
+/// What the published image has of PostgreSQL's own, and is used here: by the stack, or by its backups.
+const PROGRAMS: [&str; 8] = [
+    "initdb",
+    "postgres",
+    "pg_ctl",
+    "pg_dump",
+    "pg_isready",
+    "pg_restore",
+    "createdb",
+    "psql",
+];
 
 /// As the published image does it: user, database and password from variables, data in its place.
 const POSTGRES_ENTRY: &str = r#"
@@ -30,6 +42,7 @@ if ! test -e $data/PG_VERSION; then
     $run initdb -D $data -A scram-sha-256 --pwfile /tmp/password -U "$POSTGRES_USER" -N --locale=C --encoding=UTF8
     rm /tmp/password
     echo "host all all all scram-sha-256" >> $data/pg_hba.conf
+    echo "host replication all all scram-sha-256" >> $data/pg_hba.conf
     echo "create database $POSTGRES_DB" | $run postgres --single -D $data postgres
 fi
 exec $run postgres -D $data -c "listen_addresses=*" -c unix_socket_directories=/tmp
@@ -87,14 +100,8 @@ fn in_production(stack: &Stack, test: &str) {
     site.write("compose.production.yaml", &without(&overlay, "build"));
     let mainstay = std::fs::read_to_string(site.path().join("mainstay.yaml")).unwrap();
     site.write("mainstay.yaml", &without(&mainstay, "policy"));
-    // Its ten steps run as the example has them: a dump before anything is touched, notes from git.
-    let backup = site.path().join("ops/backup");
-    site.write("ops/backup", &read(stack, "ops/backup"));
-    std::fs::set_permissions(&backup, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Its ten steps run as the example has them: a restore point before anything is touched, notes from git.
     site.commit_all();
-    let beside = Path::new(env!("CARGO_BIN_EXE_mainstay")).parent().unwrap();
-    let path = std::env::var("PATH").unwrap();
-    site.set("PATH", &format!("{}:{path}", beside.display()));
     let address = format!("unix://{}", socket.display());
     for (name, value) in [
         ("DOCKER_HOST", address.as_str()),
@@ -116,8 +123,7 @@ fn in_production(stack: &Stack, test: &str) {
     let [_, instances] = stack.instances;
     let [_, (_, password), ..] = SECRETS;
     day(stack, &site, instances, Some(password));
-    let dump = std::fs::read_to_string(site.path().join("backups/before-r2.sql")).unwrap();
-    assert!(dump.contains("PostgreSQL database dump complete"), "{dump}");
+    saved_before(&site, 2);
     let containers = left(&socket, "/containers/json?all=true&", &name);
     assert_eq!(containers, json!([]));
     // Down keeps what is stored; it goes with the scenario.
@@ -128,6 +134,23 @@ fn in_production(stack: &Stack, test: &str) {
         let path = format!("/volumes/{}", volume["Name"].as_str().unwrap());
         assert_eq!(ask(&socket, "DELETE", &path, b"").0, 204, "{path}");
     }
+}
+
+/// A restore point was made before this release, and the database is in it.
+fn saved_before(site: &Site, release: u64) {
+    let backups = site.json(&["backup", "list"]);
+    let points = backups["points"].as_array().unwrap();
+    let before = json!({"because": "deploy", "release": release});
+    let point = points.iter().find(|point| point["reason"] == before);
+    let parts = point.expect("one of that reason")["parts"].as_array();
+    let database = parts
+        .unwrap()
+        .iter()
+        .find(|part| part["source"] == "postgres");
+    assert!(
+        database.is_some_and(|part| part["bytes"].as_u64() > Some(0)),
+        "{backups}"
+    );
 }
 
 /// What is left of a stack, as the engine lists it.
@@ -171,18 +194,17 @@ fn make_images(socket: &Path, test: &str) -> Option<()> {
     Root::new()
         .program(&service, "usr/bin/sample-service")
         .import(socket, SERVICE, &command("%22sample-service%22"));
-    Root::new().programs(&["redis-server", "redis-cli"]).import(
-        socket,
-        REDIS,
-        &command("%22redis-server%22"),
-    );
+    Root::new()
+        .programs(&BASE)
+        .programs(&["redis-server", "redis-cli", "mktemp"])
+        .import(socket, REDIS, &command("%22redis-server%22"));
     let mut root = Root::new()
         .programs(&BASE)
-        .programs(&["setpriv"])
+        .programs(&["setpriv", "bash", "mktemp"])
         .tree(&format!("/usr/share/postgresql/{version}"))
         .tree(&format!("/usr/lib/postgresql/{version}/lib"))
         .file("entry.sh", POSTGRES_ENTRY);
-    for name in ["initdb", "postgres", "pg_dump", "pg_isready"] {
+    for name in PROGRAMS {
         let program = binaries.join(name);
         let inside = program
             .strip_prefix("/")
