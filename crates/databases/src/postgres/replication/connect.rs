@@ -18,15 +18,16 @@ const DIAL: Duration = Duration::from_secs(20);
 const READY: u8 = b'+';
 
 /// Joins its own streams with a port of its machine, and ends with either. `bash` opens sockets by itself.
+/// `dd` passes on what it reads at once; the `cat` of busybox leaves it to the kernel, which holds it back.
 const TUNNEL: &str = r#"
 if command -v bash >/dev/null 2>&1; then
   exec bash -c '
     exec 3<>"/dev/tcp/$1/$2" || exit 1
     printf +
     exec 4<&0
-    ( cat <&4 >&3; exec 3>&- 4<&-
-      if [ "$(tr -d "\0" </proc/$$/cmdline)" = cat ]; then kill $$; fi ) >/dev/null 2>&1 &
-    exec cat <&3 4<&-' mainstay "$1" "$2"
+    ( dd bs=65536 <&4 >&3; exec 3>&- 4<&-
+      if [ "$(tr -d "\0" </proc/$$/cmdline)" = ddbs=65536 ]; then kill $$; fi ) >/dev/null 2>&1 &
+    exec dd bs=65536 <&3 4<&- 2>/dev/null' mainstay "$1" "$2"
 elif command -v socat >/dev/null 2>&1; then
   printf +
   exec socat - "TCP:$1:$2"
