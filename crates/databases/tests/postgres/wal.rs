@@ -320,7 +320,8 @@ impl Small {
 
 impl Drop for Small {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0.path()).status();
+        // The receiver may still hold a file of it.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
     }
 }
 
