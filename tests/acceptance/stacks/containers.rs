@@ -124,6 +124,7 @@ fn in_production(stack: &Stack, test: &str) {
     let [_, (_, password), ..] = SECRETS;
     day(stack, &site, instances, Some(password));
     saved_before(&site, 2);
+    site.ok(&["down"]);
     let containers = left(&socket, "/containers/json?all=true&", &name);
     assert_eq!(containers, json!([]));
     // Down keeps what is stored; it goes with the scenario.

@@ -168,6 +168,7 @@ fn in_development(stack: &Stack) {
     let site = site(stack, "");
     let [instances, _] = stack.instances;
     day(stack, &site, instances, None);
+    site.ok(&["down"]);
     site.eventually("nothing of it runs", || site.processes().is_empty());
 }
 
@@ -206,7 +207,6 @@ fn day(stack: &Stack, site: &Site, instances: usize, password: Option<&str>) {
 
     assert_eq!(count(), Some(instances), "{}", site.ok(&["ps"]));
     assert!(site.ok(&["journal", "verify"]).contains("intact"));
-    site.ok(&["down"]);
 }
 
 /// The example's files in a place of their own, with free ports and short times; `deploys` are
