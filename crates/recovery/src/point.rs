@@ -122,6 +122,13 @@ pub struct Part {
     pub details: BTreeMap<String, String>,
 }
 
+impl PartKind {
+    /// Whether an engine has to run for it to be brought back.
+    pub const fn has_engine(self) -> bool {
+        matches!(self, Self::Postgresql | Self::Redis | Self::Mysql)
+    }
+}
+
 /// What a part is, which decides how it is brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

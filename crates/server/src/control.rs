@@ -3,6 +3,7 @@
 use crate::alerts::Alerts;
 use crate::api::types::ApiError;
 use crate::api::{Actor, types};
+use crate::backups::Backups;
 use crate::certificates::Certificates;
 use crate::environment::Environment;
 use crate::keeper::phase_word;
@@ -57,6 +58,8 @@ pub struct Control {
     pub(crate) rules: Option<Arc<Rules>>,
     /// Who is told; `None`: it is off, or its configuration is wrong.
     pub(crate) alerts: Option<Arc<Alerts>>,
+    /// Restore points, and jobs about them.
+    pub(crate) backups: Backups,
     /// As `server.yaml` says it.
     public_url: Option<String>,
     data: DataDirectory,
@@ -106,6 +109,7 @@ impl Control {
             collected: parts.metrics,
             rules: parts.rules,
             alerts: parts.alerts,
+            backups: Backups::new(&parts.program, parts.data.runtime().join("locks")),
             public_url: parts.public_url,
             data: parts.data,
             program: parts.program,

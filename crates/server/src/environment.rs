@@ -8,7 +8,7 @@ use crate::planning::Desired;
 use crate::specs::Bundle;
 use crate::traffic::Share;
 use crate::ways::{Gateways, InternalPorts, Ways};
-use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName};
+use mainstay_model::{InstanceId, ReleaseNumber, Scope, ServiceName, Timestamp};
 use mainstay_rollout::Summary;
 use mainstay_rollout::plan::Plan;
 use mainstay_rollout::world::Command;
@@ -45,6 +45,12 @@ pub struct Kept {
     /// What the database has, as the last migration left it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<Schema>,
+    /// Services that a restore keeps stopped; nothing else is done here meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held: BTreeSet<ServiceName>,
+    /// When each schedule of backups was last begun.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub backups: BTreeMap<String, Timestamp>,
 }
 
 /// A revision of the database's schema, and the release whose migration brought it.
@@ -88,6 +94,8 @@ pub struct Inner {
     pub weights: Weights,
     /// Deploys that wait for approval, oldest first.
     pub requests: Vec<ApprovalRequest>,
+    /// Instances that serve nobody, and that somebody works in: of a drill or a restore.
+    pub beside: BTreeSet<InstanceId>,
 }
 
 /// One pair, shared by the API, the keeper and its rollout.
@@ -165,6 +173,7 @@ impl Inner {
             .flat_map(|running| &running.plan.services);
         let moving =
             plan.flat_map(|service| service.old.iter().chain(&service.new).chain(&service.kept));
-        desired.chain(moving).cloned().collect()
+        let working = desired.chain(moving).chain(&self.beside);
+        working.cloned().collect()
     }
 }

@@ -45,16 +45,22 @@ async fn look(control: &Arc<Control>, environment: &Environment) {
         .into_iter()
         .map(|status| (status.id.clone(), status))
         .collect();
-    let (desired, moving, known, rolling) = {
+    let (desired, held, moving, known, rolling) = {
         let inner = environment.inner();
         (
             inner.kept.desired.instances.clone(),
+            inner.kept.held.clone(),
             inner.moving(),
             inner.known(),
             inner.running.is_some(),
         )
     };
     for (service, instances) in desired.iter().filter(|(name, _)| !moving.contains(*name)) {
+        if held.contains(service) {
+            let none = instances.iter().map(|id| (id.clone(), 0)).collect();
+            environment.set_weights(service, &none);
+            continue;
+        }
         for id in instances.iter().filter(|id| !statuses.contains_key(*id)) {
             if let Err(error) = control.start_instance(environment, id).await {
                 tracing::warn!(%id, %error, "cannot start");

@@ -62,6 +62,7 @@ impl DataDirectory {
             &self.instances(),
             &self.shim_sockets(),
             &self.proxy(),
+            &self.backups().join("spool"),
         ] {
             std::fs::DirBuilder::new()
                 .recursive(true)
@@ -124,6 +125,11 @@ impl DataDirectory {
     /// The store of metrics.
     pub fn metrics(&self) -> PathBuf {
         self.root.join("metrics")
+    }
+
+    /// Repositories that belong to no other place, their keys, and what is received of logs.
+    pub fn backups(&self) -> PathBuf {
+        self.root.join("backups")
     }
 
     pub fn artifacts(&self) -> PathBuf {

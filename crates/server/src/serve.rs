@@ -7,6 +7,7 @@
 use crate::alerts::{self, Alerts};
 use crate::api;
 use crate::api::types::ApiError;
+use crate::backups;
 use crate::certificates::{self, Certificates};
 use crate::control::{Control, Parts};
 use crate::front::{Front, MAIN};
@@ -125,6 +126,9 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let stop = CancellationToken::new();
     let control = build(&options, data, stop.clone()).await?;
     control.recover().await?;
+    if let Err(trouble) = control.recover_backups().await {
+        tracing::error!(%trouble, "jobs of backups are not taken up");
+    }
     let unix = listen_unix(control.data())?;
     let tcp = listen_tcp(options.api.or(options.file.api)).await?;
     if let Ok(address) = tcp.local_addr() {
@@ -140,6 +144,7 @@ async fn run(options: ServeOptions) -> Result<(), ServeError> {
     let tracker = tokio_util::task::TaskTracker::new();
     tracker.spawn(keeper::run(Arc::clone(&control)));
     tracker.spawn(retention::run(Arc::clone(&control)));
+    tracker.spawn(backups::run(Arc::clone(&control)));
     tracker.spawn(certificates::run(Arc::clone(&control)));
     if let Some(metrics) = &control.collected {
         tracker.spawn(Arc::clone(metrics).run(Arc::clone(&control)));

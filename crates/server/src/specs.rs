@@ -5,6 +5,7 @@ mod one_shot;
 
 pub(crate) use one_shot::one_shot_spec;
 
+use crate::api::types::Files;
 use crate::planning::has_port;
 use crate::ways::Ways;
 use mainstay_model::{InstanceId, Secret, ServiceName};
@@ -31,6 +32,9 @@ pub struct Bundle {
     /// a tag that moves changes nothing that is there.
     #[serde(default)]
     pub images: BTreeMap<ServiceName, ImageRecord>,
+    /// What the stack was resolved from.
+    #[serde(default)]
+    pub files: Files,
 }
 
 /// Why an instance cannot be described to its target.
@@ -267,6 +271,7 @@ mod tests {
             stack: testing::stack([app, testing::service("my-cache", 1)]),
             artifacts: BTreeMap::from([("bin/app".into(), "abc".to_owned())]),
             images: BTreeMap::new(),
+            files: BTreeMap::new(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::paths::DataDirectory;
 use crate::tokens::hex;
 use crate::versioned::{self, VersionedError};
 use mainstay_model::{InstanceId, Scope};
-use mainstay_runtime::docker::{DockerTarget, EngineAddress, Options, Tls};
+use mainstay_runtime::docker::{Archive, DockerTarget, EngineAddress, Options, Tls};
 use mainstay_runtime::exec::Exec;
 use mainstay_runtime::logs::{LogLine, LogQuery};
 use mainstay_runtime::process::ProcessTarget;
@@ -203,6 +203,20 @@ impl Targets {
         match self.who_knows(scope, id) {
             Knows::Process(target) => target.exec(scope, id, command, tty).await,
             Knows::Docker(target) => target.exec(scope, id, command, tty).await,
+        }
+    }
+
+    /// Files of a container as tar, as its engine packs them; processes have theirs on this machine.
+    pub async fn read_files(
+        &self,
+        scope: &Scope,
+        id: &InstanceId,
+        path: &str,
+    ) -> Result<Archive, TargetError> {
+        match self.who_knows(scope, id) {
+            Knows::Docker(target) => target.read_files(scope, id, path).await,
+            Knows::Process(_) => Err(TargetError::new(format!("{id} is no container"))
+                .hint("back up the directory instead: `kind: directory`")),
         }
     }
 

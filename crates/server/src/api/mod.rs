@@ -3,6 +3,8 @@
 mod alert_types;
 mod alerts;
 mod auth;
+mod backup_types;
+mod backups;
 mod environments;
 mod error;
 mod events;
@@ -51,6 +53,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/exec", get(exec::upgrade))
         .route("/forward", get(forward::upgrade))
         .route("/doctor", get(environments::doctor))
+        .nest("/backups", backups::routes())
         .route("/images/list", post(images::list))
         .route("/images/pull", post(images::pull))
         .route("/images/audit", post(images::audit))

@@ -38,12 +38,23 @@
 //! | `POST …/images/build` | one line of JSON ([`ImageBuild`]), then a tar archive → [`ImageMessage`]s, one a line |
 //! | `POST …/images/pull` | [`ImagePull`] → [`ImageMessage`]s, one a line |
 //! | `POST …/images/{list,prune,audit}` | [`ImageQuery`], [`ImageAudit`] → `[ListedImage]`, [`Pruned`], `[Finding]` |
+//! | `GET …/backups` | → [`BackupsStatus`] |
+//! | `POST …/backups` | [`CreateBackup`] → [`BackupJob`] |
+//! | `POST …/backups/{verify,drill}` | [`OnPoint`] → [`BackupJob`] |
+//! | `POST …/backups/restore` | [`RestoreRequest`] → [`BackupJob`] |
+//! | `GET, POST …/backups/prune` | → [`Pruning`]; [`PruneRequest`] → [`BackupJob`] |
+//! | `POST …/backups/copy` | [`PruneRequest`] → [`BackupJob`] |
+//! | `GET …/backups/jobs/{id}`, `POST …/backups/jobs/{id}/cancel` | → [`BackupJob`] |
+//! | `GET, POST …/backups/keys`, `POST …/backups/keys/rotate` | [`NewBackupKey`] → [`BackupKey`] |
+//! | `GET …/backups/keys/export` | → [`NewBackupKey`] |
+//! | `POST …/backups/adopt` | [`AdoptBackups`] → 200 |
 //! | `GET …/doctor` | → `[Diagnosis]` |
 //! | `GET /api/v1/journal/verify` | → [`JournalVerdict`] |
 //! | `GET, POST /api/v1/tokens`, `DELETE /api/v1/tokens/{name}` | [`TokenRequest`] → [`TokenCreated`] |
 //! | `POST /api/v1/shutdown` | → 202; the server ends, instances and proxy stay unless [`ShutdownRequest`] says otherwise |
 
 pub use super::alert_types::*;
+pub use super::backup_types::*;
 pub use super::image_types::*;
 pub use super::release_types::*;
 
@@ -179,6 +190,9 @@ pub struct InstanceReport {
     pub warnings: Vec<String>,
 }
 
+/// Files of the user, by their path from the stack's directory.
+pub type Files = BTreeMap<PathBuf, mainstay_model::Secret<String>>;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeployRequest {
     /// Resolved by the client; the server never reads the user's files.
@@ -189,6 +203,12 @@ pub struct DeployRequest {
     /// on the engine by the name that the stack gives it.
     #[serde(default)]
     pub images: BTreeMap<ServiceName, ImageRecord>,
+    /// What the stack was resolved from: path from its directory → text. Kept so that a restore point has it.
+    #[serde(default)]
+    pub files: Files,
+    /// It brings the stack back from this restore point, past the policy: an admin's.
+    #[serde(default)]
+    pub recovered_from: Option<mainstay_recovery::PointName>,
     pub description: Option<String>,
     pub tag: Option<String>,
     pub commit: Option<String>,

@@ -72,6 +72,7 @@ pub(crate) fn text(control: &Control) -> String {
         "Restarts of the instances that are there.",
         restarts.into_iter().collect(),
     );
+    control.backups.text(&mut text);
     if let Some(rules) = &control.rules {
         rules.text(&mut text);
     }

@@ -3,7 +3,8 @@
 use super::{Start, preflight, secrets};
 use crate::api::Actor;
 use crate::api::types::{
-    ApiError, ApprovalRequest, Approved, DeployRequest, ErrorCode, Operation, OperationKind, Record,
+    ApiError, ApprovalRequest, Approved, DeployRequest, ErrorCode, Operation, OperationKind,
+    Record, Role,
 };
 use crate::control::{Control, now};
 use crate::environment::{Environment, Kept};
@@ -46,15 +47,22 @@ impl Control {
         secrets::fingerprint(&mut request.stack, &self.key)?;
         let environment = self.add(Environment::new(scope.clone(), Kept::default()));
         let _gate = environment.gate.lock().await;
-        self.refuse_by_policy(&environment, &request, &actor.name)
-            .await?;
+        match &request.recovered_from {
+            // What was lost is brought back as it was: nobody is asked again.
+            Some(_) => actor.needs(Role::Admin)?,
+            None => {
+                self.refuse_by_policy(&environment, &request, &actor.name)
+                    .await?;
+            }
+        }
         let prepared = self
             .prepare(&environment, &mut request, &actor.name)
             .await?;
         let Some(prepared) = prepared else {
             return self.nothing_changed(&environment, id, &actor.name).await;
         };
-        if let Some(approval) = Self::approval_needed(&environment, &request) {
+        let approval = Self::approval_needed(&environment, &request);
+        if let Some(approval) = approval.filter(|_| request.recovered_from.is_none()) {
             return self
                 .ask_for_approval(&environment, &request, &approval, &actor.name, id)
                 .await;
@@ -159,6 +167,7 @@ impl Control {
             stack: request.stack,
             artifacts: request.artifacts,
             images: request.images,
+            files: request.files,
         });
         let scope = &environment.scope;
         self.keep_bundle(scope, prepared.number, &bundle)?;
@@ -289,6 +298,7 @@ impl Control {
                 && current.stack.deploy == stack.deploy
                 && current.stack.probes == stack.probes
                 && current.stack.alerts == stack.alerts
+                && current.stack.backups == stack.backups
                 && looked_at(&current.stack) == looked_at(stack)
         })
     }

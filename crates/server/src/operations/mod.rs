@@ -195,7 +195,7 @@ impl Control {
     }
 
     /// What runs, where no rollout does.
-    fn idle(environment: &Environment) -> Result<(Desired, Arc<Bundle>), ApiError> {
+    pub(crate) fn idle(environment: &Environment) -> Result<(Desired, Arc<Bundle>), ApiError> {
         let inner = environment.inner();
         if let Some(running) = &inner.running {
             let summary = running.summary.borrow();
@@ -209,6 +209,13 @@ impl Control {
                 summary.to,
             ))
             .hint("wait for it (`mainstay rollout status`), or end it: `mainstay rollout abort`"));
+        }
+        if !inner.kept.held.is_empty() {
+            return Err(ApiError::conflict(format!(
+                "a restore is under way in {}",
+                environment.scope
+            ))
+            .hint("wait for it: `mainstay backup list` shows how far it is"));
         }
         match &inner.current {
             Some(current) => Ok((inner.kept.desired.clone(), Arc::clone(current))),
@@ -287,6 +294,7 @@ fn with_stack(current: &Bundle, stack: Stack) -> Arc<Bundle> {
         stack,
         artifacts: current.artifacts.clone(),
         images: current.images.clone(),
+        files: current.files.clone(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Which steps a rollout takes, from the stack's rules and what is there to do them with. Pure.
 
 use crate::api::types::OperationKind;
+use crate::backups;
 use mainstay_model::Step;
 use mainstay_pipeline::{How, Part, Plan, Planned};
 use mainstay_stack::{PipelineMode, Stack, StepRules};
@@ -72,6 +73,7 @@ fn how(stack: &Stack, step: Step, rules: Option<&StepRules>, facts: Facts<'_>) -
         Step::PreChecks if facts.kind == OperationKind::Rollback => How::Do,
         _ if facts.kind == OperationKind::Rollback => skip("a rollback does without"),
         Step::ReleaseNotes if facts.notes => How::Do,
+        Step::Backup if backups::is_wanted(stack, facts.migrates) => How::Do,
         _ if !full && !commands => skip("`deploy.pipeline` is `none` here"),
         Step::PreChecks | Step::Configuration | Step::RollbackPlan => How::Do,
         Step::ReleaseNotes => How::Missing {
@@ -80,7 +82,10 @@ fn how(stack: &Stack, step: Step, rules: Option<&StepRules>, facts: Facts<'_>) -
         },
         Step::Backup | Step::LoadTest | Step::Alerts if commands => How::Do,
         Step::Backup | Step::LoadTest | Step::Alerts => How::Missing {
-            why: "there is no command for it".to_owned(),
+            why: match step {
+                Step::Backup => "`backups` is off here, and there is no command for it".to_owned(),
+                _ => "there is no command for it".to_owned(),
+            },
             hint: format!(
                 "give it one (`deploy.pipeline.steps.{step}.command`), or leave it out on purpose: `--waive {step} --reason …`, or `waive: …` there"
             ),

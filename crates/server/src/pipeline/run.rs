@@ -3,6 +3,7 @@
 use super::migrate::Direction;
 use super::{Steps, plan, schema};
 use crate::api::types::{OperationKind, SchemaChange};
+use crate::backups;
 use crate::doctor::scrub;
 use crate::environment::Schema;
 use crate::hooks::HookRun;
@@ -76,7 +77,10 @@ impl Steps {
                 self.checked(Step::Configuration, found).await
             }
             Part::Health => self.checked(Step::Health, self.health().await).await,
-            Part::Backup => self.checked(Step::Backup, Ok(Vec::new())).await,
+            Part::Backup => {
+                let made = self.restore_point().await;
+                self.checked(Step::Backup, made).await
+            }
             Part::LoadTest => self.checked(Step::LoadTest, Ok(Vec::new())).await,
             Part::Alerts => self.checked(Step::Alerts, Ok(Vec::new())).await,
             Part::ReleaseNotes => finish(self.release_notes().await),
@@ -110,6 +114,20 @@ impl Steps {
             }
         }
         finish(Ok(evidence))
+    }
+
+    /// Where backups are on; a stack may have commands of its own instead.
+    async fn restore_point(&self) -> Result<Vec<String>, String> {
+        let plan = &self.of.plan;
+        let migrates = self.of.to.stack.deploy.migrations.is_some();
+        if !backups::is_wanted(&self.of.to.stack, migrates) {
+            return Ok(Vec::new());
+        }
+        let (environment, by) = (&self.environment, "pipeline");
+        let made = self
+            .control
+            .back_up_before(environment, plan.from, plan.to, by);
+        made.await
     }
 
     async fn hooks(&self, commands: &[Vec<String>]) -> Finish {

@@ -65,6 +65,7 @@ mod tests {
             stack: testing::stack([app]),
             artifacts: BTreeMap::from([("bin/app".into(), "abc".to_owned())]),
             images: BTreeMap::new(),
+            files: BTreeMap::new(),
         };
         let id: InstanceId = "app.migrate-r3-2".parse().unwrap();
         let service = ServiceName::new("app").unwrap();

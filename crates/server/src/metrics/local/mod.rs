@@ -8,7 +8,6 @@
 //! its series at once.
 
 mod containers;
-mod credentials;
 mod probes;
 mod source;
 mod stored;

@@ -1,10 +1,10 @@
 //! What there is to look at now.
 
-use super::credentials::Given;
 use super::probes::{self, Named};
 use super::source::Source;
 use super::{CONTAINERS, HOST, POSTGRES, PROBES, REDIS, SERVER, Wanted};
 use crate::control::Control;
+use crate::credentials::Given;
 use crate::metrics::instances::{Running, running};
 use mainstay_series::Labels;
 use mainstay_stack::server_file::MetricsSettings;

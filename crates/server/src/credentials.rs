@@ -13,11 +13,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Of the official image, and of Bitnami's.
-const USER: [&str; 2] = ["POSTGRES_USER", "POSTGRESQL_USERNAME"];
-const PASSWORD: [&str; 3] = ["POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD", "PGPASSWORD"];
-const DATABASE: [&str; 2] = ["POSTGRES_DB", "POSTGRESQL_DATABASE"];
+pub(crate) const USER: [&str; 2] = ["POSTGRES_USER", "POSTGRESQL_USERNAME"];
+pub(crate) const PASSWORD: [&str; 3] = ["POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD", "PGPASSWORD"];
+pub(crate) const DATABASE: [&str; 2] = ["POSTGRES_DB", "POSTGRESQL_DATABASE"];
 /// Whom the image makes where nobody says.
-const POSTGRES: &str = "postgres";
+pub(crate) const POSTGRES: &str = "postgres";
 const REQUIREPASS: &str = "requirepass";
 /// What images of Redis and its kin read; and what people call it for their own commands.
 const REDIS_PASSWORD: [&str; 2] = ["REDIS_PASSWORD", "VALKEY_PASSWORD"];
@@ -25,13 +25,13 @@ const REDIS_ARGUMENTS: [&str; 2] = ["REDIS_ARGS", "VALKEY_EXTRA_FLAGS"];
 
 /// A service, and the secrets of its stack.
 #[derive(Clone, Copy)]
-pub(super) struct Given<'a> {
-    pub(super) service: &'a Service,
-    pub(super) secrets: &'a BTreeMap<String, StackSecret>,
+pub(crate) struct Given<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) secrets: &'a BTreeMap<String, StackSecret>,
 }
 
 impl Given<'_> {
-    pub(super) fn postgres(
+    pub(crate) fn postgres(
         self,
         rule: &ExporterRule,
         address: SocketAddr,
@@ -56,7 +56,7 @@ impl Given<'_> {
         Ok(Postgres { url, timeout })
     }
 
-    pub(super) fn redis(
+    pub(crate) fn redis(
         self,
         rule: &ExporterRule,
         address: SocketAddr,
@@ -73,7 +73,7 @@ impl Given<'_> {
         Ok(Redis { url, timeout })
     }
 
-    fn secret(self, name: &str) -> Result<String, String> {
+    pub(crate) fn secret(self, name: &str) -> Result<String, String> {
         let value = self
             .secrets
             .get(name)
@@ -85,7 +85,7 @@ impl Given<'_> {
     }
 
     /// The value of the first that is set, itself or by a file (`NAME_FILE`).
-    fn variable(self, names: &[&str]) -> Option<String> {
+    pub(crate) fn variable(self, names: &[&str]) -> Option<String> {
         let text = |name: &str| {
             let value = self.service.environment.get(name)?;
             Some(value.text.expose().clone()).filter(|text| !text.is_empty())
@@ -107,7 +107,7 @@ impl Given<'_> {
 
     /// What Redis is told to require: by its command, its variables, or a configuration that it is
     /// given.
-    fn required_password(self) -> Option<String> {
+    pub(crate) fn required_password(self) -> Option<String> {
         let container = &self.service.container;
         let process = self
             .service

@@ -1,0 +1,327 @@
+//! A drill: a restore point restored where it harms nobody, compared with the figures that were taken with it.
+//!
+//! **Invariant:** nothing of the stack that runs is touched; what could not be tried is never told as passed.
+
+use super::bring::{Bringing, Found};
+use super::engines::Opened;
+use super::job::{Job, Trouble};
+use super::scratch::{Mounts, Scratch};
+use crate::api::types::{BackupJob, BackupJobKind, KeptPoint, OnPoint, Proven};
+use crate::api::{Actor, types::ApiError};
+use crate::control::{Control, now};
+use crate::environment::Environment;
+use crate::specs::Bundle;
+use mainstay_databases::{Database, Load, Place};
+use mainstay_model::{Scope, Verdict};
+use mainstay_recovery::{
+    AskedQuery, Compared, Figures, Part, PartKind, Proof, Restored, SourceProof, Timed, differences,
+};
+use mainstay_stack::{BackupSource, BackupWhat, TargetKind};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// What is compared of one source.
+struct Seen {
+    compared: Option<Compared>,
+    asked: Option<AskedQuery>,
+}
+
+impl Control {
+    pub(crate) async fn begin_drill(
+        self: &Arc<Self>,
+        scope: &Scope,
+        on: OnPoint,
+        actor: &Actor,
+    ) -> Result<BackupJob, ApiError> {
+        let environment = self.environment(scope)?;
+        Self::bundle_of(&environment)?;
+        let (chosen, points) = self
+            .choose(scope, &on.which, &[])
+            .await
+            .map_err(|trouble| {
+                let error = ApiError::not_found(trouble.message);
+                match trouble.hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                }
+            })?;
+        let kept = points
+            .into_iter()
+            .find(|kept| kept.point.id == chosen.point);
+        let kept = kept.ok_or_else(|| ApiError::not_found("the restore point is gone"))?;
+        let job = self
+            .drill(&environment, kept, BackupWhat::Full, &actor.name)
+            .await?;
+        Ok(job.shown())
+    }
+
+    pub(super) async fn drill(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        kept: KeptPoint,
+        what: BackupWhat,
+        by: &str,
+    ) -> Result<Arc<Job>, ApiError> {
+        let (control, environment) = (Arc::clone(self), Arc::clone(environment));
+        let scope = environment.scope.clone();
+        self.begin_job(&scope, BackupJobKind::Drill, by, async move |job| {
+            control.rehearse(&environment, &job, kept, &what).await
+        })
+        .await
+    }
+
+    async fn rehearse(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        job: &Job,
+        mut kept: KeptPoint,
+        what: &BackupWhat,
+    ) -> Result<String, Trouble> {
+        job.about(&kept.point.name);
+        let (began, started) = (now(), Instant::now());
+        let bundle = Self::bundle_of(environment)?;
+        let drill = Drill {
+            control: self,
+            environment,
+            bundle: &bundle,
+            job,
+        };
+        let mut sources = Vec::new();
+        let mut steps = Vec::new();
+        for part in kept.point.parts.clone() {
+            if part.kind == PartKind::PostgresqlBase || !what.has(&part.source) {
+                continue;
+            }
+            let step = Instant::now();
+            job.step(format!("restoring {} into a scratch instance", part.source));
+            let proof = drill.part(&kept, &part).await;
+            let judged = proof.judge();
+            job.note(format!("{}: {}", word(judged.verdict), judged.reason));
+            sources.push(proof);
+            steps.push(Timed {
+                what: part.source.clone(),
+                took: step.elapsed(),
+            });
+        }
+        let proof = Proof {
+            point: kept.point.id,
+            name: kept.point.name.clone(),
+            began,
+            ended: now(),
+            sources,
+            boot: None,
+            steps,
+            rpo: Some(began.since(super::create::taken(&kept.point))),
+            objectives: bundle.stack.backups.objectives,
+        };
+        let judged = proof.judge();
+        job.note(format!("RTO {}", proof.judge_rto().reason));
+        job.note(format!("RPO {}", proof.judge_rpo().reason));
+        let passed = proof.is_proven();
+        kept.proof = Some(Proven {
+            at: now(),
+            passed,
+            report: job.shown().report,
+            took: started.elapsed(),
+        });
+        // What a prune or a copy did to the row meanwhile cannot be: one job at a time.
+        self.keep_point(&kept).await?;
+        let points = self.points(&environment.scope).await?;
+        self.backups.board.points(&environment.scope, &points);
+        if passed {
+            Ok(format!(
+                "restore point {} is proven: {}",
+                kept.point.name, judged.reason
+            ))
+        } else {
+            Err(Trouble::new(format!(
+                "restore point {} is not proven: {}",
+                kept.point.name, judged.reason
+            ))
+            .hint("make another one and drill that: `mainstay backup create`, `mainstay backup drill`"))
+        }
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "passed",
+        Verdict::Fail => "failed",
+        _ => "not tried",
+    }
+}
+
+/// Where one part is restored.
+struct Drill<'a> {
+    control: &'a Arc<Control>,
+    environment: &'a Arc<Environment>,
+    bundle: &'a Bundle,
+    job: &'a Job,
+}
+
+impl Drill<'_> {
+    async fn part(&self, kept: &KeptPoint, part: &Part) -> SourceProof {
+        let source = self.bundle.stack.backups.sources.get(&part.source);
+        let seen = match (part.kind, source) {
+            (
+                PartKind::Postgresql | PartKind::Redis | PartKind::Mysql | PartKind::Sqlite,
+                Some(source),
+            ) => self.database(kept, part, source).await,
+            (PartKind::Postgresql | PartKind::Redis | PartKind::Mysql | PartKind::Sqlite, None) => {
+                return SourceProof {
+                    source: part.source.clone(),
+                    restored: Restored::CannotTry(
+                        "it is no source of the stack any more".to_owned(),
+                    ),
+                    compared: None,
+                    asked: None,
+                };
+            }
+            (PartKind::Directory | PartKind::Stack | PartKind::Certificates, _) => {
+                self.tree(kept, part).await
+            }
+            _ => self.stream(kept, part).await,
+        };
+        let (restored, compared, asked) = match seen {
+            Ok(seen) => (Restored::Yes, seen.compared, seen.asked),
+            Err(trouble) => (Restored::No(trouble.to_string()), None, None),
+        };
+        SourceProof {
+            source: part.source.clone(),
+            restored,
+            compared,
+            asked,
+        }
+    }
+
+    fn bringing(&self) -> Bringing<'_> {
+        Bringing {
+            control: self.control,
+            environment: self.environment,
+            bundle: self.bundle,
+            job: self.job,
+        }
+    }
+
+    fn found(&self, kept: &KeptPoint, part: &Part) -> Result<Found, Trouble> {
+        self.control.found(self.bundle, kept, part)
+    }
+
+    /// Into an engine of its own, made of the service's own image or program.
+    async fn database(
+        &self,
+        kept: &KeptPoint,
+        part: &Part,
+        source: &BackupSource,
+    ) -> Result<Seen, Trouble> {
+        let found = self.found(kept, part)?;
+        let stack = &self.bundle.stack;
+        let service = source.kind.service();
+        let alone = part.kind == PartKind::Sqlite && stack.target == TargetKind::Process;
+        let scratch = match service.filter(|_| !alone) {
+            Some(service) => {
+                let (control, environment) = (self.control, self.environment);
+                let none = Mounts::None;
+                Some(Scratch::start(control, environment, self.bundle, service, none).await?)
+            }
+            None => None,
+        };
+        let place: Arc<dyn Place> = match &scratch {
+            Some(scratch) => scratch.place(),
+            None => Arc::new(mainstay_databases::Nowhere),
+        };
+        let seen = self.within(&found, source, place).await;
+        if let Some(scratch) = scratch {
+            scratch.end().await;
+        }
+        seen
+    }
+
+    async fn within(
+        &self,
+        found: &Found,
+        source: &BackupSource,
+        place: Arc<dyn Place>,
+    ) -> Result<Seen, Trouble> {
+        let details = &found.part.details;
+        let stack = &self.bundle.stack;
+        let template =
+            super::engines::database_of(stack, source, None, details, &self.control.spool())?;
+        let template = template.ok_or_else(|| Trouble::new("it is no database"))?;
+        let database: Box<dyn Database> = template.scratch(Arc::clone(&place)).await?;
+        let opened = Opened { database, place };
+        self.bringing().load(&opened, found, Load::Replace).await?;
+        let place = || Arc::clone(&opened.place);
+        let figures = opened.database.figures(place()).await?;
+        let compared = found
+            .part
+            .figures
+            .as_ref()
+            .map(|saved| compare(saved, &figures));
+        let asked = match &source.query {
+            Some(query) => {
+                let answer = opened.database.ask(place(), query).await;
+                Some(AskedQuery {
+                    answer: answer.map_err(|failure| failure.to_string()),
+                })
+            }
+            None => None,
+        };
+        Ok(Seen { compared, asked })
+    }
+
+    /// Into a directory of our own: as many bytes as were saved, each checked against its hash by the way.
+    async fn tree(&self, kept: &KeptPoint, part: &Part) -> Result<Seen, Trouble> {
+        let found = self.found(kept, part)?;
+        let place = self.control.data().backups().join("drill");
+        let cleared = super::own::clear(&place);
+        cleared.map_err(|error| Trouble::new(format!("{}: {error}", place.display())))?;
+        let watch = |progress| self.job.progress(progress);
+        let client = &self.control.backups.client;
+        let loaded = client
+            .load_tree(&found.location, &found.snapshot, &part.path, &place, &watch)
+            .await;
+        let _ = super::own::clear(&place);
+        let loaded = loaded?;
+        same_size(part, loaded.bytes)?;
+        Ok(Seen {
+            compared: None,
+            asked: None,
+        })
+    }
+
+    /// Read to its end: the same bytes as were saved.
+    async fn stream(&self, kept: &KeptPoint, part: &Part) -> Result<Seen, Trouble> {
+        let found = self.found(kept, part)?;
+        let watch = |progress| self.job.progress(progress);
+        let client = &self.control.backups.client;
+        let sink = tokio::io::sink();
+        let loaded = client.load_file(&found.location, &found.snapshot, &part.path, sink, &watch);
+        let loaded = loaded.await?;
+        same_size(part, loaded.bytes)?;
+        if part.sha256.is_some() && loaded.sha256 != part.sha256 {
+            return Err(Trouble::new("what was read is not what was saved"));
+        }
+        Ok(Seen {
+            compared: None,
+            asked: None,
+        })
+    }
+}
+
+fn same_size(part: &Part, bytes: u64) -> Result<(), Trouble> {
+    if bytes == part.bytes {
+        return Ok(());
+    }
+    Err(Trouble::new(format!(
+        "{bytes} bytes came back, and {} were saved",
+        part.bytes
+    )))
+}
+
+fn compare(saved: &Figures, restored: &Figures) -> Compared {
+    Compared {
+        tables: saved.tables.len(),
+        differences: differences(saved, restored),
+    }
+}

@@ -1,0 +1,72 @@
+//! The backup step of a deploy: what runs is saved before anything of it is replaced.
+
+use super::create::Wanted;
+use crate::api::types::{BackupJobState, ErrorCode};
+use crate::control::Control;
+use crate::environment::Environment;
+use mainstay_model::ReleaseNumber;
+use mainstay_recovery::Reason;
+use mainstay_stack::{BackupWhat, BeforeDeploy, PipelineMode, Stack};
+use std::sync::Arc;
+
+/// Jobs of others that are waited for, one after the other.
+const MOST_WAITED: usize = 3;
+
+/// Whether a deploy of this stack makes a restore point first.
+pub(crate) fn is_wanted(stack: &Stack, migrates: bool) -> bool {
+    let backups = &stack.backups;
+    let asked = match backups.before_deploy {
+        BeforeDeploy::Always => true,
+        BeforeDeploy::Migrations => migrates,
+        BeforeDeploy::Never => false,
+    };
+    backups.enabled && (asked || stack.deploy.pipeline == PipelineMode::Full)
+}
+
+impl Control {
+    /// Makes it and waits for its end; what it came to, in words.
+    pub(crate) async fn back_up_before(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        from: Option<ReleaseNumber>,
+        to: ReleaseNumber,
+        by: &str,
+    ) -> Result<Vec<String>, String> {
+        if from.is_none() {
+            return Ok(vec![
+                "the first release: there is nothing to back up yet".to_owned(),
+            ]);
+        }
+        let current = Self::bundle_of(environment).map_err(|error| error.to_string())?;
+        if current.stack.backups.active().next().is_none() {
+            return Ok(vec![
+                "the release that runs has nothing to back up".to_owned(),
+            ]);
+        }
+        for _ in 0..MOST_WAITED {
+            let name = self.free_name(&environment.scope).await;
+            let wanted = Wanted {
+                name: name.map_err(|error| error.to_string())?,
+                what: BackupWhat::Full,
+                reason: Reason::Deploy { release: to },
+            };
+            let job = match self.begin_create(environment, wanted, by).await {
+                Ok(job) => job,
+                Err(error) if error.code == ErrorCode::Conflict => {
+                    if let Some(other) = self.backups.under_way(&environment.scope) {
+                        other.ended().await;
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error.to_string()),
+            };
+            let ended = job.ended().await;
+            let message = ended.message.unwrap_or_default();
+            return match ended.state {
+                BackupJobState::Failed => Err(message),
+                _ => Ok(vec![message]),
+            };
+        }
+        Err("other jobs of the backups are under way again and again".to_owned())
+    }
+}

@@ -1,0 +1,222 @@
+//! Back to a moment: the base, and its log up to there.
+
+use super::Trouble;
+use super::ledger::Ledger;
+use crate::backups::bring::{Bringing, Found, KeptWords};
+use crate::backups::pipe;
+use crate::backups::scratch::{Mounts, Scratch};
+use mainstay_databases::postgres::recover::{self, Progress, Recovery, Target};
+use mainstay_databases::postgres::wal::Archive;
+use mainstay_databases::{Place, Undo};
+use mainstay_model::Timestamp;
+use mainstay_stack::{BackupSource, MountKind, PostgresqlSource, SourceKind, Stack};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::watch;
+
+/// For playing a log back.
+const LIMIT: Duration = Duration::from_secs(6 * 3600);
+/// Where the log is brought to within the place.
+const LOG: &str = "/tmp/mainstay-log";
+/// Where the official image has its data, where nothing else is said.
+const DATA: &str = "/var/lib/postgresql/data";
+
+impl Bringing<'_> {
+    /// Base and log, played up to a moment, below the engine that stands still.
+    pub(in crate::backups) async fn to_moment(
+        &self,
+        source: &BackupSource,
+        found: &Found,
+        to: Timestamp,
+    ) -> Result<KeptWords, Trouble> {
+        let SourceKind::Postgresql(postgres) = &source.kind else {
+            return Err(Trouble::new(
+                "only PostgreSQL has a log to go to a moment with",
+            ));
+        };
+        let stack = &self.bundle.stack;
+        let data = data_directory(stack, postgres)?;
+        let log = self.log(&found.part.source, found.part.taken).await?;
+        let scratch = Scratch::start(
+            self.control,
+            self.environment,
+            self.bundle,
+            &postgres.service,
+            Mounts::Service,
+        )
+        .await?;
+        let played = self
+            .play(&*scratch.place(), postgres, found, &log, &data, to)
+            .await;
+        scratch.end().await;
+        let _ = std::fs::remove_dir_all(&log);
+        let mut kept = played?.kept;
+        kept.insert("recovery_of".to_owned(), postgres.service.to_string());
+        Ok(kept)
+    }
+
+    async fn play(
+        &self,
+        place: &dyn Place,
+        postgres: &PostgresqlSource,
+        found: &Found,
+        log: &Path,
+        data: &str,
+        to: Timestamp,
+    ) -> Result<Undo, Trouble> {
+        let (reader, packing) = packed(log);
+        let mut reader = reader;
+        recover::bring_log(place, data, LOG, &mut reader).await?;
+        packing
+            .await
+            .map_err(|error| Trouble::new(error.to_string()))?
+            .map_err(|error| Trouble::new(format!("the log: {error}")))?;
+        let scope = &self.environment.scope;
+        let local = self
+            .control
+            .backups
+            .logs
+            .received(scope, &found.part.source);
+        let ledger = Ledger::read(&self.control.ledger_place(scope, &found.part.source))?;
+        let user = crate::backups::engines::postgres_at(&self.bundle.stack, postgres, None)?;
+        let recovery = Recovery {
+            wal: LOG.to_owned(),
+            target: Target::Time(to),
+            inclusive: true,
+            timeline: None,
+            complete_until: ledger.reach(found.part.taken, local),
+            user: user.login.user,
+            limit: LIMIT,
+        };
+        let (mut writer, verdict, mut base) = pipe::pipe();
+        let watch = |progress| self.job.progress(progress);
+        let client = &self.control.backups.client;
+        let reading = async {
+            let (at, path) = (&found.location, &found.part.path);
+            let read = client.load_file(at, &found.snapshot, path, &mut writer, &watch);
+            let read = read.await.map(|_| ());
+            let _ = writer.shutdown().await;
+            drop(writer);
+            let told = read.clone().map_err(|failure| failure.to_string());
+            let _ = verdict.send(told);
+            read
+        };
+        let (progress, _) = watch::channel(Progress::default());
+        let playing = recovery.in_place(place, data, &mut base, &progress);
+        let (read, played) = tokio::join!(reading, playing);
+        let (recovered, undo) = played?;
+        read?;
+        let committed = recovered
+            .committed
+            .map_or_else(|| "none".to_owned(), |at| at.to_string());
+        self.job.note(format!(
+            "{}: played to {}, last commit {committed}",
+            found.part.source, recovered.lsn
+        ));
+        Ok(undo)
+    }
+
+    /// Everything that is stored of the log from a base on, and what is here beyond it, in one directory.
+    async fn log(&self, source: &str, base: Timestamp) -> Result<PathBuf, Trouble> {
+        let scope = &self.environment.scope;
+        let stack = &self.bundle.stack;
+        let place = self.control.data().backups().join("log");
+        let failed = |error: std::io::Error| Trouble::new(format!("{}: {error}", place.display()));
+        crate::backups::own::clear(&place).map_err(failed)?;
+        std::fs::create_dir_all(&place).map_err(failed)?;
+        let ledger = Ledger::read(&self.control.ledger_place(scope, source))?;
+        let location = self.control.location(stack, &stack.backups.repository)?;
+        let client = &self.control.backups.client;
+        for piece in ledger.stretch(base) {
+            let into = place.join(".piece");
+            crate::backups::own::clear(&into).map_err(failed)?;
+            let path = format!("/{source}.log");
+            let loaded = client.load_tree(&location, &piece.snapshot, &path, &into, &|_| {});
+            loaded.await?;
+            merge(&into, &place).map_err(failed)?;
+        }
+        let folder = self.control.log_folder(scope, source);
+        if Archive::existing(&folder)?.is_some() {
+            merge(&folder, &place).map_err(failed)?;
+        }
+        crate::backups::own::clear(&place.join(".piece")).map_err(failed)?;
+        Ok(place)
+    }
+
+    /// Whether what was kept is of a recovery to a moment, and of which service.
+    pub(in crate::backups) async fn recovery_words(
+        &self,
+        kept: &KeptWords,
+        settle: bool,
+    ) -> Option<Result<(), Trouble>> {
+        let service = kept.get("recovery_of")?;
+        let done = async {
+            let service = mainstay_model::ServiceName::new(service.clone());
+            let service = service.map_err(|error| Trouble::new(error.to_string()))?;
+            let undo = Undo { kept: kept.clone() };
+            if settle {
+                // It runs again by now.
+                let place = self.control.beside(self.environment, &service)?;
+                return Ok(recover::settle(&place, &undo).await?);
+            }
+            let (control, environment) = (self.control, self.environment);
+            let mounts = Mounts::Service;
+            let scratch =
+                Scratch::start(control, environment, self.bundle, &service, mounts).await?;
+            let undone = recover::undo(&*scratch.place(), &undo).await;
+            scratch.end().await;
+            Ok(undone?)
+        };
+        Some(done.await)
+    }
+}
+
+/// A later piece has the same segment further on: it wins.
+fn merge(from: &Path, into: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            let name = entry.file_name();
+            let whole = name.to_string_lossy();
+            let whole = whole.strip_suffix(".partial").map(|whole| into.join(whole));
+            // A segment that is whole already has all of its beginning.
+            if whole.is_some_and(|whole| whole.exists()) {
+                continue;
+            }
+            std::fs::copy(entry.path(), into.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+type Packing = tokio::task::JoinHandle<std::io::Result<()>>;
+
+/// A directory as tar.
+fn packed(folder: &Path) -> (tokio::io::DuplexStream, Packing) {
+    let (writer, reader) = tokio::io::duplex(1 << 20);
+    let folder = folder.to_owned();
+    let packing = tokio::task::spawn_blocking(move || {
+        let writer = tokio_util::io::SyncIoBridge::new(writer);
+        let mut archive = tar::Builder::new(writer);
+        archive.append_dir_all(".", &folder)?;
+        archive.into_inner()?;
+        Ok(())
+    });
+    (reader, packing)
+}
+
+/// Where the database has its files, as its container sees them.
+fn data_directory(stack: &Stack, source: &PostgresqlSource) -> Result<String, Trouble> {
+    let service = stack.services.get(&source.service);
+    let service =
+        service.ok_or_else(|| Trouble::new(format!("the release has no `{}`", source.service)))?;
+    let variable = service.environment.get("PGDATA");
+    if let Some(value) = variable {
+        return Ok(value.text.expose().clone());
+    }
+    let mut mounts = service.mounts.iter();
+    let mounted =
+        mounts.find(|mount| mount.kind == MountKind::Volume && mount.target.contains("postgres"));
+    Ok(mounted.map_or_else(|| DATA.to_owned(), |mount| mount.target.clone()))
+}
