@@ -21,4 +21,4 @@ mod token;
 
 pub use database::{Database, Dump, Dumped, Failure, Load, Undo};
 pub use password::Password;
-pub use place::{Answer, Place, Running};
+pub use place::{Answer, Nowhere, Place, Running};

@@ -16,6 +16,18 @@ pub trait Place: Send + Sync + 'static {
     fn run<'a>(&'a self, command: &'a [String]) -> Answer<'a, io::Result<Running>>;
 }
 
+/// Where nothing can be run: for what is done by this process itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Nowhere;
+
+impl Place for Nowhere {
+    fn run<'a>(&'a self, command: &'a [String]) -> Answer<'a, io::Result<Running>> {
+        let program = command.first().map_or("", String::as_str);
+        let error = io::Error::other(format!("`{program}` has no place to be run in"));
+        Box::pin(async move { Err(error) })
+    }
+}
+
 /// A command that runs. Dropping it ends the command.
 pub struct Running {
     pub stdin: Option<Box<dyn AsyncWrite + Send + Unpin>>,

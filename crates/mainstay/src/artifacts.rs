@@ -83,7 +83,8 @@ fn unnamed() -> io::Result<File> {
     Ok(file)
 }
 
-async fn put(
+/// Uploads one file, unless the server has it.
+pub async fn put(
     client: &Client,
     file: &Path,
     artifact: &Path,

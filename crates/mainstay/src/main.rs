@@ -49,6 +49,13 @@ fn main() -> ExitCode {
     {
         return mainstay_shim::run();
     }
+    // It has nothing to do with a command line: its job comes over standard input.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|verb| verb == "backup-worker")
+    {
+        return mainstay_backup::worker();
+    }
     let cli = arguments::Cli::parse();
     let output = output::Output::new(cli.global.json);
     match commands::run(cli, output) {

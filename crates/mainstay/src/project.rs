@@ -3,14 +3,18 @@
 //! The only user of `mainstay_stack`'s resolver here; it adds the disk and the process
 //! environment, which that crate does not touch.
 
+mod referenced;
+
 use crate::arguments::{ReleaseOptions, StackArguments};
 use crate::failure::{Failure, Outcome};
 use crate::locate::Place;
 use mainstay_model::{Place as Named, Problems, Scope, Secret, Severity};
 use mainstay_secrets::{Reach, Stores, identities};
+use mainstay_server::api::types::Files;
 use mainstay_stack::{
     Environment, LIMIT_FILE_BYTES, LoadError, Loader, Request, Resolution, Stack,
 };
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -28,6 +32,8 @@ pub struct Identity {
 pub struct Resolved {
     pub stack: Stack,
     pub warnings: Problems,
+    /// What was read for it, within its directory.
+    pub files: Files,
 }
 
 /// Whose stack this is. Fails where the files have errors, without saying which.
@@ -59,12 +65,13 @@ pub async fn deployable(
     arguments: &StackArguments,
     release: &ReleaseOptions,
 ) -> Outcome<Resolved> {
-    let resolution = resolution(place, arguments, release)?;
+    let (resolution, files) = read(place, arguments, release)?;
     let resolution = supplied(resolution, Reach::Everywhere).await;
     match resolution.stack {
         Some(stack) => Ok(Resolved {
             stack,
             warnings: resolution.problems,
+            files,
         }),
         None => Err(broken(resolution.problems)),
     }
@@ -115,11 +122,12 @@ pub fn resolve(
     arguments: &StackArguments,
     release: &ReleaseOptions,
 ) -> Outcome<Resolved> {
-    let resolution = resolution(place, arguments, release)?;
+    let (resolution, files) = read(place, arguments, release)?;
     match resolution.stack {
         Some(stack) => Ok(Resolved {
             stack,
             warnings: resolution.problems,
+            files,
         }),
         None => Err(broken(resolution.problems)),
     }
@@ -141,6 +149,15 @@ pub fn resolution(
     arguments: &StackArguments,
     release: &ReleaseOptions,
 ) -> Outcome<Resolution> {
+    read(place, arguments, release).map(|(resolution, _)| resolution)
+}
+
+/// The same with the files that it was made of.
+fn read(
+    place: &Place,
+    arguments: &StackArguments,
+    release: &ReleaseOptions,
+) -> Outcome<(Resolution, Files)> {
     let directory = directory(place)?;
     let mut sets: Vec<String> = arguments.set.iter().map(ToString::to_string).collect();
     if let Some(strategy) = release.strategy {
@@ -156,7 +173,8 @@ pub fn resolution(
         variables: variables(),
         sets,
     };
-    let mut resolution = mainstay_stack::resolve(&Disk, &request);
+    let disk = Remembering::default();
+    let mut resolution = mainstay_stack::resolve(&disk, &request);
     for secret in &mut resolution.secrets {
         as_typed(&mut secret.place, &place.directory);
     }
@@ -180,7 +198,11 @@ pub fn resolution(
             all.push(problem);
             all
         });
-    Ok(resolution)
+    let mut files = disk.within(&request.directory);
+    if let Some(stack) = &resolution.stack {
+        referenced::add(stack, &mut files);
+    }
+    Ok((resolution, files))
 }
 
 /// The environments that mainstay.yaml knows.
@@ -239,6 +261,37 @@ fn variables() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// The files of this machine, and which of them were read.
+#[derive(Debug, Default)]
+struct Remembering {
+    read: RefCell<BTreeMap<PathBuf, String>>,
+}
+
+impl Remembering {
+    /// Those in this directory, by their path from it.
+    fn within(self, directory: &Path) -> Files {
+        let read = self.read.into_inner().into_iter();
+        let inside = read.filter_map(|(path, text)| {
+            let path = path.strip_prefix(directory).ok()?.to_owned();
+            Some((path, Secret::new(text)))
+        });
+        inside.collect()
+    }
+}
+
+impl Loader for Remembering {
+    fn read(&self, path: &Path) -> Result<String, LoadError> {
+        let text = Disk.read(path)?;
+        let mut read = self.read.borrow_mut();
+        read.insert(path.to_owned(), text.clone());
+        Ok(text)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        Disk.exists(path)
+    }
 }
 
 /// The files of this machine.

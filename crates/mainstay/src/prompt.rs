@@ -7,7 +7,7 @@ use crate::failure::{Failure, Outcome};
 use mainstay_model::Secret;
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 /// More than any secret that is typed or piped.
 const LIMIT_BYTES: u64 = 64 * 1024;
@@ -27,6 +27,39 @@ pub fn value(what: &str) -> Outcome<Secret<String>> {
     };
     if value.expose().is_empty() {
         return Err(Failure::input("the value is empty").hint("give one on standard input"));
+    }
+    Ok(value)
+}
+
+/// Asks on the terminal whether to go on; elsewhere refuses, naming the option that says so.
+pub fn agree(what: &str, option: &str) -> Outcome {
+    let refused = || {
+        Failure::input(format!("this would {what}"))
+            .hint(format!("say that you mean it: `{option}`"))
+    };
+    if !io::stdin().is_terminal() {
+        return Err(refused());
+    }
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "{what}? [y/N] ").and_then(|()| io::stderr().flush());
+    let read = asked.and_then(|()| io::stdin().lock().take(100).read_line(&mut answer));
+    read.map_err(|error| Failure::environment("cannot ask on the terminal").because(&error))?;
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::input("nothing was done"))
+    }
+}
+
+/// A value that exists already: asked for once.
+pub fn known(what: &str) -> Outcome<Secret<String>> {
+    let value = if io::stdin().is_terminal() {
+        Silent::open()?.ask(&format!("{what}: "))?
+    } else {
+        piped()?
+    };
+    if value.expose().is_empty() {
+        return Err(Failure::input(format!("{what} is empty")));
     }
     Ok(value)
 }

@@ -322,3 +322,31 @@ Examples:
 
 Rotas stand under `alerts.rotas` in server.yaml, and who is told next under `alerts.escalations`:
 docs/alerting.md.";
+
+pub(super) const BACKUP: &str = "\
+Examples:
+  mainstay backup                            what is backed up, and every restore point
+  mainstay backup create --name before-the-party
+  mainstay backup drill                      restore the newest where it harms nobody, and compare
+  mainstay backup list --check               for a monitor: exit code 1 where nothing is proven
+  mainstay backup prune --dry-run
+  mainstay backup key export > key           keep it apart from the repository";
+
+pub(super) const RESTORE: &str = "\
+Examples:
+  mainstay restore --latest
+  mainstay restore --date 2026-11-20
+  mainstay restore --to \"2026-11-20 14:03:00 UTC\"
+  mainstay restore --latest --only database --table public.orders
+  mainstay restore --latest --only database --beside shop_of_yesterday
+
+What is there now is saved first, and comes back by itself where the restore fails.";
+
+pub(super) const RECOVER: &str = "\
+Examples:
+  mainstay recover new-place --from /mnt/backups/shop --key-file key
+  mainstay recover --from s3:https://s3.eu-central-1.amazonaws.com/backups/shop --latest
+  mainstay recover --from /mnt/backups/shop --point 2026-11-20T020000 --as dr
+
+The credentials of S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the key from
+MAINSTAY_BACKUP_KEY where no file is named.";

@@ -6,6 +6,7 @@
 mod alertmanager;
 mod alerts;
 mod approving;
+mod backups;
 mod deploying;
 mod environment;
 mod examples;
@@ -23,6 +24,10 @@ pub use alerts::{
     AlertsArguments, AlertsCommand, OnCallArguments, SilenceArguments, SilenceCommand, WhichAlerts,
 };
 pub use approving::{DecisionArguments, PromoteArguments};
+pub use backups::{
+    BackupArguments, BackupCommand, BackupKeyCommand, RecoverArguments, RestoreArguments,
+    WhichPointArguments,
+};
 pub use deploying::{
     DeployArguments, ReleaseOptions, ReleasesArguments, ReleasesCommand, RollbackArguments,
     RolloutArguments, RolloutCommand, UpArguments,
@@ -183,6 +188,15 @@ pub enum Command {
     /// Who is on call
     #[command(name = "oncall", after_help = examples::ON_CALL)]
     OnCall(OnCallArguments),
+    /// Restore points: make them, prove them, keep them
+    #[command(after_help = examples::BACKUP)]
+    Backup(BackupArguments),
+    /// Bring back what a restore point has, in place or beside what is there
+    #[command(after_help = examples::RESTORE)]
+    Restore(RestoreArguments),
+    /// Bring a whole stack back on an empty machine, from its repository alone
+    #[command(after_help = examples::RECOVER)]
+    Recover(RecoverArguments),
     /// What happened, from the journal
     #[command(after_help = examples::EVENTS)]
     Events(EventsArguments),
@@ -237,6 +251,9 @@ pub enum Command {
     /// Print completions for a shell
     #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArguments),
+    /// Work on a repository of backups; started by the control plane
+    #[command(hide = true)]
+    BackupWorker,
     /// Parent of one instance; started by the control plane
     #[command(hide = true)]
     Shim {

@@ -35,7 +35,7 @@ pub async fn deploy(context: &Context, arguments: &DeployArguments) -> Outcome {
     if !arguments.release.no_build {
         building::build(&resolved.stack, &progress).await?;
     }
-    let begun = release(&client, resolved.stack, &arguments.release, &progress).await?;
+    let begun = release(&client, resolved, &arguments.release, &progress).await?;
     drop(progress);
     let (wait, detach) = (arguments.wait, arguments.detach);
     follow_or_wait(context, &place, &client, &begun, wait, detach).await
@@ -101,10 +101,11 @@ pub async fn follow_or_wait(
 /// Uploads what the release needs and asks for it.
 pub async fn release(
     client: &Client,
-    stack: Stack,
+    resolved: Resolved,
     options: &ReleaseOptions,
     progress: &Progress,
 ) -> Outcome<Begun> {
+    let Resolved { stack, files, .. } = resolved;
     let artifacts = artifacts::upload(client, &stack, progress).await?;
     let tag = options.tag.as_deref();
     let making = Making::new(client, &stack, progress, &options.building, tag).await;
@@ -115,6 +116,7 @@ pub async fn release(
     let mut request = asked_for(client, stack, options, version).await;
     request.artifacts = artifacts;
     request.images = images;
+    request.files = files;
     operation::begin(client, &scope, "/deploy", &request).await
 }
 
@@ -143,6 +145,8 @@ pub async fn asked_for(
         commit: options.commit.clone().or(version.commit),
         force: options.force,
         images: BTreeMap::new(),
+        files: BTreeMap::new(),
+        recovered_from: None,
         dirty: version.dirty,
         branch: version.branch,
         promoted_from: None,

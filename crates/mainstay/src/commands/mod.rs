@@ -2,6 +2,7 @@
 
 mod alerts;
 mod approve;
+mod backup;
 mod certificates;
 mod debug;
 mod deploy;
@@ -20,6 +21,7 @@ mod metrics;
 mod operate;
 mod processes;
 mod promote;
+mod recover;
 mod rules;
 mod secret;
 mod serving;
@@ -72,6 +74,7 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
         Command::Serve(arguments) => processes::serve(&context, &arguments),
         Command::Alertmanager(arguments) => processes::alertmanager(&context, &arguments),
         Command::Proxy(arguments) => processes::proxy(&context, &arguments),
+        Command::BackupWorker => Err(Failure::bug("a worker was started as a command")),
         Command::Shim { .. } => Err(Failure::bug("a shim was started as a command")),
         // Nothing but files.
         Command::Config(arguments) => files::config(&context, &arguments),
@@ -86,10 +89,10 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
 async fn ask(context: Context, command: Command) -> Outcome {
     match command {
         Command::Check(arguments) => files::check(&context, &arguments).await,
-        Command::Up(arguments) => up::up(&context, arguments).await,
+        Command::Up(arguments) => Box::pin(up::up(&context, arguments)).await,
         Command::Down(arguments) => operate::down(&context, arguments.path.as_deref()).await,
         Command::Deploy(arguments) => deploy::deploy(&context, &arguments).await,
-        Command::Promote(arguments) => promote::promote(&context, &arguments).await,
+        Command::Promote(arguments) => Box::pin(promote::promote(&context, &arguments)).await,
         Command::Approve(arguments) => approve::approve(&context, arguments).await,
         Command::Reject(arguments) => approve::reject(&context, arguments).await,
         Command::Rollback(arguments) => operate::rollback(&context, arguments).await,
@@ -112,6 +115,9 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Alerts(arguments) => alerts::alerts(&context, arguments.command).await,
         Command::OnCall(arguments) => alerts::on_call(&context, arguments.at.as_deref()).await,
         Command::Silence(arguments) => alerts::silence(&context, arguments.command).await,
+        Command::Backup(arguments) => backup::backup(&context, arguments.command).await,
+        Command::Restore(arguments) => backup::restore(&context, arguments).await,
+        Command::Recover(arguments) => recover::recover(&context, arguments).await,
         Command::Events(arguments) => events::events(&context, &arguments).await,
         Command::Journal(_verify) => events::verify(&context).await,
         Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,
@@ -119,7 +125,7 @@ async fn ask(context: Context, command: Command) -> Outcome {
             certificates::certificates(&context, arguments.command).await
         }
         Command::Uninstall(arguments) => install::uninstall(&context, &arguments).await,
-        Command::Secret(arguments) => secret::secret(&context, arguments.command).await,
+        Command::Secret(arguments) => Box::pin(secret::secret(&context, arguments.command)).await,
         Command::Image(arguments) => image::image(&context, arguments).await,
         Command::Token(arguments) => token::token(&context, arguments.command).await,
         _ => Err(Failure::bug(

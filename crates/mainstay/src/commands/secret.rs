@@ -27,7 +27,7 @@ pub async fn secret(context: &Context, command: SecretCommand) -> Outcome {
         SecretCommand::Check => check(context).await,
         SecretCommand::Get { name, .. } => get(context, &name).await,
         SecretCommand::Set { name } => change::set(context, &name),
-        SecretCommand::Rotate(arguments) => change::rotate(context, arguments).await,
+        SecretCommand::Rotate(arguments) => Box::pin(change::rotate(context, arguments)).await,
         SecretCommand::Remove { name } => change::remove(context, &name),
         SecretCommand::Keys { command } => keys::keys(context, command),
     }

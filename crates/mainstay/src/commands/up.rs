@@ -225,7 +225,7 @@ impl<'a> Started<'a> {
         interrupts: &mut Interrupts,
     ) -> Outcome<Followed> {
         let begun = tokio::select! {
-            begun = release(&self.client, resolved.stack, &arguments.release, progress) => begun?,
+            begun = release(&self.client, resolved, &arguments.release, progress) => begun?,
             // Images may be building; they end with the connection.
             () = interrupts.next() => return Ok(Followed::Interrupted),
         };

@@ -1,6 +1,7 @@
 //! Values as people read them. Pure: a value and a [`Look`](crate::look::Look) in, text out.
 
 pub mod alerts;
+pub mod backups;
 pub mod certificates;
 pub mod chart;
 pub mod debug;
