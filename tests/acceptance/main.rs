@@ -11,6 +11,7 @@
 
 mod alerts;
 mod authority;
+mod backups;
 mod crashes;
 mod deploys;
 mod docker;

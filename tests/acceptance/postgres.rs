@@ -90,7 +90,7 @@ pub(crate) fn found(peer: &str, program: &str, test: &str) -> bool {
     there
 }
 
-fn skipped(peer: &str, test: &str) {
+pub(crate) fn skipped(peer: &str, test: &str) {
     let required = std::env::var_os("MAINSTAY_REQUIRE_PEERS").is_some_and(|value| value == "1");
     assert!(!required, "{peer} is needed for {test}");
     // Past the harness's capture: the test counts as passed.

@@ -86,7 +86,7 @@ conf=$data/postgresql.conf
 $as postgres -D "$data" -c config_file="$conf" -c data_directory="$data" -c hba_file="$dir/hba" -c ident_file="$dir/ident" \
   -c listen_addresses= -c unix_socket_directories="$dir" -c unix_socket_permissions=0700 -c port=5432 -c ssl=off \
   -c external_pid_file= -c logging_collector=off -c log_destination=stderr -c log_line_prefix= -c lc_messages=C \
-  -c log_min_messages=warning -c timezone=UTC -c log_timezone=UTC -c max_connections=20 -c shared_buffers=64MB "$@" \
+  -c log_min_messages=warning -c timezone=GMT -c log_timezone=GMT -c max_connections=20 -c shared_buffers=64MB "$@" \
   </dev/null 3<&- 2>&1 &
 printf '%s\n' "$!" >"$dir/pid"
 wait "$!"

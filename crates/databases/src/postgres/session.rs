@@ -23,7 +23,7 @@ SET search_path = pg_catalog;
 SET row_security = off;
 SET datestyle = 'ISO, YMD';
 SET intervalstyle = 'postgres';
-SET timezone = 'UTC';
+SET timezone = 'GMT';
 SET extra_float_digits = 3;
 SET bytea_output = 'hex';
 SELECT name || set_config(name, '0', false) FROM pg_settings WHERE name IN

@@ -15,8 +15,11 @@ use mainstay_recovery::{Decision, Keep, Standing, decide};
 use mainstay_stack::Stack;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
+/// What somebody or a deploy has just made is not given up for the next one of the day.
+const YOUNG: Duration = Duration::from_secs(86_400);
 /// Problems of a repository that are written out.
 const SHOWN: usize = 20;
 
@@ -317,7 +320,11 @@ fn decisions(points: &[KeptPoint], keep: &Keep) -> Vec<Decision> {
         proof.is_some_and(|proof| proof.passed)
     });
     let proven: BTreeSet<Uuid> = proven.map(|kept| kept.point.id).collect();
-    decide(&standings, keep, now(), &proven)
+    let keep = Keep {
+        within: keep.within.max(YOUNG),
+        ..*keep
+    };
+    decide(&standings, &keep, now(), &proven)
 }
 
 fn kept_by(points: &[KeptPoint], keep: &Keep) -> BTreeSet<Uuid> {
