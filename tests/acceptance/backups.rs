@@ -216,8 +216,6 @@ fn a_backup_that_fails_says_so_and_is_no_restore_point() {
         .with_code(1);
     let words = failed.says("uploads").err();
     assert_eq!(shop.points(), ["good"], "{words}");
-    let metrics = site.json(&["query", "mainstay_backup_job_failed"]);
-    drop(metrics);
     let events = site.events().join("\n");
     assert!(events.contains("backup.failed"), "{events}");
     // A restore whose data cannot be read leaves everything as it is.
@@ -240,6 +238,65 @@ fn a_backup_that_fails_says_so_and_is_no_restore_point() {
     site.run(&["backup", "verify", "--percent", "100"])
         .with_code(1);
     site.run(&["backup", "drill", "good"]).with_code(1);
+}
+
+/// To a transaction, and to another one after that.
+#[test]
+fn a_database_goes_back_to_a_moment() {
+    let Some(shop) = Shop::start("a_database_goes_back_to_a_moment") else {
+        return;
+    };
+    let site = &shop.site;
+    let with_log = MAINSTAY.replace(
+        "{service: database}",
+        "{service: database, wal: {every: 5s}}",
+    );
+    site.write("mainstay.yaml", &with_log);
+    site.ok(&["deploy"]);
+    let received = || site.json(&["backup", "list"])["logs"][0]["until"].clone();
+    site.eventually("the log is received", || received().is_string());
+    site.ok(&["backup", "create", "--name", "base"]);
+    shop.sql("create table steps (n int, at timestamptz default clock_timestamp())");
+    for round in [1, 2] {
+        let first = round * 100;
+        for n in first..first + 8 {
+            shop.sql(&format!("insert into steps values ({n})"));
+            std::thread::sleep(std::time::Duration::from_millis(60));
+        }
+        let moment = shop.sql(&format!(
+            "select to_char((at + interval '30 ms') at time zone 'GMT', 'YYYY-MM-DD HH24:MI:SS.MS')
+             from steps where n = {}",
+            first + 4
+        ));
+        // What was committed by then is here before it is asked for.
+        let reached = moment.replacen(' ', "T", 1);
+        site.eventually("the log reaches the moment", || {
+            received()
+                .as_str()
+                .is_some_and(|until| until > reached.as_str())
+        });
+        let to = format!("{moment} UTC");
+        site.ok(&[
+            "restore",
+            "--to",
+            &to,
+            "--only",
+            "database",
+            "--yes",
+            "--no-safety",
+        ]);
+        assert_eq!(
+            shop.sql("select max(n) from steps"),
+            (first + 4).to_string()
+        );
+        assert_eq!(shop.sum(), "50000");
+    }
+    site.run(&["restore", "--to", "2001-01-01 00:00:00 UTC", "--yes"])
+        .with_code(2)
+        .says("nearest");
+    site.eventually("the log is stored", || {
+        site.json(&["backup", "list"])["logs"][0]["stored"].is_string()
+    });
 }
 
 /// Every pack file loses a byte in its middle.

@@ -375,7 +375,12 @@ impl Bringing<'_> {
         Ok(())
     }
 
-    async fn run(&self, place: &dyn Place, text: &str, target: &str) -> Result<(), Trouble> {
+    pub(super) async fn run(
+        &self,
+        place: &dyn Place,
+        text: &str,
+        target: &str,
+    ) -> Result<(), Trouble> {
         let command = script(text, target);
         let running = place.run(&command).await;
         let mut running = running.map_err(|error| Trouble::new(error.to_string()))?;

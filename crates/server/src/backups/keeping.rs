@@ -111,6 +111,7 @@ impl Control {
                 "{removed} of the repository are not needed any more"
             ));
         }
+        self.give_up_logs(stack, &location).await?;
         for (name, copy) in &backups.copies {
             let location = self.location(stack, &copy.repository)?;
             self.give_up_copies(&scope, name, &location, &copy.keep, job)
@@ -310,7 +311,7 @@ pub(super) fn snapshots(kept: &KeptPoint) -> Vec<String> {
     parts.chain(std::iter::once(kept.record.clone())).collect()
 }
 
-fn decisions(points: &[KeptPoint], keep: &Keep) -> Vec<Decision> {
+pub(super) fn decisions(points: &[KeptPoint], keep: &Keep) -> Vec<Decision> {
     let standings: Vec<Standing> = points
         .iter()
         .map(|kept| Standing::of(&kept.point, true))

@@ -77,7 +77,9 @@ fn chosen(
         _ => None,
     };
     let not_found = |error: mainstay_recovery::NotFound| {
-        let trouble = Trouble::new(error.to_string());
+        let words = error.to_string();
+        let words = words.split("; hint: ").next().unwrap_or_default();
+        let trouble = Trouble::new(words);
         let names: Vec<String> = error
             .nearest
             .iter()

@@ -1,6 +1,7 @@
 //! Back to a moment: the base, and its log up to there.
 
 use super::Trouble;
+use super::base::DATA;
 use super::ledger::Ledger;
 use crate::backups::bring::{Bringing, Found, KeptWords};
 use crate::backups::pipe;
@@ -9,18 +10,15 @@ use mainstay_databases::postgres::recover::{self, Progress, Recovery, Target};
 use mainstay_databases::postgres::wal::Archive;
 use mainstay_databases::{Place, Undo};
 use mainstay_model::Timestamp;
-use mainstay_stack::{BackupSource, MountKind, PostgresqlSource, SourceKind, Stack};
+use mainstay_stack::{BackupSource, PostgresqlSource, SourceKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// For playing a log back.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
-/// Where the log is brought to within the place.
-const LOG: &str = "/tmp/mainstay-log";
-/// Where the official image has its data, where nothing else is said.
-const DATA: &str = "/var/lib/postgresql/data";
 
 impl Bringing<'_> {
     /// Base and log, played up to a moment, below the engine that stands still.
@@ -35,8 +33,9 @@ impl Bringing<'_> {
                 "only PostgreSQL has a log to go to a moment with",
             ));
         };
-        let stack = &self.bundle.stack;
-        let data = data_directory(stack, postgres)?;
+        let data = found.part.details.get(DATA);
+        let data =
+            data.ok_or_else(|| Trouble::new("where the database has its files was not saved"))?;
         let log = self.log(&found.part.source, found.part.taken).await?;
         let scratch = Scratch::start(
             self.control,
@@ -46,9 +45,17 @@ impl Bringing<'_> {
             Mounts::Service,
         )
         .await?;
+        let place = scratch.place();
+        // A name that nobody else could lay before us.
+        let brought = format!("/tmp/mainstay-log-{}", Uuid::now_v7());
         let played = self
-            .play(&*scratch.place(), postgres, found, &log, &data, to)
+            .play(&*place, postgres, found, (&log, &brought), data, to)
             .await;
+        let removed = self.run(&*place, r#"rm -rf -- "$1""#, &brought).await;
+        if let Err(trouble) = removed {
+            self.job
+                .note(format!("warning: {brought} is left: {trouble}"));
+        }
         scratch.end().await;
         let _ = std::fs::remove_dir_all(&log);
         let mut kept = played?.kept;
@@ -61,13 +68,13 @@ impl Bringing<'_> {
         place: &dyn Place,
         postgres: &PostgresqlSource,
         found: &Found,
-        log: &Path,
+        (log, brought): (&Path, &str),
         data: &str,
         to: Timestamp,
     ) -> Result<Undo, Trouble> {
         let (reader, packing) = packed(log);
         let mut reader = reader;
-        recover::bring_log(place, data, LOG, &mut reader).await?;
+        recover::bring_log(place, data, brought, &mut reader).await?;
         packing
             .await
             .map_err(|error| Trouble::new(error.to_string()))?
@@ -81,7 +88,7 @@ impl Bringing<'_> {
         let ledger = Ledger::read(&self.control.ledger_place(scope, &found.part.source))?;
         let user = crate::backups::engines::postgres_at(&self.bundle.stack, postgres, None)?;
         let recovery = Recovery {
-            wal: LOG.to_owned(),
+            wal: brought.to_owned(),
             target: Target::Time(to),
             inclusive: true,
             timeline: None,
@@ -204,19 +211,4 @@ fn packed(folder: &Path) -> (tokio::io::DuplexStream, Packing) {
         Ok(())
     });
     (reader, packing)
-}
-
-/// Where the database has its files, as its container sees them.
-fn data_directory(stack: &Stack, source: &PostgresqlSource) -> Result<String, Trouble> {
-    let service = stack.services.get(&source.service);
-    let service =
-        service.ok_or_else(|| Trouble::new(format!("the release has no `{}`", source.service)))?;
-    let variable = service.environment.get("PGDATA");
-    if let Some(value) = variable {
-        return Ok(value.text.expose().clone());
-    }
-    let mut mounts = service.mounts.iter();
-    let mounted =
-        mounts.find(|mount| mount.kind == MountKind::Volume && mount.target.contains("postgres"));
-    Ok(mounted.map_or_else(|| DATA.to_owned(), |mount| mount.target.clone()))
 }

@@ -10,6 +10,9 @@ use mainstay_stack::{BackupSource, SourceKind};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Where the server has its files, as its place sees them: a detail of the part.
+pub(super) const DATA: &str = "data";
+
 /// A base is made with a restore point where the last one is older: a log that is a day long is played quickly.
 const EVERY: Duration = Duration::from_secs(86_400);
 
@@ -47,7 +50,15 @@ impl Making<'_> {
         let end = backup.end;
         let whole = async move { end.await.map_err(|failure| failure.to_string()) };
         let (saved, base) = self.stream(name, &path, backup.data, whole).await?;
+        let opened =
+            self.control
+                .database_for(self.environment, self.bundle, source, &BTreeMap::new())?;
+        let data = opened
+            .database
+            .ask(opened.place, "show data_directory")
+            .await?;
         let details = BTreeMap::from([
+            (DATA.to_owned(), data),
             ("start".to_owned(), base.start.to_string()),
             ("end".to_owned(), base.end.to_string()),
             ("timeline".to_owned(), base.timeline.to_string()),

@@ -8,6 +8,7 @@ mod back;
 mod base;
 mod follow;
 mod ledger;
+mod old;
 
 pub(super) use follow::Logs;
 
