@@ -18,6 +18,7 @@ use mainstay_recovery::{
 };
 use mainstay_stack::{BackupSource, BackupWhat, TargetKind};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is compared of one source.
@@ -74,7 +75,7 @@ impl Control {
         self: &Arc<Self>,
         environment: &Arc<Environment>,
         job: &Job,
-        mut kept: KeptPoint,
+        kept: KeptPoint,
         what: &BackupWhat,
     ) -> Result<String, Trouble> {
         job.about(&kept.point.name);
@@ -103,6 +104,17 @@ impl Control {
                 took: step.elapsed(),
             });
         }
+        if let Some(service) = bundle
+            .stack
+            .backups
+            .drill
+            .as_ref()
+            .and_then(|drill| drill.boot.as_ref())
+        {
+            job.note(format!(
+                "not tried: to start {service} against the copy is not supported yet"
+            ));
+        }
         let proof = Proof {
             point: kept.point.id,
             name: kept.point.name.clone(),
@@ -114,6 +126,17 @@ impl Control {
             rpo: Some(began.since(super::create::taken(&kept.point))),
             objectives: bundle.stack.backups.objectives,
         };
+        self.keep_proof(job, kept, &proof, started.elapsed()).await
+    }
+
+    /// Writes down what came of it, with the point.
+    async fn keep_proof(
+        &self,
+        job: &Job,
+        mut kept: KeptPoint,
+        proof: &Proof,
+        took: Duration,
+    ) -> Result<String, Trouble> {
         let judged = proof.judge();
         job.note(format!("RTO {}", proof.judge_rto().reason));
         job.note(format!("RPO {}", proof.judge_rpo().reason));
@@ -122,12 +145,13 @@ impl Control {
             at: now(),
             passed,
             report: job.shown().report,
-            took: started.elapsed(),
+            took,
         });
         // What a prune or a copy did to the row meanwhile cannot be: one job at a time.
         self.keep_point(&kept).await?;
-        let points = self.points(&environment.scope).await?;
-        self.backups.board.points(&environment.scope, &points);
+        let scope = &kept.point.scope;
+        let points = self.points(scope).await?;
+        self.backups.board.points(scope, &points);
         if passed {
             Ok(format!(
                 "restore point {} is proven: {}",

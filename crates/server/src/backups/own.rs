@@ -11,9 +11,9 @@ use crate::specs::Bundle;
 use mainstay_backup::Tree;
 use mainstay_databases::sqlite::{Sqlite, SqliteAt};
 use mainstay_databases::{Database, Nowhere};
-use mainstay_model::ReleaseNumber;
+use mainstay_model::{ReleaseNumber, Secret};
 use mainstay_recovery::{Part, PartKind};
-use mainstay_stack::BackupSecrets;
+use mainstay_stack::{BackupSecrets, Stack};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -73,7 +73,7 @@ impl Making<'_> {
         let mut files = std::mem::take(&mut bundle.files);
         if !include {
             let secrets = bundle.stack.secret_values();
-            bundle.stack = bundle.stack.redacted();
+            bundle.stack = without_values(&bundle.stack);
             files.retain(|path, text| {
                 let holds = secrets.iter().any(|secret| text.expose().contains(secret));
                 if holds {
@@ -131,6 +131,27 @@ impl Making<'_> {
         };
         Ok(part(JOURNAL, PartKind::Journal, None, &path, saved, known))
     }
+}
+
+/// Without values of secrets. Where a service finds one is none: `POSTGRES_PASSWORD_FILE` stays.
+fn without_values(stack: &Stack) -> Stack {
+    let mut hidden = stack.redacted();
+    for (name, service) in &mut hidden.services {
+        let Some(whole) = stack.services.get(name) else {
+            continue;
+        };
+        for (variable, value) in &mut service.environment {
+            let text = whole
+                .environment
+                .get(variable)
+                .map(|value| value.text.expose());
+            let is_place = |text: &String| whole.files.iter().any(|file| file.target == *text);
+            if let Some(text) = text.filter(|text| is_place(text)) {
+                value.text = Secret::new(text.clone());
+            }
+        }
+    }
+    hidden
 }
 
 /// A directory of our own, gone when this is.

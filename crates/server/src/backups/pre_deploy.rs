@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// Jobs of others that are waited for, one after the other.
 const MOST_WAITED: usize = 3;
 
-/// Whether a deploy of this stack makes a restore point first.
+/// Whether a deploy of this stack makes a restore point first. Where nothing is known that could be in it, somebody
+/// has to say that this is right: the step is waived by name.
 pub(crate) fn is_wanted(stack: &Stack, migrates: bool) -> bool {
     let backups = &stack.backups;
     let asked = match backups.before_deploy {
@@ -20,7 +21,8 @@ pub(crate) fn is_wanted(stack: &Stack, migrates: bool) -> bool {
         BeforeDeploy::Migrations => migrates,
         BeforeDeploy::Never => false,
     };
-    backups.enabled && (asked || stack.deploy.pipeline == PipelineMode::Full)
+    let is_something = backups.active().next().is_some();
+    backups.enabled && is_something && (asked || stack.deploy.pipeline == PipelineMode::Full)
 }
 
 impl Control {

@@ -83,7 +83,10 @@ fn how(stack: &Stack, step: Step, rules: Option<&StepRules>, facts: Facts<'_>) -
         Step::Backup | Step::LoadTest | Step::Alerts if commands => How::Do,
         Step::Backup | Step::LoadTest | Step::Alerts => How::Missing {
             why: match step {
-                Step::Backup => "`backups` is off here, and there is no command for it".to_owned(),
+                Step::Backup => {
+                    "`backups` is off here or has no source, and there is no command for it"
+                        .to_owned()
+                }
                 _ => "there is no command for it".to_owned(),
             },
             hint: format!(

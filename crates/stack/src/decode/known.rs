@@ -316,6 +316,18 @@ pub(super) fn engine_of_command(words: &[String]) -> Option<DatabaseEngine> {
     }
 }
 
+/// The server that keeps its data in this directory of its container, by every image that there is of it.
+pub(super) fn engine_of_place(target: &str) -> Option<DatabaseEngine> {
+    let is = |place: &str| target == place || target.starts_with(&format!("{place}/"));
+    match () {
+        () if is("/var/lib/postgresql") || is("/bitnami/postgresql") => {
+            Some(DatabaseEngine::Postgresql)
+        }
+        () if is("/var/lib/mysql") || is("/bitnami/mariadb") => Some(DatabaseEngine::Mysql),
+        () => None,
+    }
+}
+
 /// The last part of a path.
 fn program(word: &str) -> &str {
     match word.rsplit_once('/') {

@@ -128,11 +128,22 @@ fn exporter(server: Option<&known::Known>, service: &Service) -> Option<Exporter
     server.map_or_else(by_command, known::Known::exporter)
 }
 
-/// As for the exporter.
+/// As for the exporter; an image of one's own by what it is told to run, or by where its volume lies.
 fn engine(server: Option<&known::Known>, service: &Service) -> Option<DatabaseEngine> {
-    let process = service.process.as_ref().filter(|_| server.is_none());
-    let by_command = || known::engine_of_command(&process?.command);
-    server.map_or_else(by_command, known::Known::engine)
+    if let Some(server) = server {
+        return server.engine();
+    }
+    let process = service.process.as_ref().map(|process| &process.command);
+    let container = &service.container;
+    let commands = [
+        process,
+        container.command.as_ref(),
+        container.entrypoint.as_ref(),
+    ];
+    let mut commands = commands.into_iter().flatten();
+    let by_command = commands.find_map(|command| known::engine_of_command(command));
+    let mut targets = service.mounts.iter().map(|mount| mount.target.as_str());
+    by_command.or_else(|| targets.find_map(known::engine_of_place))
 }
 
 /// A `healthcheck` without a `test`: on Docker the image brings one.

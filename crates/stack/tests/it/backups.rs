@@ -114,6 +114,19 @@ fn a_stack_without_the_section_has_its_databases_volumes_and_directories_backed_
     assert_eq!(backups.repository.at, RepositoryAt::Server);
 }
 
+/// Copied as files while it runs, such a database could not be used again.
+#[test]
+fn a_database_in_an_image_of_ones_own_is_known_by_its_command_or_its_volume() {
+    let compose = "
+services:
+  db: {image: 'registry.example.org/our/data:3', volumes: ['db:/var/lib/postgresql/data']}
+  cache: {image: 'registry.example.org/our/cache:3', command: [redis-server, --save, '60'], volumes: ['cache:/data']}
+volumes: {db: {}, cache: {}}
+";
+    let names = names(&backups(compose, ""));
+    assert_eq!(names, ["cache: redis", "db: postgresql"]);
+}
+
 #[test]
 fn development_has_none_and_an_environment_can_have_its_own() {
     let backups = |section: &str, environment: &str| {
