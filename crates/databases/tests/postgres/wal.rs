@@ -36,7 +36,16 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(receiver: Receiver) -> Self {
         let (sender, received) = watch::channel(Received::default());
-        let task = tokio::spawn(async move { receiver.run(&sender).await });
+        let task = tokio::spawn(async move {
+            loop {
+                let stopped = receiver.run(&sender).await;
+                // The server has not seen yet that the one before is gone: tried again, as a receiver is.
+                if !stopped.to_string().contains("is active for PID") {
+                    return stopped;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        });
         Self { received, task }
     }
 
