@@ -187,9 +187,12 @@ async fn prometheus_and_we_make_the_same_series_of_the_same_file() {
     let own = names.0.lock().unwrap();
     let mine: BTreeSet<&String> = own.iter().filter(|name| !old(name)).collect();
     assert_eq!(mine, series.iter().collect::<BTreeSet<_>>());
+    // Two of a job have the same labels where both ports happen to fall into one shard.
+    let without_limit = targets.iter().filter(|target| target.0 != "limited");
+    let distinct: BTreeSet<&String> = without_limit.map(|target| &target.1).collect();
     assert_eq!(
         own.len() - mine.len(),
-        5,
+        distinct.len(),
         "one of each target that has no limit"
     );
 }
