@@ -31,9 +31,9 @@ impl Control {
         job: &Job,
     ) -> Result<(), Trouble> {
         let bundle = Self::bundle_of(environment)?;
-        let copied = self.copy_points(&bundle.stack, job).await;
-        let given_up = self.give_up(&bundle.stack, job).await;
-        copied.and(given_up)
+        // Nothing is given up while a copy is behind: it may be what the copy still needs.
+        self.copy_points(&bundle.stack, job).await?;
+        self.give_up(&bundle.stack, job).await
     }
 
     /// Brings every point to the copies that do not have it yet.
@@ -43,13 +43,11 @@ impl Control {
         for (name, copy) in &stack.backups.copies {
             let to = self.location(stack, &copy.repository)?;
             let points = self.points(&scope).await?;
-            let missing = points
-                .into_iter()
-                .filter(|kept| kept.here && !kept.copies.contains_key(name));
             // Old ones that the copy's own rules would give up at once are not brought there.
-            let all = self.points(&scope).await?;
-            let wanted = kept_by(&all, &copy.keep);
-            let missing: Vec<KeptPoint> = missing
+            let wanted = kept_by(&points, &copy.keep);
+            let missing: Vec<KeptPoint> = points
+                .into_iter()
+                .filter(|kept| kept.here && !kept.copies.contains_key(name))
                 .filter(|kept| wanted.contains(&kept.point.id))
                 .collect();
             if missing.is_empty() {

@@ -134,6 +134,12 @@ impl Scratch {
         if let Err(error) = ended.await {
             tracing::warn!(id = %self.id, %error, "a scratch instance is left to the keeper");
         }
+    }
+}
+
+impl Drop for Scratch {
+    /// Nobody works in it any more: what is left of it, also where the work was broken off, the keeper ends.
+    fn drop(&mut self) {
         self.environment.inner().beside.remove(&self.id);
     }
 }

@@ -88,13 +88,10 @@ pub async fn recover(context: &Context, arguments: RecoverArguments) -> Outcome 
     }
     saved.files_back(&directory)?;
     clock.done(&progress, "files");
+    // Nothing moves on the terminal while something is asked on it.
+    drop(progress);
     if saved.needs_secrets() {
-        drop(progress);
         saved.ask_secrets()?;
-        return Box::pin(bring_back(
-            context, &arguments, directory, repository, points, point, saved, clock, stage,
-        ))
-        .await;
     }
     bring_back(
         context, &arguments, directory, repository, points, point, saved, clock, stage,
