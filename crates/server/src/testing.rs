@@ -50,6 +50,7 @@ pub(crate) fn stack<const N: usize>(services: [Service; N]) -> Stack {
         alerts: mainstay_stack::Alerts::default(),
         backups: mainstay_stack::Backups::default(),
         secrets: BTreeMap::new(),
+        render: mainstay_stack::Render::default(),
     }
 }
 

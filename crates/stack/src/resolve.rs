@@ -124,6 +124,12 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     };
     let (mut services, mut policies, routes) = operated(&mut context, &tree, &operation, &active);
     let alerts = operation::alerts(context.reading, &operation);
+    let render = operation::render(
+        &operation,
+        &services,
+        &active.others,
+        &mut context.reading.problems,
+    );
     let prefix = prefix(name.as_ref(), &environment);
     let among = (&mut services, &mut policies);
     let (volumes, networks) = among_services(reading, &tree, &active, target, &prefix, among);
@@ -162,6 +168,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         alerts,
         backups,
         secrets: secrets::of_stack(&read.secrets),
+        render,
     });
     Some(read)
 }

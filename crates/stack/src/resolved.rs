@@ -12,6 +12,7 @@ mod build;
 mod container;
 mod metrics;
 mod network;
+mod render;
 mod secret;
 
 pub use alerts::*;
@@ -20,6 +21,7 @@ pub use build::*;
 pub use container::*;
 pub use metrics::*;
 pub use network::*;
+pub use render::*;
 pub use secret::*;
 
 use crate::policy::{Monitoring, Policy};
@@ -67,6 +69,9 @@ pub struct Stack {
     /// By name: every secret that a service gets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, StackSecret>,
+    /// What is said for files of other engines; nothing that runs depends on it.
+    #[serde(default, skip_serializing_if = "Render::is_empty")]
+    pub render: Render,
 }
 
 impl Stack {

@@ -2,7 +2,8 @@
 //!
 //! Every file that a user writes is read through it: the Compose files, `mainstay.yaml`,
 //! `server.yaml`, and the files of Prometheus. A scalar stays text until a decoder asks for a type;
-//! what is wrong is collected with file, line and column. JSON is read too, being YAML.
+//! what is wrong is collected with file, line and column. JSON is read too, being YAML. [`write`] is the way
+//! back.
 //!
 //! **Invariant:** no IO; size, depth and number of values are bounded whatever a text says. No key
 //! is judged here.
@@ -23,6 +24,7 @@ mod parse;
 
 pub mod source;
 pub mod tree;
+pub mod write;
 
 pub use parse::{
     LIMIT_DEPTH, LIMIT_FILE_BYTES, LIMIT_NODES, LIMIT_TEXT_BYTES, Limits, parse, parse_within,

@@ -2,6 +2,7 @@
 
 use super::backup_fields::{self, BACKUPS};
 use super::release_fields::{APPROVAL, AUTO_DEPLOY, MIGRATIONS, PIPELINE, POLICY, STEP, WINDOW};
+use super::render_fields::RENDER;
 use crate::grammar::{Key, Merge, Section, Shape};
 use crate::keys::TEXTS;
 use crate::resolved::RecordType;
@@ -63,6 +64,11 @@ pub static MAINSTAY: Section = Section {
             "backups",
             Shape::Section(&BACKUPS),
             "What is backed up, when, where to and for how long, and how it is proven. Left out: everything that is found, daily, except in development.",
+        ),
+        Key::honoured(
+            "render",
+            Shape::Section(&RENDER),
+            "What the files that `mainstay render` writes for other engines cannot know from the rest. It changes nothing of what runs.",
         ),
         Key::honoured(
             "secrets",

@@ -15,6 +15,8 @@ mod pipeline;
 mod policy;
 mod probes;
 mod release_fields;
+mod render;
+mod render_fields;
 mod routes;
 
 pub use fields::{MAINSTAY, RESERVED, sections};
@@ -27,6 +29,7 @@ pub(crate) use environments::{Chosen, choose, known};
 pub(crate) use health::apply as apply_health;
 pub(crate) use metrics::apply as apply_metrics;
 pub(crate) use probes::probes;
+pub(crate) use render::render;
 pub(crate) use routes::routes;
 
 use crate::check::Checker;

@@ -1,0 +1,5 @@
+//! Files for Docker: how images are built, and what a Compose project or a Swarm runs.
+
+pub(crate) mod compose;
+pub(crate) mod dockerfile;
+pub(crate) mod swarm;

@@ -1,0 +1,9 @@
+//! A stack for Docker Swarm.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused("swarm", "not supported yet", "nothing is written for it");
+}

@@ -1,0 +1,13 @@
+//! Who is told of an alert.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused(
+        "alertmanager",
+        "not supported yet",
+        "nothing is written for it",
+    );
+}

@@ -1,0 +1,9 @@
+//! Logs on their way to Logstash or Elasticsearch.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused("filebeat", "not supported yet", "nothing is written for it");
+}

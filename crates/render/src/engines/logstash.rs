@@ -1,0 +1,9 @@
+//! Logs taken apart and indexed by day.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused("logstash", "not supported yet", "nothing is written for it");
+}

@@ -1,0 +1,11 @@
+//! Settings for engines that run beside the stack, or in Mainstay's place.
+
+pub(crate) mod alertmanager;
+pub(crate) mod filebeat;
+pub(crate) mod grafana;
+pub(crate) mod logstash;
+pub(crate) mod loki;
+pub(crate) mod nginx;
+pub(crate) mod postgresql;
+pub(crate) mod prometheus;
+pub(crate) mod redis;

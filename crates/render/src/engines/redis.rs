@@ -1,0 +1,9 @@
+//! Settings for the size of the machine.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused("redis", "not supported yet", "nothing is written for it");
+}

@@ -1,0 +1,13 @@
+//! Manifests, a folder for each environment.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused(
+        "kubernetes",
+        "not supported yet",
+        "nothing is written for it",
+    );
+}

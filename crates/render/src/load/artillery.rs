@@ -1,0 +1,13 @@
+//! Load tests for Artillery.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused(
+        "artillery",
+        "not supported yet",
+        "nothing is written for it",
+    );
+}

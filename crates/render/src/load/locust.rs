@@ -1,0 +1,9 @@
+//! Load tests for Locust.
+
+use crate::output::Rendering;
+use crate::project::Project;
+
+pub(crate) fn write(project: &Project, out: &mut Rendering) {
+    let _ = project;
+    out.refused("locust", "not supported yet", "nothing is written for it");
+}

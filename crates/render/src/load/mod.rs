@@ -1,0 +1,4 @@
+//! Load tests for the tools that people know.
+
+pub(crate) mod artillery;
+pub(crate) mod locust;

@@ -1,0 +1,4 @@
+//! The five example stacks, rendered for every target and judged by the tools of each field.
+
+mod stacks;
+mod support;
