@@ -21,7 +21,9 @@ fn document(value: &Value) -> Doc {
         Value::String(text) => Doc::Text(text.clone()),
         Value::Array(list) => Doc::List(list.iter().map(document).collect()),
         Value::Object(map) => {
-            let pairs = map.iter().map(|(key, value)| (key.clone(), document(value)));
+            let pairs = map
+                .iter()
+                .map(|(key, value)| (key.clone(), document(value)));
             Doc::Map(pairs.collect::<Map>())
         }
     }

@@ -5,7 +5,7 @@ use crate::check::shown;
 use crate::decode::{Found, number, size, text, texts};
 use crate::resolved::{
     Autoscale, Compute, Language, Layout, Render, RenderCi, RenderCloud, RenderKubernetes,
-    RenderService, Service,
+    RenderNginx, RenderService, Service,
 };
 use crate::tree::{Entry, Node};
 use mainstay_model::{Problem, Problems, ServiceName};
@@ -35,6 +35,7 @@ pub(crate) fn render(
         kubernetes: kubernetes(section.get("kubernetes")),
         cloud: cloud(section.get("cloud"), problems),
         ci: ci(section.get("ci")),
+        nginx: nginx(section.get("nginx"), problems),
         layout: layout(section.get("layout"), problems),
     }
 }
@@ -195,6 +196,28 @@ fn ci(section: Option<&Node>) -> RenderCi {
         branch: text(node, "branch").unwrap_or(plain.branch),
         checks: checks.collect(),
         versions: texts(node.get("versions")),
+    }
+}
+
+fn nginx(section: Option<&Node>, problems: &mut Problems) -> RenderNginx {
+    let plain = RenderNginx::default();
+    let Some(node) = section else {
+        return plain;
+    };
+    let mut rate = |key: &str, plain: u32| {
+        let Some(value) = number::<u32>(node, key) else {
+            return plain;
+        };
+        if value == 0 {
+            let message = format!("`{key}` of 0 lets nothing through");
+            let at = node.get(key).unwrap_or(node);
+            problems.push(wrong(at, message, "requests a second, 1 or more"));
+        }
+        value
+    };
+    RenderNginx {
+        client_rate: rate("client_rate", plain.client_rate),
+        route_rate: rate("route_rate", plain.route_rate),
     }
 }
 

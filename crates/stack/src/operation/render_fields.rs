@@ -42,6 +42,11 @@ pub(crate) static RENDER: Section = Section {
         Key::honoured("cloud", Shape::Section(&CLOUD), "For modules of Terraform."),
         Key::honoured("ci", Shape::Section(&CI), "For workflows."),
         Key::honoured(
+            "nginx",
+            Shape::Section(&NGINX),
+            "For a web server in front.",
+        ),
+        Key::honoured(
             "layout",
             Shape::List(&Shape::Section(&LAYOUT)),
             "Which files `mainstay render` writes when it is not told, and where.",
@@ -170,6 +175,23 @@ static CI: Section = Section {
             "Versions of the language that the checks are run with.",
         )
         .merged(Merge::Replace),
+    ],
+};
+
+static NGINX: Section = Section {
+    name: "nginx",
+    extensions: true,
+    keys: &[
+        Key::honoured(
+            "client_rate",
+            Shape::Integer,
+            "Requests a second of one client. Default 50.",
+        ),
+        Key::honoured(
+            "route_rate",
+            Shape::Integer,
+            "Requests a second of all clients together, for each route. Default 1000.",
+        ),
     ],
 };
 

@@ -20,6 +20,7 @@ pub struct Render {
     pub kubernetes: RenderKubernetes,
     pub cloud: RenderCloud,
     pub ci: RenderCi,
+    pub nginx: RenderNginx,
     /// Which files are written where; in the order of the file.
     pub layout: Vec<Layout>,
 }
@@ -156,6 +157,25 @@ impl Default for RenderCi {
             branch: "main".to_owned(),
             checks: BTreeMap::new(),
             versions: Vec::new(),
+        }
+    }
+}
+
+/// What a web server in front lets through, in requests a second; two seconds' worth may come at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RenderNginx {
+    /// Of one client.
+    pub client_rate: u32,
+    /// Of all clients together, for each route.
+    pub route_rate: u32,
+}
+
+impl Default for RenderNginx {
+    fn default() -> Self {
+        Self {
+            client_rate: 50,
+            route_rate: 1000,
         }
     }
 }
