@@ -34,6 +34,7 @@ mod progress;
 mod project;
 mod prompt;
 mod render;
+mod rendered;
 mod repository;
 mod settings;
 mod unit;

@@ -159,6 +159,15 @@ Examples:
   mainstay config -f compose.yaml -f compose.override.yaml
   mainstay config --set app.deploy.replicas=3 --json";
 
+pub(super) const RENDER: &str = "\
+Examples:
+  mainstay render --list
+  mainstay render kubernetes --env production --out k8s
+  mainstay render nginx > nginx.conf
+  mainstay render                       # what render.layout of mainstay.yaml says
+  mainstay render --check               # in CI: are the committed files still right?
+  mainstay render helm --out chart --diff";
+
 pub(super) const INIT: &str = "\
 Examples:
   mainstay init

@@ -15,6 +15,7 @@ mod hosting;
 mod images;
 mod metrics;
 mod operating;
+mod rendering;
 mod rules;
 mod secrets;
 mod stack;
@@ -47,6 +48,7 @@ pub use operating::{
     JournalArguments, LogsArguments, ProxyArguments, RestartArguments, RoleName, ScaleArguments,
     ServeArguments, TokenArguments, TokenCommand,
 };
+pub use rendering::{RenderArguments, What};
 pub use rules::{RulesArguments, RulesCommand};
 pub use secrets::{KeysCommand, RotateArguments, SecretArguments, SecretCommand};
 pub use stack::{InitArguments, StackArguments};
@@ -221,6 +223,9 @@ pub enum Command {
     /// Print the JSON Schema of mainstay.yaml, for editors
     #[command(after_help = examples::SCHEMA)]
     Schema,
+    /// Write the stack's files for other engines: Kubernetes, Terraform, nginx, Prometheus …
+    #[command(after_help = examples::RENDER)]
+    Render(RenderArguments),
     /// Where secrets come from, and the encrypted file that they are kept in
     #[command(after_help = examples::SECRET)]
     Secret(SecretArguments),

@@ -22,6 +22,7 @@ mod operate;
 mod processes;
 mod promote;
 mod recover;
+mod render;
 mod rules;
 mod secret;
 mod serving;
@@ -80,6 +81,7 @@ pub fn run(cli: Cli, output: Output) -> Outcome {
         Command::Config(arguments) => files::config(&context, &arguments),
         Command::Init(arguments) => files::init(&context, &arguments),
         Command::Schema => files::schema(&context),
+        Command::Render(arguments) => render::render(&context, &arguments),
         Command::Install(arguments) => install::install(&context, &arguments),
         Command::Completions(arguments) => completions(&context, arguments.shell),
         other => block_on(ask(context, other)),
