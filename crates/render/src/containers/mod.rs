@@ -2,4 +2,5 @@
 
 pub(crate) mod compose;
 pub(crate) mod dockerfile;
+mod probe;
 pub(crate) mod swarm;

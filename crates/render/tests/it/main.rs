@@ -1,4 +1,6 @@
 //! The five example stacks, rendered for every target and judged by the tools of each field.
 
+mod dockerfile;
+mod peers;
 mod stacks;
 mod support;

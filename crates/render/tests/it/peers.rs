@@ -1,0 +1,40 @@
+//! The tools that judge, where they are installed.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const REQUIRE: &str = "MAINSTAY_REQUIRE_PEERS";
+
+/// A judge on the `PATH`, in the system's own folders, or where `cargo xtask test --install` puts those from
+/// PyPI. `None` says so, with the test that goes without it.
+pub(crate) fn peer(program: &str, test: &str) -> Option<PathBuf> {
+    let found = find(program);
+    if found.is_none() {
+        assert!(std::env::var_os(REQUIRE).is_none(), "{program} is not here");
+        let line = format!("skipped for want of {program}: {test}\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+    found
+}
+
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers");
+    let peers = std::fs::read_dir(peers).into_iter().flatten().flatten();
+    let peers = peers.map(|environment| environment.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/bin".into()])
+        .chain(peers)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+}
+
+/// What a judge said, standard error first; it must have found nothing.
+pub(crate) fn quiet(command: &mut Command) -> String {
+    let said = command.output().expect("the judge starts");
+    let text = [said.stderr, said.stdout].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    assert!(said.status.success(), "{command:?}\n{text}");
+    text
+}
