@@ -100,6 +100,13 @@ const PEERS: &[Peer] = &[
         program: "systemd-analyze",
     },
     Peer {
+        name: "nginx",
+        package: "nginx",
+        kind: Kind::Debian,
+        wanted_by: "the tests of what is rendered for it",
+        program: "nginx",
+    },
+    Peer {
         name: "Prometheus",
         package: "prometheus",
         kind: Kind::Debian,

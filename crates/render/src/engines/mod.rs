@@ -6,6 +6,7 @@ pub(crate) mod grafana;
 pub(crate) mod logstash;
 pub(crate) mod loki;
 pub(crate) mod nginx;
+pub(crate) mod place;
 pub(crate) mod postgresql;
 pub(crate) mod prometheus;
 pub(crate) mod redis;

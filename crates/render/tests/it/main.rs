@@ -1,6 +1,7 @@
 //! The five example stacks, rendered for every target and judged by the tools of each field.
 
 mod dockerfile;
+mod engines;
 mod peers;
 mod stacks;
 mod support;

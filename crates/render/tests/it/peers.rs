@@ -6,7 +6,7 @@ use std::process::Command;
 
 const REQUIRE: &str = "MAINSTAY_REQUIRE_PEERS";
 
-/// A judge on the `PATH`, in the system's own folders, or where `cargo xtask test --install` puts those from
+/// A judge on the `PATH`, in the system's own folders, where Debian keeps PostgreSQL's server, or where `cargo xtask test --install` puts those from
 /// PyPI. `None` says so, with the test that goes without it.
 pub(crate) fn peer(program: &str, test: &str) -> Option<PathBuf> {
     let found = find(program);
@@ -22,9 +22,13 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/peers");
     let peers = std::fs::read_dir(peers).into_iter().flatten().flatten();
     let peers = peers.map(|environment| environment.path().join("bin"));
+    let postgresql = std::fs::read_dir("/usr/lib/postgresql");
+    let postgresql = postgresql.into_iter().flatten().flatten();
+    let postgresql = postgresql.map(|version| version.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/bin".into()])
+        .chain(postgresql)
         .chain(peers)
         .map(|folder| folder.join(program))
         .find(|file| file.is_file())

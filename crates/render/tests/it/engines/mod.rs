@@ -1,0 +1,4 @@
+//! Configuration of engines, judged by the engines.
+
+mod nginx;
+mod peer;
