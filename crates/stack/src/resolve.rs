@@ -104,8 +104,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
         return Some(Read::of(&environment, &variables));
     };
     let active = Active::of(&tree, request, &variables);
-    let given = environment.target;
-    let target = given.unwrap_or_else(|| active.target(&tree));
+    let target = environment.target.unwrap_or_else(|| active.target(&tree));
     environment.target = Some(target);
     let engine = chosen.engine;
     judge(reading, &tree, target, &active, (&engine, chosen.engine_at));
@@ -124,12 +123,6 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     };
     let (mut services, mut policies, routes) = operated(&mut context, &tree, &operation, &active);
     let alerts = operation::alerts(context.reading, &operation);
-    let render = operation::render(
-        &operation,
-        &services,
-        &active.others,
-        &mut context.reading.problems,
-    );
     let prefix = prefix(name.as_ref(), &environment);
     let among = (&mut services, &mut policies);
     let (volumes, networks) = among_services(reading, &tree, &active, target, &prefix, among);
@@ -147,6 +140,7 @@ fn stack(reading: &mut Reading<'_>, request: &Request) -> Option<Read> {
     let backups = backups::backups(&operation, chosen.backups.as_ref(), &around, problems);
     let needed = backups.secret_names();
     read.secrets = definitions.requests(&services, &needed, problems);
+    let render = operation::render(&operation, &services, &active.others, problems);
     let Some(name) = name else {
         return Some(read);
     };

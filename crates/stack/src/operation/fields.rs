@@ -2,7 +2,7 @@
 
 use super::backup_fields::{self, BACKUPS};
 use super::release_fields::{APPROVAL, AUTO_DEPLOY, MIGRATIONS, PIPELINE, POLICY, STEP, WINDOW};
-use super::render_fields::RENDER;
+use super::render_fields::{self, RENDER};
 use crate::grammar::{Key, Merge, Section, Shape};
 use crate::keys::TEXTS;
 use crate::resolved::RecordType;
@@ -495,6 +495,7 @@ pub fn sections() -> Vec<&'static Section> {
         &ALERTS,
     ];
     all.extend(backup_fields::sections());
+    all.extend(render_fields::sections());
     all.push(&SOURCE);
     all
 }

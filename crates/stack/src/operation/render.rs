@@ -159,7 +159,7 @@ fn cloud(section: Option<&Node>, problems: &mut Problems) -> RenderCloud {
             .ok()
             .filter(|value| fits.contains(value));
         if small.is_none() {
-            let message = format!("`{key}` of {value} is none");
+            let message = format!("`{key}` cannot be {value}");
             let hint = format!("{} to {}", fits.start(), fits.end());
             problems.push(wrong(node.get(key).unwrap_or(node), message, &hint));
         }

@@ -216,3 +216,17 @@ static LAYOUT: Section = Section {
         ),
     ],
 };
+
+/// Every section of `render`, the outermost first.
+pub(super) fn sections() -> [&'static Section; 8] {
+    [
+        &RENDER,
+        &SERVICE,
+        &AUTOSCALE,
+        &KUBERNETES,
+        &CLOUD,
+        &CI,
+        &NGINX,
+        &LAYOUT,
+    ]
+}

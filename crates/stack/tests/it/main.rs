@@ -8,6 +8,7 @@ mod example;
 mod fingerprint;
 mod problems;
 mod reference;
+mod render;
 mod secrets;
 mod semantics;
 mod server_file;
