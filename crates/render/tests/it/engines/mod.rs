@@ -1,4 +1,5 @@
 //! Configuration of engines, judged by the engines.
 
+mod databases;
 mod nginx;
 mod peer;
