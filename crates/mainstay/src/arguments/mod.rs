@@ -280,4 +280,6 @@ mod documents;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
+mod scripts;
+#[cfg(test)]
 mod tests;

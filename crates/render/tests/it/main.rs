@@ -3,5 +3,6 @@
 mod dockerfile;
 mod engines;
 mod peers;
+mod scripts;
 mod stacks;
 mod support;

@@ -52,7 +52,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     assert!(resolution.stack.is_none());
     assert_data_eq!(
         resolution.problems.to_string(),
-        str![[r#"
+        str![[r"
 error: mainstay.yaml:3:5: no service `ap`
   hint: did you mean `app`?
 error: mainstay.yaml:4:22: `autoscale` from 5 to 3 instances is none
@@ -69,6 +69,6 @@ error: mainstay.yaml:9:7: `path` and `of` are both needed
   hint: such as `{path: k8s, of: kubernetes}`
 error: mainstay.yaml:11:7: `a` stands twice
   hint: each path is written once
-"#]]
+"]]
     );
 }

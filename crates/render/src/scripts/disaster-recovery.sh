@@ -1,0 +1,8 @@
+# The repository is named by MAINSTAY_BACKUP_REPOSITORY, its key by MAINSTAY_BACKUP_KEY.
+from=${MAINSTAY_BACKUP_REPOSITORY:?a directory, or s3:https://ENDPOINT/BUCKET/PREFIX}
+case "${1-}" in
+interactive) anywhere recover --from "$from" ;;
+latest) anywhere recover --from "$from" --latest ;;
+auto) anywhere recover --from "$from" --point "${2:?the name of a restore point}" ;;
+*) usage interactive latest "auto NAME" ;;
+esac

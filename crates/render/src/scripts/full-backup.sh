@@ -1,0 +1,1 @@
+mainstay backup create "$@"

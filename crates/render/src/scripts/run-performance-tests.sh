@@ -1,0 +1,1 @@
+not_yet "load tests; the files are rendered: mainstay render artillery"

@@ -1,0 +1,1 @@
+mainstay deploy --strategy blue-green "$@"
