@@ -2,5 +2,8 @@
 
 pub(crate) mod compose;
 pub(crate) mod dockerfile;
+mod losses;
+mod parts;
 mod probe;
 pub(crate) mod swarm;
+mod words;

@@ -1,8 +1,10 @@
 //! The five example stacks, rendered for every target and judged by the tools of each field.
 
+mod compose;
 mod dockerfile;
 mod engines;
 mod peers;
+mod rich;
 mod scripts;
 mod stacks;
 mod support;

@@ -38,18 +38,18 @@ pub(super) fn build(language: Language, program: &str) -> String {
 
 fn rust(program: &str) -> String {
     format!(
-        r#"WORKDIR /src
+        r"WORKDIR /src
 COPY . .
 # What was fetched and built before lies in mounts, so it is copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin {program} \
  && install -D target/release/{program} /out/{program}
-"#
+"
     )
 }
 
-const PYTHON_BUILD: &str = r#"ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+const PYTHON_BUILD: &str = r"ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /src
@@ -57,9 +57,9 @@ WORKDIR /src
 COPY requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install --requirement requirements.txt
-"#;
+";
 
-const NODE_BUILD: &str = r#"WORKDIR /app
+const NODE_BUILD: &str = r"WORKDIR /app
 COPY package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm \
     npm ci
@@ -67,7 +67,7 @@ COPY . .
 # Where the project has something to build; then without what was needed for it alone.
 RUN npm run build --if-present \
  && npm prune --omit=dev
-"#;
+";
 
 /// The beginning of the stage that becomes the image: files and directory.
 pub(super) fn run(language: Language) -> String {

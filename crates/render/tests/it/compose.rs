@@ -1,0 +1,259 @@
+//! Compose files, judged by docker-compose 1.29 and by our own reader.
+
+use crate::peers::{peer, quiet};
+use crate::rich::rich;
+use crate::support::{EXAMPLES, example, project, write};
+use mainstay_render::{Project, Rendering, Target, render};
+use mainstay_stack::{Loader, MemoryLoader, Request, Stack, resolve};
+use serde_json::Value;
+use snapbox::{assert_data_eq, str};
+
+use std::collections::BTreeSet;
+
+use std::process::Command;
+
+const PROD: &str = "compose.prod.yaml";
+
+/// Reads each folder's files in all the combinations that are meant, within one process: the program takes half a
+/// second to start. What is younger than its schema is taken out first: names of projects, secrets from variables,
+/// texts of configs, what a port speaks.
+const JUDGE: &str = r#"
+import re, sys, os, yaml
+from compose.config import config
+from compose.config.environment import Environment
+overlays = ["monitoring", "logging", "debug"]
+combinations = [[]] + [[one] for one in overlays] + [overlays]
+seen = 0
+for folder in sys.argv[1:]:
+    names = set()
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        text = open(path).read()
+        names.update(re.findall(r"\$\{([A-Za-z0-9_]+):\?", text))
+        read = yaml.safe_load(text)
+        read.pop("name", None)
+        for secret in read.get("secrets", {}).values():
+            assert list(secret) == ["environment"], secret
+            secret["file"] = "/dev/null"; del secret["environment"]
+        for one in read.get("configs", {}).values():
+            one["file"] = "/dev/null"; del one["content"]
+        for service in read["services"].values():
+            for port in service.get("ports", []):
+                if isinstance(port, dict):
+                    port.pop("app_protocol", None)
+                    port["published"] = int(port["published"])
+        open(path, "w").write(yaml.safe_dump(read))
+    environment = Environment({name: "x" for name in names})
+    for combination in combinations:
+        files = ["compose.prod.yaml"] + ["compose.%s.yaml" % one for one in combination]
+        loaded = config.load(config.find(folder, files, environment))
+        ports = {}
+        for service in loaded.services:
+            for port in service.get("ports", []):
+                if port.published is None: continue
+                key = str(port.published)
+                assert key not in ports, "%s: %s and %s on %s" % (folder, ports[key], service["name"], key)
+                ports[key] = service["name"]
+        seen += 1
+print("read", seen)
+"#;
+
+fn everywhere() -> Vec<(String, Project, Rendering)> {
+    let mut all = Vec::new();
+    for name in EXAMPLES {
+        let project = example(name);
+        for environment in project.environments.keys() {
+            let seen = project.seen_from(environment).expect("an environment");
+            let rendering = render(Target::Compose, &seen);
+            all.push((format!("{name}-{environment}"), seen, rendering));
+        }
+    }
+    all
+}
+
+#[test]
+fn docker_compose_reads_every_combination_and_no_port_is_taken_twice() {
+    let test = "docker_compose_reads_every_combination_and_no_port_is_taken_twice";
+    if peer("docker-compose", test).is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    // The library of the program: it lies where Debian's own Python finds it.
+    let mut judge = Command::new("/usr/bin/python3");
+    judge.args(["-c", JUDGE]);
+    let all = everywhere();
+    for (label, _, rendering) in &all {
+        let directory = folder.path().join(label);
+        write(rendering, &directory);
+        judge.arg(directory);
+    }
+    let said = quiet(&mut judge);
+    assert!(said.contains(&format!("read {}", all.len() * 5)), "{said}");
+}
+
+/// A file in place of the stack's own, and nothing of what mainstay.yaml says beyond where it runs.
+fn read_back(stack: &Stack, text: &str) -> Stack {
+    let purpose = serde_json::to_value(stack.purpose).expect("a word");
+    let mainstay = format!(
+        "environments: {{{}: {{purpose: {}, target: {}}}}}",
+        stack.environment,
+        purpose.as_str().expect("a word"),
+        stack.target.word()
+    );
+    let directory = &stack.directory;
+    let mut loader = MemoryLoader::default()
+        .with(directory.join("compose.yaml"), text)
+        .with(directory.join("mainstay.yaml"), mainstay);
+    for name in taken_over(text) {
+        loader = loader.with(
+            directory.join(".env"),
+            format!("{name}=a-value-of-some-length-0"),
+        );
+    }
+    let environment = Some(stack.environment.to_string());
+    let request = Request {
+        directory: directory.clone(),
+        environment,
+        variables: taken_over(text)
+            .into_iter()
+            .map(|name| (name, "a-value-of-some-length-0".to_owned()))
+            .collect(),
+        ..Request::default()
+    };
+    let resolution = resolve(&loader as &dyn Loader, &request);
+    let problems = resolution.problems;
+    resolution
+        .stack
+        .unwrap_or_else(|| panic!("{problems}\n{text}"))
+}
+
+fn taken_over(text: &str) -> BTreeSet<String> {
+    let parts = text.split("${").skip(1);
+    let named = parts.filter_map(|part| part.split_once(":?"));
+    let named = named.map(|(name, _)| name.to_owned());
+    let secrets = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("environment: "));
+    named.chain(secrets.map(str::to_owned)).collect()
+}
+
+/// What is compared: everything but what is named as lost, and what stands in mainstay.yaml.
+fn told(stack: &Stack) -> Value {
+    let mut stack = serde_json::to_value(stack.redacted()).expect("JSON");
+    for service in stack["services"]
+        .as_object_mut()
+        .expect("services")
+        .values_mut()
+    {
+        for path in ["health", "metrics", "secrets"] {
+            service.as_object_mut().expect("a service").remove(path);
+        }
+        service["container"]["build"] = Value::Null;
+        service["container"]["pull"] = Value::Null;
+    }
+    serde_json::json!({
+        "services": stack["services"],
+        "networks": stack["networks"],
+        "volumes": stack["volumes"],
+    })
+}
+
+#[test]
+fn our_own_reader_finds_the_same_stack() {
+    for (label, project, rendering) in everywhere() {
+        let stack = project.main();
+        let mut before = told(stack);
+        let after = told(&read_back(stack, &rendering.files[PROD].text));
+        publish_alike(&mut before);
+        let (before, after) = (pretty(&before), pretty(&after));
+        assert_eq!(before, after, "{label}");
+    }
+}
+
+/// On loopback, as Mainstay opens a port of which nothing else is said; not at all for several instances.
+fn publish_alike(stack: &mut Value) {
+    for service in stack["services"]
+        .as_object_mut()
+        .expect("services")
+        .values_mut()
+    {
+        let several = service["replicas"] != 1;
+        for port in service["ports"].as_array_mut().expect("ports") {
+            if several {
+                port["published"] = Value::Null;
+            } else if !port["published"].is_null() && port["host_ip"].is_null() {
+                port["host_ip"] = "127.0.0.1".into();
+            }
+        }
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).expect("JSON")
+}
+
+#[test]
+fn all_that_is_lost_of_a_stack_is_named() {
+    let rendering = render(Target::Compose, &rich());
+    assert_data_eq!(
+        rendering.problems.to_string(),
+        str![[r#"
+warning: `services.app.container.build` is lost: the file runs images and builds none
+  hint: build and push them first: `mainstay image build --push`, or the workflows of `mainstay render github-actions`
+warning: `services.{app,db,several}.health.passes` is lost: an engine counts a service as healthy after one pass
+  hint: nothing: one that fails again is unhealthy soon enough
+warning: `services.db.health.probe` is lost: an engine asks within the container, not by connecting
+  hint: the HEALTHCHECK of the image counts, at the times said here: see that it has one
+warning: `services.several.health.probe` is lost: an engine asks within the container, not over HTTP
+  hint: the HEALTHCHECK of the image counts, at the times said here: see that it has one
+warning: `services.{app,db,several}.health.start_interval` is lost: engines before 25 refuse a service that has one
+  hint: while starting it is asked at the usual interval
+warning: `services.{app,db,extra,migrate,several}.log.max_age` is lost: an engine rotates by size alone
+  hint: nothing older than `max-size` times `max-file` is kept
+warning: `services.several.ports` is lost: an engine opens a port for one container alone, and there are several
+  hint: nothing is published: put the web server of `mainstay render nginx` in front
+warning: `services.{app,several}.ports.protocol` is lost: an engine passes bytes through: no balancing by request, no retry
+  hint: put the web server of `mainstay render nginx` in front
+warning: `services.{db,extra,several}.restart.max_attempts` is lost: an engine starts again what ends, however often it does
+  hint: watch its restarts: the container's metrics have them
+warning: `services.app.secrets` is lost: Docker Compose gives secrets as files only
+  hint: the variables are taken over from whoever starts the stack
+warning: `services.app.singleton` is lost: Docker Compose knows no such thing
+  hint: it ends a container before it starts the next one; start the file in one place only
+warning: `routes` is lost: Docker Compose has no proxy that knows hosts and paths
+  hint: put the web server of `mainstay render nginx` in front
+warning: `deploy` is lost: Docker Compose replaces containers one by one, ends each before the next, and never goes back
+  hint: deploy with `mainstay deploy`, or render `swarm` or `kubernetes`
+warning: `backups` is lost: Docker Compose makes none
+  hint: let a server of Mainstay make them
+"#]]
+    );
+}
+
+#[test]
+fn a_stack_with_everything_in_it_reads_back_the_same() {
+    let project = rich();
+    let rendering = render(Target::Compose, &project);
+    let stack = project.main();
+    let mut before = told(stack);
+    let after = told(&read_back(stack, &rendering.files[PROD].text));
+    publish_alike(&mut before);
+    assert_eq!(pretty(&before), pretty(&after));
+}
+
+#[test]
+fn a_secret_within_a_command_cannot_be_written_and_nothing_is() {
+    let compose = "services: {app: {image: 'a:1', command: [run, \"${API_TOKEN}\"]}}\nsecrets: {t: {environment: API_TOKEN}}";
+    let mut project = project(
+        compose,
+        "environments: {dev: {target: docker, purpose: development}}",
+    );
+    for stack in project.environments.values_mut() {
+        for service in stack.services.values_mut() {
+            service.container.command = Some(vec![mainstay_stack::HIDDEN.to_owned()]);
+        }
+    }
+    let rendering = render(Target::Compose, &project);
+    assert!(rendering.files.is_empty());
+    assert!(rendering.problems.has_errors(), "{}", rendering.problems);
+}
