@@ -80,6 +80,7 @@ impl Fields<'_> {
         let mut urls = Vec::new();
         for (index, item) in groups {
             let name = format!("alertmanagers-{number}");
+            self.addresses(item);
             let Some(group) = self.static_group(item, &name, index) else {
                 continue;
             };

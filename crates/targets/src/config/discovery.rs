@@ -135,6 +135,13 @@ impl Fields<'_> {
             .zip(self.list(node, "static_configs"))
             .filter_map(|(number, item)| self.static_group(item, job, number))
             .collect();
+        // What relabelling makes of a target is judged later: jobs of blackbox_exporter begin with URLs.
+        let rules = node.get("relabel_configs").map(Node::items);
+        if rules.unwrap_or_default().is_empty() {
+            for item in self.list(node, "static_configs") {
+                self.addresses(item);
+            }
+        }
         if !groups.is_empty() {
             all.push(Discovery::Static(groups));
         }
@@ -159,19 +166,23 @@ impl Fields<'_> {
         }
         let labels = Labels::from_pairs(self.pairs(node, "labels"));
         let addresses = self.texts(node, "targets");
-        for address in &addresses {
-            if address.contains('/') {
-                let message = format!(
-                    "target `{address}` is an address, `host:port`, without a scheme or path"
-                );
-                self.error(node, "target", message);
-            }
-        }
         Some(Group::of_addresses(
             format!("{job}/static/{number}"),
             labels,
             addresses,
         ))
+    }
+
+    /// A target is no URL.
+    pub(super) fn addresses(&mut self, group: &Node) {
+        for address in self.texts(group, "targets") {
+            if address.contains('/') {
+                let message = format!(
+                    "target `{address}` is an address, `host:port`, without a scheme or path"
+                );
+                self.error(group, "target", message);
+            }
+        }
     }
 
     fn refresh(&mut self, node: &Node, seconds: u64) -> Duration {

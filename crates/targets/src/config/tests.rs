@@ -212,3 +212,11 @@ fn secrets_are_not_shown() {
         read("scrape_configs: [{job_name: a, basic_auth: {username: u, password: hunter2}}]");
     assert!(!format!("{config:?}").contains("hunter2"));
 }
+
+#[test]
+fn relabelling_may_begin_with_a_url() {
+    let rules = "relabel_configs: [{source_labels: [__address__], target_label: __param_target}]";
+    let targets = "static_configs: [{targets: ['https://h/health']}]";
+    let text = format!("scrape_configs: [{{job_name: blackbox, {targets}, {rules}}}]");
+    assert_eq!(read(&text).1, [""; 0]);
+}
