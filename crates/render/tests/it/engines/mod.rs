@@ -3,3 +3,4 @@
 mod databases;
 mod nginx;
 mod peer;
+mod prometheus;
