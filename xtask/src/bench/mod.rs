@@ -7,6 +7,7 @@ mod deploy;
 mod idle;
 mod metrics;
 mod proxy;
+mod render;
 mod site;
 
 use clap::Subcommand;
@@ -28,6 +29,8 @@ pub(crate) enum Bench {
     Deploy(deploy::Options),
     /// Scraping, remote writes and queries beside Prometheus: CPU, memory, bytes per sample
     Metrics(metrics::Options),
+    /// Every target of each example, beside docker-compose reading the same files
+    Render(render::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
@@ -39,5 +42,6 @@ pub(crate) fn run(bench: &Bench) -> anyhow::Result<ExitCode> {
         Bench::Cli(options) => cli::run(options),
         Bench::Deploy(options) => deploy::run(options),
         Bench::Metrics(options) => metrics::run(options),
+        Bench::Render(options) => render::run(options),
     }
 }

@@ -1,0 +1,82 @@
+//! How long it takes to render every target of each example, beside docker-compose reading the same files once.
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// The `mainstay` that is measured
+    #[arg(long)]
+    program: PathBuf,
+    /// Runs of each
+    #[arg(long, default_value_t = 11)]
+    runs: usize,
+}
+
+const EXAMPLES: [&str; 5] = [
+    "deep-echo",
+    "rag-admin",
+    "whisper-transcriber",
+    "whispercache",
+    "whisperengine",
+];
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let program = options.program.canonicalize()?;
+    println!(
+        "{:<20} {:>10} {:>16} {:>8}",
+        "median ms", "render all", "compose config", "ratio"
+    );
+    for name in EXAMPLES {
+        let directory = root.join("examples").join(name);
+        let ours = median(options.runs, || {
+            let mut command = Command::new(&program);
+            command
+                .args(["render", "all", "--json", "-C"])
+                .arg(&directory);
+            command
+        })?;
+        let theirs = median(options.runs, || {
+            let mut command = Command::new("docker-compose");
+            command
+                .args(["-f", "compose.yaml", "config"])
+                .current_dir(&directory);
+            command
+        });
+        let (theirs, ratio) = match theirs {
+            Ok(theirs) => {
+                let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
+                (format!("{:.1}", millis(theirs)), format!("{ratio:.1}"))
+            }
+            Err(_) => ("not there".to_owned(), "-".to_owned()),
+        };
+        println!("{name:<20} {:>10.1} {theirs:>16} {ratio:>8}", millis(ours));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn median(runs: usize, command: impl Fn() -> Command) -> Result<Duration> {
+    let mut times = Vec::with_capacity(runs);
+    for _ in 0..runs.max(1) {
+        let started = Instant::now();
+        let mut command = command();
+        let shown = format!("{command:?}");
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .with_context(|| shown.clone())?;
+        if !output.status.success() {
+            bail!("{shown}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        times.push(started.elapsed());
+    }
+    times.sort();
+    Ok(times[times.len() / 2])
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
