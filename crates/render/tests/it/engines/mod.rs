@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod databases;
+mod grafana;
 mod nginx;
 mod peer;
 mod prometheus;

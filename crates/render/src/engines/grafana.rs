@@ -1,9 +1,0 @@
-//! Data sources, provisioning and dashboards.
-
-use crate::output::Rendering;
-use crate::project::Project;
-
-pub(crate) fn write(project: &Project, out: &mut Rendering) {
-    let _ = project;
-    out.refused("grafana", "not supported yet", "nothing is written for it");
-}
