@@ -1,7 +1,7 @@
 //! What files are written from.
 
 use mainstay_model::{Bytes, EnvironmentName, StackName};
-use mainstay_stack::{Purpose, RuleText, Stack};
+use mainstay_stack::{Purpose, RuleText, Stack, Value};
 use std::collections::BTreeMap;
 
 /// The stack in each of its environments, and what else there is to know.
@@ -43,7 +43,7 @@ impl Project {
         let name = stacks.first()?.name.clone();
         let environments: BTreeMap<EnvironmentName, Stack> = stacks
             .into_iter()
-            .map(|stack| (stack.environment.clone(), stack.redacted()))
+            .map(|stack| (stack.environment.clone(), shown(&stack)))
             .collect();
         let main = match main {
             Some(named) => environments.get_key_value(named)?.0.clone(),
@@ -85,6 +85,31 @@ impl Project {
         hosted.sort_by_key(|stack| stack.purpose as u8);
         hosted
     }
+}
+
+/// Without what is secret. Where a secret's file lies is none: `PASSWORD_FILE` stays readable, though its name
+/// says that it is about one.
+fn shown(stack: &Stack) -> Stack {
+    let mut shown = stack.redacted();
+    for (name, service) in &mut shown.services {
+        let before = &stack.services[name];
+        let targets: Vec<&str> = before
+            .files
+            .iter()
+            .map(|file| file.target.as_str())
+            .collect();
+        for (variable, value) in &mut service.environment {
+            let text = before.environment.get(variable).map(|value| &value.text);
+            let text = text.filter(|text| targets.contains(&text.expose().as_str()));
+            if let Some(path) = text {
+                *value = Value {
+                    text: path.clone(),
+                    secret: false,
+                };
+            }
+        }
+    }
+    shown
 }
 
 /// Production, else what is nearest to it.

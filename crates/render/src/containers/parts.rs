@@ -145,12 +145,12 @@ fn mount(mount: &Mount) -> Doc {
 }
 
 /// Files of one kind, short where nothing is said of them.
-pub(super) fn granted(service: &Service, kind: FileKind) -> Vec<Doc> {
+pub(super) fn granted(service: &Service, kind: FileKind, mode: impl Fn(u32) -> Doc) -> Vec<Doc> {
     let files = service.files.iter().filter(|file| file.kind == kind);
-    files.map(grant).collect()
+    files.map(|file| grant(file, &mode)).collect()
 }
 
-fn grant(file: &GrantedFile) -> Doc {
+fn grant(file: &GrantedFile, mode: &impl Fn(u32) -> Doc) -> Doc {
     let usual = match file.kind {
         FileKind::Secret => format!("/run/secrets/{}", file.name),
         FileKind::Config => format!("/{}", file.name),

@@ -118,10 +118,10 @@ fn without_a_language_there_is_no_dockerfile_and_it_says_why() {
     assert!(rendering.files.is_empty());
     assert_data_eq!(
         rendering.problems.to_string(),
-        str![[r#"
+        str![[r"
 error: `render.services` cannot be expressed: no service says in which `language` it is written
   hint: say it in mainstay.yaml: `render: {services: {NAME: {language: python}}}` (or rust, node)
-"#]]
+"]]
     );
 }
 

@@ -8,3 +8,4 @@ mod rich;
 mod scripts;
 mod stacks;
 mod support;
+mod swarm;

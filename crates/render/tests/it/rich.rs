@@ -122,7 +122,7 @@ configs:
   settings: {content: "price = \"$$5\"\n"}
 "#;
 
-const MAINSTAY: &str = r#"
+const MAINSTAY: &str = r"
 environments:
   production: {purpose: production, target: docker}
 routes:
@@ -137,7 +137,7 @@ deploy:
   services:
     several: {strategy: blue-green}
     db: {strategy: stop-first}
-"#;
+";
 
 /// Production alone.
 pub(crate) fn rich() -> Project {

@@ -28,6 +28,17 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
     let mut losses = Losses::default();
     let file = whole(project, stack, &mut losses, out);
     losses.tell(out);
+    for service in stack
+        .services
+        .values()
+        .filter(|service| service.image.is_none())
+    {
+        out.refused(
+            &format!("services.{}.image", service.name),
+            "an engine runs images, and it has none",
+            "name one in `image:`, and how it is built in `build:`",
+        );
+    }
     elsewhere(stack, out);
     out.yaml(PROD, &[file.into()]);
     let mut ports = Ports::of(stack);

@@ -2,7 +2,7 @@
 
 use crate::containers::losses::Losses;
 use crate::containers::parts;
-use crate::containers::words::{duration, pairs, size, text, texts};
+use crate::containers::words::{duration, mode, pairs, size, text, texts};
 use crate::project::Project;
 use mainstay_stack::{
     Attachment, Container, DependencyCondition, DeviceRequest, FileKind, Isolation, NetworkMode,
@@ -33,8 +33,8 @@ pub(super) fn service(
         .maybe("working_dir", working_directory(service))
         .maybe("user", parts::user(service))
         .some("environment", parts::environment(stack, service))
-        .some("secrets", parts::granted(service, FileKind::Secret))
-        .some("configs", parts::granted(service, FileKind::Config))
+        .some("secrets", parts::granted(service, FileKind::Secret, octal))
+        .some("configs", parts::granted(service, FileKind::Config, octal))
         .some("ports", ports(service))
         .some("expose", exposed(service))
         .some("volumes", parts::mounts(service))
@@ -137,6 +137,10 @@ fn lost_ports(service: &Service, losses: &mut Losses) {
         "an engine passes bytes through: no balancing by request, no retry",
         "put the web server of `mainstay render nginx` in front",
     );
+}
+
+fn octal(bits: u32) -> Doc {
+    mode(bits).into()
 }
 
 fn pull(policy: PullPolicy) -> Option<&'static str> {
