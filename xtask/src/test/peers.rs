@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Debian,
     /// From PyPI, into an environment of its own below `target`.
     Python,
+    /// The same, without a program: the environment's own Python reads it.
+    PythonLibrary,
 }
 
 const PEERS: &[Peer] = &[
@@ -219,14 +221,35 @@ const PEERS: &[Peer] = &[
         wanted_by: "the tests of load tests that are rendered",
         program: "locust",
     },
+    Peer {
+        name: "grafana-foundation-sdk",
+        package: "grafana-foundation-sdk",
+        kind: Kind::PythonLibrary,
+        wanted_by: "the tests of dashboards that are rendered",
+        program: "python",
+    },
+    Peer {
+        name: "logstash-pipeline-parser",
+        package: "logstash-pipeline-parser",
+        kind: Kind::PythonLibrary,
+        wanted_by: "the tests of Logstash's pipelines that are rendered",
+        program: "python",
+    },
 ];
 
 /// The peers that are not on this machine.
 pub(crate) fn missing() -> Vec<&'static Peer> {
-    PEERS
-        .iter()
-        .filter(|peer| find(peer.program).is_none())
-        .collect()
+    PEERS.iter().filter(|peer| !is_there(peer)).collect()
+}
+
+fn is_there(peer: &Peer) -> bool {
+    match peer.kind {
+        Kind::PythonLibrary => {
+            let environment = python_root().join(peer.name);
+            environment.join("bin").join(peer.program).is_file()
+        }
+        Kind::Debian | Kind::Python => find(peer.program).is_some(),
+    }
 }
 
 /// On the `PATH`, in the system's own folders, or where Debian keeps PostgreSQL's server.

@@ -6,8 +6,10 @@ use mainstay_promql::Query;
 use mainstay_render::{Project, Target, render};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 /// Where metrics are made, each under its whole name.
 const SOURCES: [&str; 5] = [
@@ -51,7 +53,8 @@ fn dashboards(project: &Project) -> BTreeMap<String, Value> {
         .collect()
 }
 
-fn all() -> Vec<(String, Value)> {
+/// Every dashboard of every example in every environment, under a name of its own.
+static ALL: LazyLock<Vec<(String, Value)>> = LazyLock::new(|| {
     let mut all = Vec::new();
     for name in EXAMPLES {
         let project = example(name);
@@ -62,7 +65,7 @@ fn all() -> Vec<(String, Value)> {
         }
     }
     all
-}
+});
 
 fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map(Vec::as_slice).unwrap_or_default()
@@ -139,7 +142,7 @@ fn dashboards_are_chosen_by_what_the_stack_has() {
 #[test]
 fn dashboards_have_the_shape_that_grafana_documents() {
     let mut uids = BTreeMap::new();
-    for (name, dashboard) in all() {
+    for (name, dashboard) in ALL.iter() {
         assert!(dashboard["schemaVersion"].as_u64() >= Some(36), "{name}");
         let uid = dashboard["uid"].as_str().expect("a uid").to_owned();
         assert!((1..=40).contains(&uid.len()), "{name}: {uid}");
@@ -152,7 +155,7 @@ fn dashboards_have_the_shape_that_grafana_documents() {
             .filter_map(|one| one["type"].as_str())
             .collect();
         assert_eq!(kinds, ["datasource", "query"], "{name}");
-        shaped(&name, list(&dashboard, "panels"));
+        shaped(name, list(&dashboard, "panels"));
     }
 }
 
@@ -253,8 +256,12 @@ fn every_expression_parses_and_asks_for_what_somebody_exposes() {
     }
     let mut unknown = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    for (name, dashboard) in all() {
-        for expr in expressions(&dashboard) {
+    let mut parsed = BTreeSet::new();
+    for (name, dashboard) in ALL.iter() {
+        for expr in expressions(dashboard) {
+            if !parsed.insert(expr.clone()) {
+                continue;
+            }
             let query =
                 Query::parse(&expr).unwrap_or_else(|error| panic!("{name}: {expr}: {error}"));
             for selector in query.expr().selectors() {
@@ -282,7 +289,7 @@ fn promtool_takes_every_expression() {
     let Some(promtool) = find("promtool", "promtool_takes_every_expression") else {
         return;
     };
-    let expressions: BTreeSet<String> = all()
+    let expressions: BTreeSet<String> = ALL
         .iter()
         .flat_map(|(_, dashboard)| expressions(dashboard))
         .collect();
@@ -299,6 +306,71 @@ fn promtool_takes_every_expression() {
     let said = quiet(Command::new(promtool).args(["check", "rules"]).arg(&path));
     assert!(
         said.contains(&format!("{} rules found", expressions.len())),
+        "{said}"
+    );
+}
+
+/// Reads files as Grafana's own types have them, writes them again, and prints what was lost on the way.
+const READ_AND_WRITTEN: &str = r#"
+import json, sys
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+def lost(before, after, path):
+    if isinstance(before, dict):
+        for key, value in before.items():
+            if isinstance(after, dict) and key in after:
+                yield from lost(value, after[key], f"{path}.{key}")
+            elif value not in (None, [], ""):
+                yield f"{path}.{key}"
+    elif isinstance(before, list):
+        if not isinstance(after, list) or len(before) != len(after):
+            yield path
+        else:
+            for one, other in zip(before, after):
+                yield from lost(one, other, path)
+    elif before != after:
+        yield f"{path}: {before} became {after}"
+
+plugins.register_default_plugins()
+for name in sys.argv[1:]:
+    with open(name) as file:
+        before = json.load(file)
+    after = json.loads(JSONEncoder().encode(Dashboard.from_json(before)))
+    for one in lost(before, after, ""):
+        print(name, one)
+"#;
+
+#[test]
+fn grafanas_own_types_know_every_key() {
+    let environment = repository().join("target/peers/grafana-foundation-sdk");
+    let python = environment.join("bin/python");
+    if !python.is_file() {
+        let test = "grafanas_own_types_know_every_key";
+        let line = format!("skipped for want of grafana-foundation-sdk: {test}\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(&python);
+    command.args(["-c", READ_AND_WRITTEN]);
+    for (name, dashboard) in ALL.iter() {
+        let path = folder.path().join(name.replace(' ', "-"));
+        std::fs::write(&path, dashboard.to_string()).expect("a file");
+        command.arg(path);
+    }
+    assert_eq!(quiet(&mut command), "");
+    // It does find what there is not.
+    let (_, mut wrong) = ALL[0].clone();
+    wrong["panels"][0]["fieldConfig"]["defaults"]["units"] = "s".into();
+    let path = folder.path().join("wrong");
+    std::fs::write(&path, wrong.to_string()).expect("a file");
+    let mut command = Command::new(&python);
+    command.args(["-c", READ_AND_WRITTEN]).arg(path);
+    let said = quiet(&mut command);
+    assert!(
+        said.contains(".panels.fieldConfig.defaults.units"),
         "{said}"
     );
 }
