@@ -215,6 +215,20 @@ const PEERS: &[Peer] = &[
         program: "zizmor",
     },
     Peer {
+        name: "kubernetes-validate",
+        package: "kubernetes-validate",
+        kind: Kind::Python,
+        wanted_by: "the tests of manifests that are rendered",
+        program: "kubernetes-validate",
+    },
+    Peer {
+        name: "checkov",
+        package: "checkov",
+        kind: Kind::Python,
+        wanted_by: "the tests of infrastructure that is rendered",
+        program: "checkov",
+    },
+    Peer {
         name: "locust",
         package: "locust",
         kind: Kind::Python,

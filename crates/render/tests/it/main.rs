@@ -3,6 +3,7 @@
 mod compose;
 mod dockerfile;
 mod engines;
+mod kubernetes;
 mod peers;
 mod rich;
 mod scripts;

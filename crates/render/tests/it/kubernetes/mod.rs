@@ -1,0 +1,5 @@
+//! Kubernetes, and what is built on it: manifests, Kustomize, Helm, Argo Rollouts, Istio.
+
+mod judged;
+mod lost;
+mod manifests;
