@@ -70,7 +70,9 @@ fn print_plan(options: &Options, missing: &[&peers::Peer]) {
         if options.install {
             let with = match peer.kind {
                 peers::Kind::Debian => "apt-get install",
-                peers::Kind::Python | peers::Kind::PythonLibrary => "pip install",
+                peers::Kind::Python | peers::Kind::PythonLibrary | peers::Kind::PythonLayer => {
+                    "pip install"
+                }
             };
             println!("  {with} {} (for {})", peer.package, peer.wanted_by);
         } else {

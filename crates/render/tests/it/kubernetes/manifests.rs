@@ -116,7 +116,7 @@ services:
         .find_map(|line| line.strip_prefix("  name: seed-"));
     let name = format!("job/seed-{}", name.expect("the Job's name"));
     // Kubernetes puts variables in place of `$(HOME)` unless it is told not to.
-    assert!(job.contains("$$(HOME)") && job.contains("a$$$$b"), "{job}");
+    assert!(job.contains("$$(HOME)") && job.contains("a$$$b"), "{job}");
     let app = file(&rendering, "production/deployment.yaml");
     assert!(
         app.contains(&name) && app.contains("automountServiceAccountToken: true"),

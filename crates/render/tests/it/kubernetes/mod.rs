@@ -1,5 +1,6 @@
 //! Kubernetes, and what is built on it: manifests, Kustomize, Helm, Argo Rollouts, Istio.
 
+mod alike;
 mod judged;
 mod lost;
 mod manifests;
