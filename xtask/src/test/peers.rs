@@ -272,7 +272,7 @@ fn is_there(peer: &Peer) -> bool {
             let environment = python_root().join(peer.name);
             environment.join("bin").join(peer.program).is_file()
         }
-        Kind::Debian | Kind::Python => find(peer.program).is_some(),
+        Kind::Debian | Kind::Python | Kind::PythonLayer => find(peer.program).is_some(),
     }
 }
 
