@@ -259,6 +259,13 @@ const PEERS: &[Peer] = &[
         wanted_by: "the tests of Logstash's pipelines that are rendered",
         program: "python",
     },
+    Peer {
+        name: "ansible-lint",
+        package: "ansible-lint",
+        kind: Kind::Python,
+        wanted_by: "the tests of playbooks that are rendered",
+        program: "ansible-lint",
+    },
 ];
 
 /// The peers that are not on this machine.

@@ -10,3 +10,4 @@ mod scripts;
 mod stacks;
 mod support;
 mod swarm;
+mod terraform;

@@ -1,0 +1,4 @@
+output "bucket" {
+  description = "Its name."
+  value       = module.bucket.bucket
+}

@@ -1,0 +1,14 @@
+variable "name" {
+  description = "Of the environment: STACK-ENVIRONMENT."
+  type        = string
+}
+
+variable "names" {
+  description = "The stack's secrets."
+  type        = set(string)
+}
+
+variable "kms_key_arn" {
+  description = "The key that they are sealed with."
+  type        = string
+}

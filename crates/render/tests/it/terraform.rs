@@ -1,0 +1,599 @@
+//! Terraform: as `fmt` writes it, valid for the provider, planned against a mock of it, and quiet for checkov.
+
+use crate::peers::{find, peer, quiet};
+use crate::support::{EXAMPLES, example, project, write};
+use mainstay_model::Bytes;
+use mainstay_render::{Project, Rendering, Target, render};
+use mainstay_stack::Compute;
+use snapbox::{assert_data_eq, str};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The project, its services on this.
+fn on(compute: Compute, mut project: Project) -> Project {
+    for stack in project.environments.values_mut() {
+        stack.render.cloud.compute = compute;
+        stack.render.domain = Some("shop.example.org".to_owned());
+        stack.render.cloud.standby_region = Some("eu-west-1".to_owned());
+        stack.render.cloud.database_replicas = 2;
+        stack.render.cloud.database_storage = Bytes(200 << 30);
+    }
+    project
+}
+
+/// Every example on both kinds of compute, each in a folder of its own.
+fn written(folder: &Path) -> Vec<(String, Rendering)> {
+    let mut all = Vec::new();
+    for name in EXAMPLES {
+        for compute in [Compute::Eks, Compute::Ecs] {
+            let label = format!("{name}-{}", Compute::WORDS[compute as usize]);
+            let rendering = render(Target::Terraform, &on(compute, example(name)));
+            write(&rendering, &folder.join(&label));
+            all.push((label, rendering));
+        }
+    }
+    all
+}
+
+/// Terraform and a folder of providers; no registry is asked. `None` says so.
+fn terraform(test: &str) -> Option<(PathBuf, PathBuf)> {
+    let program = find("terraform").or_else(|| find("tofu"));
+    let aws = "registry.terraform.io/hashicorp/aws";
+    let named = std::env::var_os("TERRAFORM_PLUGINS").map(PathBuf::from);
+    let usual = [
+        "/usr/local/share/terraform/plugins",
+        "/usr/share/terraform/plugins",
+    ];
+    let optional = std::fs::read_dir("/opt").into_iter().flatten().flatten();
+    let mut folders = named
+        .into_iter()
+        .chain(usual.map(PathBuf::from))
+        .chain(optional.map(|entry| entry.path()));
+    let providers = folders.find(|folder| folder.join(aws).is_dir());
+    let found = program.zip(providers);
+    if found.is_none() {
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!("skipped for want of terraform and its provider of AWS: {test}\n").as_bytes(),
+        );
+    }
+    found
+}
+
+fn command(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder)
+        .env_remove("TF_CLI_CONFIG_FILE")
+        .env("CHECKPOINT_DISABLE", "1")
+        .env("TF_IN_AUTOMATION", "1");
+    command
+}
+
+fn init(program: &Path, providers: &Path, folder: &Path) {
+    let mut init = command(program, folder);
+    init.args(["init", "-backend=false", "-input=false", "-no-color"]);
+    quiet(init.arg(format!("-plugin-dir={}", providers.display())));
+}
+
+#[test]
+fn it_is_as_fmt_writes_it() {
+    let Some(program) = find("terraform").or_else(|| find("tofu")) else {
+        let _ = terraform("it_is_as_fmt_writes_it");
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    written(folder.path());
+    let said =
+        quiet(command(&program, folder.path()).args(["fmt", "-check", "-diff", "-recursive"]));
+    assert_eq!(said, "");
+}
+
+/// One call for all: each environment is a module of a root of its own.
+#[test]
+fn every_environment_is_valid_for_the_provider() {
+    let Some((program, providers)) = terraform("every_environment_is_valid_for_the_provider")
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut root = String::new();
+    for (label, rendering) in written(folder.path()) {
+        let mut environments: Vec<&str> = rendering
+            .files
+            .keys()
+            .filter_map(|path| path.strip_prefix("environments/")?.strip_suffix("/main.tf"))
+            .collect();
+        environments.dedup();
+        assert!(environments.len() >= 4, "{label}: {environments:?}");
+        for environment in environments {
+            let file = &rendering.files[&format!("environments/{environment}/terraform.tfvars")];
+            let release = if label.ends_with("ecs") {
+                "release = \"v1\"\n"
+            } else {
+                ""
+            };
+            let values = indented(&file.text);
+            let _ = writeln!(
+                root,
+                "module \"{label}-{environment}\" {{\n  source = \"./{label}/environments/{environment}\"\n{release}{values}}}"
+            );
+        }
+    }
+    std::fs::write(folder.path().join("main.tf"), root).expect("a root");
+    init(&program, &providers, folder.path());
+    let said = quiet(command(&program, folder.path()).args(["validate", "-no-color"]));
+    assert!(said.contains("Success!"), "{said}");
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// What AWS would answer, as far as the plan needs it.
+const MOCK: &str = r#"
+mock_provider "aws" {
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["a", "b", "c", "d", "e", "f"] }
+  }
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+}
+
+mock_provider "aws" {
+  alias = "standby"
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+}
+
+run "plan" {
+  command = plan
+}
+"#;
+
+/// What validation does not see: counts and keys that are not known before something is there.
+#[test]
+fn production_can_be_planned_from_nothing() {
+    let Some((program, providers)) = terraform("production_can_be_planned_from_nothing") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    for compute in [Compute::Eks, Compute::Ecs] {
+        let mut project = on(compute, example("deep-echo"));
+        project.release = Some("v1.4.2".to_owned());
+        let label = Compute::WORDS[compute as usize];
+        write(
+            &render(Target::Terraform, &project),
+            &folder.path().join(label),
+        );
+        let environment = folder.path().join(label).join("environments/production");
+        std::fs::write(environment.join("plan.tftest.hcl"), MOCK).expect("a test");
+        init(&program, &providers, &environment);
+        let said = quiet(command(&program, &environment).args(["test", "-no-color"]));
+        assert!(said.contains("1 passed, 0 failed"), "{said}");
+    }
+}
+
+#[test]
+fn checkov_is_quiet() {
+    let Some(checkov) = peer("checkov", "checkov_is_quiet") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    for compute in [Compute::Eks, Compute::Ecs] {
+        let label = Compute::WORDS[compute as usize];
+        let rendering = render(Target::Terraform, &on(compute, example("deep-echo")));
+        write(&rendering, &folder.path().join(label));
+    }
+    let said = quiet(
+        Command::new(checkov)
+            .current_dir(folder.path())
+            .args(["--directory", ".", "--framework", "terraform"])
+            .args(["--compact", "--quiet", "--skip-download"]),
+    );
+    assert!(!said.contains("FAILED"), "{said}");
+}
+
+const ALL: &str = r#"
+services:
+  app:
+    image: registry.example.org/shop/app:1
+    ports: ["80:8000"]
+    environment: {DB: "postgres://db:5432/shop", CACHE: "redis://cache:6379/0", KEY_FILE: /run/secrets/key, A: "$${B} 5%", PEERS: "http://worker:9000/,tcp:5"}
+    secrets: [key, other]
+    configs: [{source: conf, target: /etc/conf}]
+    privileged: true
+    cap_add: [NET_ADMIN]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    group_add: ["5"]
+    sysctls: {net.core.somaxconn: "1"}
+    ipc: host
+    pid: host
+    uts: host
+    userns_mode: host
+    cgroup: host
+    mem_reservation: 10m
+    memswap_limit: 2g
+    mem_swappiness: 1
+    shm_size: 1m
+    cpu_shares: 5
+    cpuset: "0"
+    cpu_quota: 1000
+    oom_kill_disable: true
+    oom_score_adj: 5
+    ulimits: {nofile: 10}
+    devices: ["/dev/null:/dev/null"]
+    device_cgroup_rules: ["c 1:3 mr"]
+    gpus: all
+    storage_opt: {size: 1G}
+    stop_signal: SIGINT
+    annotations: {a: b}
+    runtime: runc
+    tty: true
+    stdin_open: true
+    hostname: a
+    extra_hosts: ["a:1.2.3.4"]
+    dns: [1.1.1.1]
+    logging: {driver: journald}
+    labels: {a: b}
+    restart: "no"
+    mem_limit: 40g
+    pids_limit: 5
+    volumes: [".:/src:ro", "data:/data"]
+    tmpfs: [/tmp]
+    depends_on: [db]
+    networks: [front, back]
+  worker:
+    image: w:1
+    network_mode: host
+  tcp:
+    image: t:1
+    ports: [{target: 5, published: "5", app_protocol: tcp}]
+    healthcheck: {disable: true}
+  cache:
+    image: redis:7
+    command: [redis-server, --maxmemory-policy, allkeys-lru]
+    networks: [back]
+  db:
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD_FILE: /run/secrets/dbpass, POSTGRES_USER: u, POSTGRES_DB: d}
+    secrets: [dbpass]
+    networks: [back]
+networks:
+  front: {ipam: {config: [{subnet: 10.9.0.0/24}]}}
+  back: {}
+volumes:
+  data: {driver: nfs, driver_opts: {a: b}, x-mainstay: {shared: true}}
+  out: {external: true}
+secrets:
+  key: {environment: KEY}
+  other: {environment: OTHER}
+  dbpass: {environment: DBPASS}
+configs:
+  conf: {content: "x"}
+"#;
+
+const OPERATED: &str = r#"
+environments:
+  production:
+    purpose: production
+    target: docker
+routes:
+  - {path: /api, service: app, strip_prefix: true, host: shop.example.org}
+health:
+  worker: {http: /health}
+deploy:
+  strategy: blue-green
+  hooks: {before: [[true]]}
+  migrations: {service: app, command: [migrate]}
+backups:
+  schedules: {daily: "0 2 * * *"}
+  keep: {within: 90d}
+  copies: {second: {repository: /backups/second}}
+  drill: {cron: "0 4 * * sun"}
+render:
+  cloud: {compute: ecs}
+"#;
+
+#[test]
+fn what_is_lost_is_named_in_one_list() {
+    let rendering = render(Target::Terraform, &project(ALL, OPERATED));
+    assert_data_eq!(
+        rendering.problems.to_string(),
+        str![[r#"
+warning: `render.domain` is lost: the files do not say under which name people reach the stack
+  hint: say it there, or give `domain` and `zone_name` to Terraform
+warning: `volumes.data.driver` is lost: AWS has disks of its own
+  hint: it becomes EFS or EBS
+warning: `volumes.out` is lost: somebody else's volume is not on AWS
+  hint: it is made anew, and empty
+warning: `networks` is lost: what runs is in one security group
+  hint: services reach each other on every port; databases only let them in
+warning: `networks.front.ipam` is lost: addresses are those of the VPC
+  hint: see `cidr` in terraform.tfvars
+warning: `deploy.hooks` is lost: ECS runs no commands around a deploy
+  hint: run them in CI
+warning: `deploy.migrations` is lost: ECS runs no migrations
+  hint: run them as a task before the deploy: `aws ecs run-task`
+warning: `routes./api.strip_prefix` is lost: the load balancer passes paths as they are
+  hint: let the service answer below the prefix
+warning: `routes.max_body` is lost: the load balancer has no limit for what is sent
+  hint: let services refuse what is too large
+warning: `routes.timeout` is lost: the load balancer ends connections that are silent, all after the same time
+  hint: the longest of the routes is that time
+warning: `services.app.depends_on` is lost: ECS starts services in no order
+  hint: let the service try again until what it needs is there
+warning: `services.app.secrets.key` is lost: ECS gives no files
+  hint: its value is given as `KEY`
+warning: `services.app.secrets.other` is lost: ECS gives no files, and no variable ends in _FILE
+  hint: let the service read a variable: `x-mainstay.secrets`
+warning: `services.app.configs.conf` is lost: ECS gives no files
+  hint: put it into the image
+warning: `services.app.volumes./src` is lost: there is no host to take it from
+  hint: put it into the image, or use a volume
+warning: `services.app.restart` is lost: ECS always starts what ended
+  hint: run it as a task: `aws ecs run-task`
+warning: `services.app.limits` is lost: a task has 4 processors and 30 GiB at most here
+  hint: it gets as much as there is
+warning: `services.app.limits` is lost: Fargate has limits of its own
+  hint: processes and open files are as there
+warning: `services.app.stop_signal` is lost: Fargate sends the signal that the image names, or SIGTERM
+  hint: say it in the Dockerfile: `STOPSIGNAL`
+warning: `services.app.labels` is lost: nobody reads them on ECS
+  hint: tags say stack and environment
+warning: `services.app.privileged` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.cap_add` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.security_opt` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.group_add` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.sysctls` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.ipc` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.pid` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.uts` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.userns` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.cgroup` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.mem_reservation` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.memswap_limit` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.mem_swappiness` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.shm_size` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.cpu_shares` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.cpuset` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.cpu_quota` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.oom_kill_disable` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.oom_score_adj` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.ulimits` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.devices` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.device_cgroup_rules` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.gpus` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.storage_opt` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.annotations` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.runtime` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.tty` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.stdin_open` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.hostname` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.extra_hosts` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.dns` is lost: Fargate does not have it
+  hint: left out
+warning: `services.app.logging` is lost: what it prints goes to CloudWatch
+  hint: kept there for a year
+warning: `services.tcp.ports` is lost: the load balancer takes HTTP only
+  hint: it is reached from within the network only
+warning: `services.worker.health` is lost: only the load balancer asks over HTTP, and no route leads there
+  hint: give it a `healthcheck` with a command
+warning: `services.worker.network_mode` is lost: Fargate does not have it
+  hint: left out
+warning: `backups.keep` is lost: RDS and ElastiCache keep 35 days at most
+  hint: they keep 35; Mainstay's own restore points are kept as long as is said
+warning: `backups.drill` is lost: AWS restores nothing to see whether it can be restored
+  hint: Mainstay's server does: `mainstay backup drill`
+warning: `backups.copies` is lost: buckets are copied to another region only, and none is said
+  hint: say `render.cloud.standby_region`; Mainstay's server makes its copies all the same
+"#]]
+    );
+}
+
+#[test]
+fn services_are_told_where_things_are_and_no_secret() {
+    let rendering = render(Target::Terraform, &project(ALL, OPERATED));
+    let main = &rendering.files["environments/production/main.tf"].text;
+    let from = main.find("module \"service_app\"").expect("the service");
+    assert_data_eq!(
+        &main[from..],
+        str![[r#"
+module "service_app" {
+  source = "../../modules/ecs-service"
+
+  name         = local.name
+  service      = "app"
+  cluster_arn  = module.cluster.cluster_arn
+  cluster_name = module.cluster.cluster_name
+  namespace_id = module.cluster.namespace_id
+
+  image     = "registry.example.org/shop/app:1"
+  cap_drop  = ["ALL"]
+  cpu       = 4096
+  memory_mb = 30720
+  ports     = [8000]
+
+  environment = {
+    A     = "$${B} 5%"
+    CACHE = "rediss://${module.cache.address}:6379/0"
+    DB    = "postgres://${module.db.address}:5432/shop"
+    PEERS = "http://worker.${module.cluster.namespace}:9000/,tcp.${module.cluster.namespace}:5"
+  }
+
+  secrets = {
+    KEY = module.secrets.arns["key"]
+  }
+  secret_arns = [module.secrets.arns["app/KEY_FILE"], module.secrets.arns["key"], module.secrets.arns["other"]]
+
+  mounts = [
+    {
+      volume = "data"
+      path   = "/data"
+    },
+  ]
+  file_system_id = module.disk.file_system_id
+  access_points  = module.disk.access_points
+  scratch_paths  = ["/tmp"]
+
+  desired_count = 1
+  stop_seconds  = 30
+  start_seconds = 30
+
+  target_group_arn = module.alb.target_groups["app"].arn
+  blue_green = {
+    routing       = "AllAtOnce"
+    watch_minutes = 15
+    load_balancer = module.alb.arn_suffix
+    listener_arn  = module.alb.https_listener_arn
+    blue_group    = module.alb.target_groups["app"].name
+    green_group   = module.alb.target_groups["app-green"].name
+  }
+
+  subnet_ids        = module.vpc.private_subnet_ids
+  security_group_id = module.vpc.app_security_group_id
+  kms_key_arn       = module.kms.key_arn
+}
+
+module "service_tcp" {
+  source = "../../modules/ecs-service"
+
+  name         = local.name
+  service      = "tcp"
+  cluster_arn  = module.cluster.cluster_arn
+  cluster_name = module.cluster.cluster_name
+  namespace_id = module.cluster.namespace_id
+
+  image     = "t:1"
+  cpu       = 256
+  memory_mb = 512
+  ports     = [5]
+
+  desired_count = 1
+  stop_seconds  = 30
+
+  subnet_ids        = module.vpc.private_subnet_ids
+  security_group_id = module.vpc.app_security_group_id
+  kms_key_arn       = module.kms.key_arn
+}
+
+module "service_worker" {
+  source = "../../modules/ecs-service"
+
+  name         = local.name
+  service      = "worker"
+  cluster_arn  = module.cluster.cluster_arn
+  cluster_name = module.cluster.cluster_name
+  namespace_id = module.cluster.namespace_id
+
+  image     = "w:1"
+  cpu       = 256
+  memory_mb = 512
+
+  desired_count = 1
+  stop_seconds  = 30
+  start_seconds = 30
+
+  subnet_ids        = module.vpc.private_subnet_ids
+  security_group_id = module.vpc.app_security_group_id
+  kms_key_arn       = module.kms.key_arn
+}
+
+module "monitoring" {
+  source = "../../modules/monitoring"
+
+  name   = local.name
+  emails = var.alarm_emails
+  load_balancer = {
+    arn_suffix = module.alb.arn_suffix
+  }
+  target_groups = { for name, group in module.alb.target_groups : name => group.arn_suffix }
+  databases = {
+    db = module.db.identifier
+  }
+  cache_nodes = {
+    cache = module.cache.node_ids[0]
+  }
+  services = {
+    app = {
+      cluster = module.cluster.cluster_name
+      service = module.service_app.service
+    }
+    tcp = {
+      cluster = module.cluster.cluster_name
+      service = module.service_tcp.service
+    }
+    worker = {
+      cluster = module.cluster.cluster_name
+      service = module.service_worker.service
+    }
+  }
+  kms_key_arn = module.kms.key_arn
+}
+
+module "trail" {
+  source = "../../modules/cloudtrail"
+
+  count = var.trail ? 1 : 0
+
+  name        = local.name
+  log_bucket  = module.logs.bucket
+  topic_arn   = module.monitoring.topic_arn
+  kms_key_arn = module.kms.key_arn
+}
+
+"#]]
+    );
+}
