@@ -476,7 +476,7 @@ module "service_app" {
   secrets = {
     KEY = module.secrets.arns["key"]
   }
-  secret_arns = [module.secrets.arns["app/KEY_FILE"], module.secrets.arns["key"], module.secrets.arns["other"]]
+  secret_arns = [module.secrets.arns["key"], module.secrets.arns["other"]]
 
   mounts = [
     {
