@@ -5,7 +5,7 @@ use crate::support::{EXAMPLES, example, project, write};
 use mainstay_model::Bytes;
 use mainstay_render::{Project, Rendering, Target, render};
 use mainstay_stack::Compute;
-use snapbox::{assert_data_eq, str};
+use snapbox::{assert_data_eq, file};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -128,7 +128,8 @@ fn every_environment_is_valid_for_the_provider() {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    let lines: Vec<String> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n") + "\n"
 }
 
 /// What AWS would answer, as far as the plan needs it.
@@ -320,127 +321,7 @@ render:
 #[test]
 fn what_is_lost_is_named_in_one_list() {
     let rendering = render(Target::Terraform, &project(ALL, OPERATED));
-    assert_data_eq!(
-        rendering.problems.to_string(),
-        str![[r#"
-warning: `render.domain` is lost: the files do not say under which name people reach the stack
-  hint: say it there, or give `domain` and `zone_name` to Terraform
-warning: `volumes.data.driver` is lost: AWS has disks of its own
-  hint: it becomes EFS or EBS
-warning: `volumes.out` is lost: somebody else's volume is not on AWS
-  hint: it is made anew, and empty
-warning: `networks` is lost: what runs is in one security group
-  hint: services reach each other on every port; databases only let them in
-warning: `networks.front.ipam` is lost: addresses are those of the VPC
-  hint: see `cidr` in terraform.tfvars
-warning: `deploy.hooks` is lost: ECS runs no commands around a deploy
-  hint: run them in CI
-warning: `deploy.migrations` is lost: ECS runs no migrations
-  hint: run them as a task before the deploy: `aws ecs run-task`
-warning: `routes./api.strip_prefix` is lost: the load balancer passes paths as they are
-  hint: let the service answer below the prefix
-warning: `routes.max_body` is lost: the load balancer has no limit for what is sent
-  hint: let services refuse what is too large
-warning: `routes.timeout` is lost: the load balancer ends connections that are silent, all after the same time
-  hint: the longest of the routes is that time
-warning: `services.app.depends_on` is lost: ECS starts services in no order
-  hint: let the service try again until what it needs is there
-warning: `services.app.secrets.key` is lost: ECS gives no files
-  hint: its value is given as `KEY`
-warning: `services.app.secrets.other` is lost: ECS gives no files, and no variable ends in _FILE
-  hint: let the service read a variable: `x-mainstay.secrets`
-warning: `services.app.configs.conf` is lost: ECS gives no files
-  hint: put it into the image
-warning: `services.app.volumes./src` is lost: there is no host to take it from
-  hint: put it into the image, or use a volume
-warning: `services.app.restart` is lost: ECS always starts what ended
-  hint: run it as a task: `aws ecs run-task`
-warning: `services.app.limits` is lost: a task has 4 processors and 30 GiB at most here
-  hint: it gets as much as there is
-warning: `services.app.limits` is lost: Fargate has limits of its own
-  hint: processes and open files are as there
-warning: `services.app.stop_signal` is lost: Fargate sends the signal that the image names, or SIGTERM
-  hint: say it in the Dockerfile: `STOPSIGNAL`
-warning: `services.app.labels` is lost: nobody reads them on ECS
-  hint: tags say stack and environment
-warning: `services.app.privileged` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.cap_add` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.security_opt` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.group_add` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.sysctls` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.ipc` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.pid` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.uts` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.userns` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.cgroup` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.mem_reservation` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.memswap_limit` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.mem_swappiness` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.shm_size` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.cpu_shares` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.cpuset` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.cpu_quota` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.oom_kill_disable` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.oom_score_adj` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.ulimits` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.devices` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.device_cgroup_rules` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.gpus` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.storage_opt` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.annotations` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.runtime` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.tty` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.stdin_open` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.hostname` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.extra_hosts` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.dns` is lost: Fargate does not have it
-  hint: left out
-warning: `services.app.logging` is lost: what it prints goes to CloudWatch
-  hint: kept there for a year
-warning: `services.tcp.ports` is lost: the load balancer takes HTTP only
-  hint: it is reached from within the network only
-warning: `services.worker.health` is lost: only the load balancer asks over HTTP, and no route leads there
-  hint: give it a `healthcheck` with a command
-warning: `services.worker.network_mode` is lost: Fargate does not have it
-  hint: left out
-warning: `backups.keep` is lost: RDS and ElastiCache keep 35 days at most
-  hint: they keep 35; Mainstay's own restore points are kept as long as is said
-warning: `backups.drill` is lost: AWS restores nothing to see whether it can be restored
-  hint: Mainstay's server does: `mainstay backup drill`
-warning: `backups.copies` is lost: buckets are copied to another region only, and none is said
-  hint: say `render.cloud.standby_region`; Mainstay's server makes its copies all the same
-"#]]
-    );
+    assert_data_eq!(rendering.problems.to_string(), file!["terraform/lost.txt"]);
 }
 
 #[test]
@@ -448,152 +329,5 @@ fn services_are_told_where_things_are_and_no_secret() {
     let rendering = render(Target::Terraform, &project(ALL, OPERATED));
     let main = &rendering.files["environments/production/main.tf"].text;
     let from = main.find("module \"service_app\"").expect("the service");
-    assert_data_eq!(
-        &main[from..],
-        str![[r#"
-module "service_app" {
-  source = "../../modules/ecs-service"
-
-  name         = local.name
-  service      = "app"
-  cluster_arn  = module.cluster.cluster_arn
-  cluster_name = module.cluster.cluster_name
-  namespace_id = module.cluster.namespace_id
-
-  image     = "registry.example.org/shop/app:1"
-  cap_drop  = ["ALL"]
-  cpu       = 4096
-  memory_mb = 30720
-  ports     = [8000]
-
-  environment = {
-    A     = "$${B} 5%"
-    CACHE = "rediss://${module.cache.address}:6379/0"
-    DB    = "postgres://${module.db.address}:5432/shop"
-    PEERS = "http://worker.${module.cluster.namespace}:9000/,tcp.${module.cluster.namespace}:5"
-  }
-
-  secrets = {
-    KEY = module.secrets.arns["key"]
-  }
-  secret_arns = [module.secrets.arns["key"], module.secrets.arns["other"]]
-
-  mounts = [
-    {
-      volume = "data"
-      path   = "/data"
-    },
-  ]
-  file_system_id = module.disk.file_system_id
-  access_points  = module.disk.access_points
-  scratch_paths  = ["/tmp"]
-
-  desired_count = 1
-  stop_seconds  = 30
-  start_seconds = 30
-
-  target_group_arn = module.alb.target_groups["app"].arn
-  blue_green = {
-    routing       = "AllAtOnce"
-    watch_minutes = 15
-    load_balancer = module.alb.arn_suffix
-    listener_arn  = module.alb.https_listener_arn
-    blue_group    = module.alb.target_groups["app"].name
-    green_group   = module.alb.target_groups["app-green"].name
-  }
-
-  subnet_ids        = module.vpc.private_subnet_ids
-  security_group_id = module.vpc.app_security_group_id
-  kms_key_arn       = module.kms.key_arn
-}
-
-module "service_tcp" {
-  source = "../../modules/ecs-service"
-
-  name         = local.name
-  service      = "tcp"
-  cluster_arn  = module.cluster.cluster_arn
-  cluster_name = module.cluster.cluster_name
-  namespace_id = module.cluster.namespace_id
-
-  image     = "t:1"
-  cpu       = 256
-  memory_mb = 512
-  ports     = [5]
-
-  desired_count = 1
-  stop_seconds  = 30
-
-  subnet_ids        = module.vpc.private_subnet_ids
-  security_group_id = module.vpc.app_security_group_id
-  kms_key_arn       = module.kms.key_arn
-}
-
-module "service_worker" {
-  source = "../../modules/ecs-service"
-
-  name         = local.name
-  service      = "worker"
-  cluster_arn  = module.cluster.cluster_arn
-  cluster_name = module.cluster.cluster_name
-  namespace_id = module.cluster.namespace_id
-
-  image     = "w:1"
-  cpu       = 256
-  memory_mb = 512
-
-  desired_count = 1
-  stop_seconds  = 30
-  start_seconds = 30
-
-  subnet_ids        = module.vpc.private_subnet_ids
-  security_group_id = module.vpc.app_security_group_id
-  kms_key_arn       = module.kms.key_arn
-}
-
-module "monitoring" {
-  source = "../../modules/monitoring"
-
-  name   = local.name
-  emails = var.alarm_emails
-  load_balancer = {
-    arn_suffix = module.alb.arn_suffix
-  }
-  target_groups = { for name, group in module.alb.target_groups : name => group.arn_suffix }
-  databases = {
-    db = module.db.identifier
-  }
-  cache_nodes = {
-    cache = module.cache.node_ids[0]
-  }
-  services = {
-    app = {
-      cluster = module.cluster.cluster_name
-      service = module.service_app.service
-    }
-    tcp = {
-      cluster = module.cluster.cluster_name
-      service = module.service_tcp.service
-    }
-    worker = {
-      cluster = module.cluster.cluster_name
-      service = module.service_worker.service
-    }
-  }
-  kms_key_arn = module.kms.key_arn
-}
-
-module "trail" {
-  source = "../../modules/cloudtrail"
-
-  count = var.trail ? 1 : 0
-
-  name        = local.name
-  log_bucket  = module.logs.bucket
-  topic_arn   = module.monitoring.topic_arn
-  kms_key_arn = module.kms.key_arn
-}
-
-"#]]
-    );
+    assert_data_eq!(&main[from..], file!["terraform/services.txt"]);
 }
