@@ -3,6 +3,7 @@
 pub(crate) mod alertmanager;
 pub(crate) mod filebeat;
 pub(crate) mod grafana;
+mod logs;
 pub(crate) mod logstash;
 pub(crate) mod loki;
 pub(crate) mod nginx;

@@ -134,6 +134,12 @@ fn slow_queries_are_logged(
         line.is_some_and(|line| line.contains(",\"duration: ")),
         "{text}"
     );
+    let line = line.expect("the query");
+    let pipeline = render(Target::Logstash, &example("rag-admin"));
+    let pipeline = &pipeline.files["pipeline/30-postgresql.conf"].text;
+    let columns = pipeline.split("columns => [").nth(1).expect("columns");
+    let columns = columns.split(']').next().expect("their end");
+    assert_eq!(fields(line), columns.split(',').count(), "{line}");
 }
 
 #[test]
@@ -235,4 +241,11 @@ fn several_servers_have_a_folder_each() {
     let problem = rendering.problems.iter().next().expect("one");
     let start = "`services.a.command: shared_buffers=1GB` is lost";
     assert!(problem.message.starts_with(start), "{}", problem.message);
+}
+
+/// How many fields a line of CSV has: commas within quotes are none.
+fn fields(line: &str) -> usize {
+    let outside = line.split('"').step_by(2);
+    let commas: usize = outside.map(|part| part.matches(',').count()).sum();
+    commas + 1
 }

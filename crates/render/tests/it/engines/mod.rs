@@ -3,6 +3,7 @@
 mod alertmanager;
 mod databases;
 mod grafana;
+mod logs;
 mod nginx;
 mod peer;
 mod prometheus;
