@@ -1,8 +1,9 @@
 //! nginx takes what is rendered for it, and requests go through as the stack says.
 
+use super::example;
 use super::peer::{self, Server};
 use crate::peers::{peer as find, quiet};
-use crate::support::{EXAMPLES, example, project, write};
+use crate::support::{EXAMPLES, project, write};
 use mainstay_render::{Project, Target, render};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

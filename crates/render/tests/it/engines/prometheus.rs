@@ -1,7 +1,8 @@
 //! Prometheus takes what is rendered for it, and Mainstay reads it to the same jobs and labels.
 
+use super::example;
 use crate::peers::{peer as find, quiet};
-use crate::support::{EXAMPLES, example, project, write};
+use crate::support::{EXAMPLES, project, write};
 use mainstay_render::{Project, Target, render};
 use mainstay_series::Labels;
 use mainstay_targets::{Configuration, Discovery, Group, targets};
