@@ -3,6 +3,7 @@
 mod compose;
 mod dockerfile;
 mod engines;
+mod github_actions;
 mod kubernetes;
 mod peers;
 mod rich;
