@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub(crate) fn write(project: &Project, out: &mut Rendering) {
     let stack = project.main();
-    logs::name_lost(stack, out);
+    logs::name_lost(stack, &["json-file"], out);
     let to_logstash = inputs(stack).set("processors", processors(stack)).set(
         "output.logstash",
         Map::new().set("hosts", ["logstash:5044"]),

@@ -18,8 +18,8 @@ pub(crate) fn days(age: Duration) -> u64 {
     age.as_secs().div_ceil(DAY.as_secs()).max(1)
 }
 
-/// What nobody can read where it is.
-pub(crate) fn name_lost(stack: &Stack, out: &mut Rendering) {
+/// What cannot be read where it is: `readable` are the drivers whose lines are found.
+pub(crate) fn name_lost(stack: &Stack, readable: &[&str], out: &mut Rendering) {
     if stack.target == TargetKind::Process {
         out.lost(
             "target: process",
@@ -30,10 +30,10 @@ pub(crate) fn name_lost(stack: &Stack, out: &mut Rendering) {
     }
     for service in stack.services.values() {
         let driver = service.container.logging.driver.as_str();
-        if !matches!(driver, "json-file" | "local" | "journald") {
+        if !readable.contains(&driver) {
             out.lost(
                 &format!("services.{}.logging.driver: {driver}", service.name),
-                "the engine keeps nothing that could be read",
+                "the engine keeps nothing that could be read from outside",
                 "its lines are not shipped; `json-file` keeps them",
             );
         }

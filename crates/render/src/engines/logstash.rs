@@ -108,7 +108,7 @@ const POSTGRESQL: &str = r#"    }
 
 pub(crate) fn write(project: &Project, out: &mut Rendering) {
     let stack = project.main();
-    logs::name_lost(stack, out);
+    logs::name_lost(stack, &["json-file"], out);
     out.yaml("logstash.yml", &[Doc::from(settings())]);
     out.text("pipeline/10-input.conf", "#", INPUT);
     out.text("pipeline/20-json.conf", "#", JSON);

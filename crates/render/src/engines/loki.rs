@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 
 pub(crate) fn write(project: &Project, out: &mut Rendering) {
     let stack = project.main();
-    logs::name_lost(stack, out);
+    // Promtail asks the engine, which reads what its own drivers keep.
+    logs::name_lost(stack, &["json-file", "local", "journald"], out);
     out.yaml("loki.yml", &[Doc::from(loki(stack))]);
     out.yaml("promtail.yml", &[Doc::from(promtail(stack))]);
 }

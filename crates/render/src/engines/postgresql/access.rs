@@ -34,13 +34,11 @@ host all all ::1/128 scram-sha-256
     }
     let _ = writeln!(
         text,
-        "# The user's own tools: a copy of every database, statistics.\n{}",
-        networks(stack)
-            .iter()
-            .map(|network| format!("host postgres {user} {network} scram-sha-256\n"))
-            .collect::<String>()
-            .trim_end()
+        "# The user's own tools: a copy of every database, statistics."
     );
+    for network in networks(stack) {
+        let _ = writeln!(text, "host postgres {user} {network} scram-sha-256");
+    }
     text
 }
 

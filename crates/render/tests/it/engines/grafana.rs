@@ -156,7 +156,7 @@ fn dashboards_have_the_shape_that_grafana_documents() {
             .filter_map(|one| one["type"].as_str())
             .collect();
         assert_eq!(kinds, ["datasource", "query"], "{name}");
-        shaped(name, list(&dashboard, "panels"));
+        shaped(name, list(dashboard, "panels"));
     }
 }
 

@@ -149,6 +149,13 @@ probes:
   name: {dns: \"192.0.2.1:53\", name: example.org, record: AAAA}
 ";
 
+fn says(labels: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
+    for (name, value) in expected {
+        let said = labels.get(*name).map(String::as_str);
+        assert_eq!(said, Some(*value), "{name} of {labels:?}");
+    }
+}
+
 #[test]
 fn series_have_the_labels_that_mainstay_gives() {
     let configuration = read(&project(COMPOSE, MAINSTAY));
@@ -174,12 +181,6 @@ fn series_have_the_labels_that_mainstay_gives() {
                     .collect()
             })
             .collect()
-    };
-    let says = |labels: &BTreeMap<String, String>, expected: &[(&str, &str)]| {
-        for (name, value) in expected {
-            let said = labels.get(*name).map(String::as_str);
-            assert_eq!(said, Some(*value), "{name} of {labels:?}");
-        }
     };
     let scope = [("stack", "shop"), ("environment", "production")];
     let app = labels("app", "10.0.0.7:9100");
