@@ -2,3 +2,6 @@
 
 pub(crate) mod artillery;
 pub(crate) mod locust;
+
+mod levels;
+mod paths;

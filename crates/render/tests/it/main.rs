@@ -5,6 +5,7 @@ mod dockerfile;
 mod engines;
 mod github_actions;
 mod kubernetes;
+mod load;
 mod peers;
 mod rich;
 mod scripts;
