@@ -246,6 +246,13 @@ const PEERS: &[Peer] = &[
         program: "locust",
     },
     Peer {
+        name: "gixy",
+        package: "gixy-ng",
+        kind: Kind::Python,
+        wanted_by: "the tests of nginx's files that are rendered",
+        program: "gixy",
+    },
+    Peer {
         name: "grafana-foundation-sdk",
         package: "grafana-foundation-sdk",
         kind: Kind::PythonLibrary,

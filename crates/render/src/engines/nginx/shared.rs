@@ -116,7 +116,12 @@ server {
     listen 443 ssl http2 default_server;
     listen [::]:443 ssl http2 default_server;
     server_name _;
+    include snippets/tls.conf;
     ssl_reject_handshake on;
+    # On a connection that another host opened (RFC 9113, section 9.1.2).
+    location / {
+        return 421;
+    }
 }
 ";
 
@@ -126,8 +131,8 @@ server {
     listen 8081;
     server_name _;
     access_log off;
-    include snippets/private.conf;
     location = /stub_status {
+        include snippets/private.conf;
         stub_status;
     }
     location / {
@@ -142,7 +147,6 @@ pub(super) const ACME: &str =
 location ^~ /.well-known/acme-challenge/ {
     root /var/www/acme;
     default_type text/plain;
-    try_files $uri =404;
 }
 ";
 

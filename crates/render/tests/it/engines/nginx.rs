@@ -93,6 +93,8 @@ impl Place {
                 format!("{line}\n{}", paths.join("\n"))
             }
             _ => line
+                // So that there is an address on loopback that is somebody else's.
+                .replace("allow 127.0.0.0/8;", "allow 127.0.0.1;")
                 .replace("listen 80 ", &format!("listen 127.0.0.1:{http} "))
                 .replace("listen [::]:80 ", &format!("listen [::1]:{http} "))
                 .replace("listen 443 ", &format!("listen 127.0.0.1:{https} "))
@@ -152,6 +154,34 @@ fn nginx_takes_every_example_in_every_environment() {
             );
         }
     }
+}
+
+#[test]
+fn gixy_finds_nothing_dangerous() {
+    let Some(gixy) = find("gixy", "gixy_finds_nothing_dangerous") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(gixy);
+    command.args(["--format", "json"]);
+    let projects = EXAMPLES.map(|name| (name, example(name)));
+    let whole = ("shop", project(COMPOSE, MAINSTAY));
+    for (name, project) in projects.iter().chain([&whole]) {
+        let place = folder.path().join(name);
+        write(&render(Target::Nginx, project), &place);
+        command.arg(place.join("nginx.conf"));
+    }
+    let output = peer::run(&mut command);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let found: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(found.as_array().map(Vec::len), Some(0), "{said}");
+    assert!(output.status.success());
+    // It does find what is wrong.
+    let file = folder.path().join("shop/conf.d/90-status.conf");
+    let open = "server { listen 8081; location = /stub_status { stub_status; } }\n";
+    std::fs::write(file, open).expect("a file");
+    let said = peer::run(&mut command).stdout;
+    assert!(String::from_utf8_lossy(&said).contains("status_page_exposed"));
 }
 
 const COMPOSE: &str = "\
@@ -306,6 +336,13 @@ fn refused(place: &Place) {
     assert_eq!(status, 413);
     let (status, _) = place.curl(&format!("{site}/other"), &["--data", &large]);
     assert_eq!(status, 200, "the other route takes more");
+
+    let stranger = ["--interface", "127.0.0.2"];
+    for (path, own, strangers) in [("/metrics", 200, 403), ("/page", 200, 200)] {
+        let url = format!("{site}{path}");
+        assert_eq!(place.curl(&url, &[]).0, own, "{path}");
+        assert_eq!(place.curl(&url, &stranger).0, strangers, "{path}");
+    }
 
     let mut command = Command::new("curl");
     let other = format!("https://other.example.com:{}/", place.https);
