@@ -10,7 +10,7 @@ use crate::render::problems;
 use crate::render::quantity::count;
 use crate::render::table::{Entry, table};
 use crate::rendered::{self, Change, Plan};
-use mainstay_model::Problems;
+use mainstay_model::{Problem, Problems, Severity};
 use mainstay_render::{File, Project, Target};
 use mainstay_server::rules::packs;
 use mainstay_stack::RuleText;
@@ -165,11 +165,11 @@ fn of_targets(project: &Project, what: What, arguments: &RenderArguments) -> Mad
                 let rendering = mainstay_render::render(target, project);
                 let below = rendering.files.into_iter();
                 files.extend(below.map(|(path, file)| (format!("{target}/{path}"), file)));
-                problems.extend(rendering.problems);
+                let said = rendering.problems.into_iter();
+                said.for_each(|problem| problems.push(of_one(target, problem)));
             }
         }
     }
-    let here = arguments.diff || arguments.check;
     Made {
         files,
         problems: once(problems),
@@ -178,6 +178,19 @@ fn of_targets(project: &Project, what: What, arguments: &RenderArguments) -> Mad
             .clone()
             .or_else(|| here.then(|| PathBuf::from("."))),
         folders: arguments.out.iter().map(|_| PathBuf::new()).collect(),
+    }
+}
+
+/// Where each target is asked for, one that a stack cannot have keeps none of the others back.
+fn of_one(target: Target, problem: Problem) -> Problem {
+    if problem.severity == Severity::Warning {
+        return problem;
+    }
+    let message = format!("`{target}` is not written: {}", problem.message);
+    let told = Problem::warning(problem.code, message);
+    match problem.hint {
+        Some(hint) => told.hint(hint),
+        None => told,
     }
 }
 

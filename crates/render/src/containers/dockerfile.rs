@@ -12,7 +12,7 @@ use crate::containers::probe;
 use crate::output::Rendering;
 use crate::project::Project;
 use mainstay_model::format_duration;
-use mainstay_stack::{HealthCheck, Language, PortProtocol, Service};
+use mainstay_stack::{HealthCheck, Language, PortProtocol, ProcessRun, Service};
 use std::fmt::Write as _;
 
 /// Of whoever runs in the container: beyond those that distributions and people use.
@@ -40,6 +40,7 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
         let recipe = Recipe {
             stack: project.name.as_str(),
             service,
+            process: process(project, service),
             language: *language,
         };
         out.text(&path, "#", &recipe.text(&path));
@@ -57,7 +58,14 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
 struct Recipe<'a> {
     stack: &'a str,
     service: &'a Service,
+    process: Option<&'a ProcessRun>,
     language: Language,
+}
+
+/// How some environment runs it as a process: where that is said, it says what the program is called.
+fn process<'a>(project: &'a Project, service: &Service) -> Option<&'a ProcessRun> {
+    let mut stacks = project.environments.values();
+    stacks.find_map(|stack| stack.services.get(&service.name)?.process.as_ref())
 }
 
 impl Recipe<'_> {
@@ -136,8 +144,7 @@ impl Recipe<'_> {
 
     /// What is built: the file that `x-mainstay` names, else what the container runs, else the service's name.
     fn program(&self) -> String {
-        let process = self.service.process.as_ref();
-        let process = process.and_then(|process| process.command.first());
+        let process = self.process.and_then(|process| process.command.first());
         let container = self.service.container.command.as_ref();
         let container = container.and_then(|command| command.first());
         let named = process
@@ -155,8 +162,8 @@ impl Recipe<'_> {
         if let Some(command) = &self.service.container.command {
             return command.clone();
         }
-        let process = self.service.process.iter();
-        let words = process.flat_map(|process| process.command.iter().enumerate());
+        let words = self.process.iter();
+        let words = words.flat_map(|process| process.command.iter().enumerate());
         let words: Vec<String> = words
             .map(|(place, word)| match place {
                 0 => word.rsplit('/').next().unwrap_or(word).to_owned(),
