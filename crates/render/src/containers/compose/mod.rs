@@ -10,6 +10,7 @@ mod extra;
 mod logging;
 mod monitoring;
 mod ports;
+mod proxy;
 mod service;
 
 use crate::containers::losses::Losses;
@@ -42,6 +43,7 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
     elsewhere(stack, out);
     out.yaml(PROD, &[file.into()]);
     let mut ports = Ports::of(stack);
+    proxy::write(project, &mut ports, out);
     monitoring::write(project, &mut ports, out);
     logging::write(project, &mut ports, out);
     debug::write(project, &mut ports, out);
@@ -151,7 +153,7 @@ fn elsewhere(stack: &Stack, out: &mut Rendering) {
             !stack.routes.is_empty(),
             "routes",
             "Docker Compose has no proxy that knows hosts and paths",
-            "put the web server of `mainstay render nginx` in front",
+            "lay compose.proxy.yaml over it: nginx, with the files of `mainstay render nginx`",
         ),
         (
             true,

@@ -5,6 +5,7 @@
 
 use super::extra::{asked, name, network, published, read_only, service};
 use super::ports::Ports;
+use crate::engines::prometheus;
 use crate::output::Rendering;
 use crate::project::Project;
 use mainstay_stack::{Exporter, ExporterRule, NetworkMode, Service, Stack};
@@ -16,17 +17,21 @@ const GRAFANA: &str = "grafana/grafana:12.1.0";
 const NODE: &str = "prom/node-exporter:v1.9.1";
 const CADVISOR: &str = "gcr.io/cadvisor/cadvisor:v0.52.1";
 const POSTGRES: &str = "prometheuscommunity/postgres-exporter:v0.17.1";
+const BLACKBOX: &str = "prom/blackbox-exporter:v0.27.0";
 const REDIS: &str = "oliver006/redis_exporter:v1.74.0";
 
 pub(super) fn write(project: &Project, ports: &mut Ports, out: &mut Rendering) {
     let stack = project.main();
     let own = network(stack);
     let mut services = Map::new();
-    services.insert(name(stack, "prometheus"), prometheus(stack, &own, ports));
+    services.insert(name(stack, "prometheus"), server(stack, &own, ports));
     services.insert(name(stack, "alertmanager"), alertmanager(&own, ports));
     services.insert(name(stack, "grafana"), grafana(&own, ports));
     services.insert(name(stack, "node-exporter"), node(&own));
     services.insert(name(stack, "cadvisor"), cadvisor(&own));
+    if prometheus::asks_from_outside(stack) {
+        services.insert(name(stack, "blackbox-exporter"), blackbox(&own));
+    }
     let mut exported: Vec<(&Service, &ExporterRule)> = Vec::new();
     for service in stack.services.values() {
         exported.extend(
@@ -86,7 +91,7 @@ fn joined(services: &[&Service], own: &str) -> Vec<String> {
     keys
 }
 
-fn prometheus(stack: &Stack, own: &str, ports: &mut Ports) -> Map {
+fn server(stack: &Stack, own: &str, ports: &mut Ports) -> Map {
     let command = [
         "--config.file=/etc/prometheus/prometheus.yml",
         "--storage.tsdb.path=/prometheus",
@@ -182,6 +187,15 @@ fn cadvisor(own: &str) -> Map {
                 read_only("/var/lib/docker", "/var/lib/docker"),
             ],
         )
+}
+
+/// It asks from the machine, under the names that people use.
+fn blackbox(own: &str) -> Map {
+    let command = ["--config.file=/etc/blackbox/blackbox.yml".to_owned()];
+    service(BLACKBOX, &command, "64m")
+        .set("user", "65534:65534")
+        .set("networks", [own])
+        .set("volumes", vec![read_only("./prometheus", "/etc/blackbox")])
 }
 
 fn exporter(of: &Service, rule: &ExporterRule, own: &str) -> Map {

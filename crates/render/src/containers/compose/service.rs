@@ -125,7 +125,7 @@ fn lost_ports(service: &Service, losses: &mut Losses) {
         name,
         "ports",
         "an engine opens a port for one container alone, and there are several",
-        "nothing is published: put the web server of `mainstay render nginx` in front",
+        "nothing is published: lay compose.proxy.yaml over it: nginx, with the files of `mainstay render nginx`",
     );
     losses.when(
         service
@@ -135,7 +135,7 @@ fn lost_ports(service: &Service, losses: &mut Losses) {
         name,
         "ports.protocol",
         "an engine passes bytes through: no balancing by request, no retry",
-        "put the web server of `mainstay render nginx` in front",
+        "lay compose.proxy.yaml over it: nginx, with the files of `mainstay render nginx`",
     );
 }
 

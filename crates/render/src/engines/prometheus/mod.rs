@@ -48,6 +48,11 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
     }
 }
 
+/// Whether there is a `blackbox.yml`: something is asked from outside.
+pub(crate) fn asks_from_outside(stack: &Stack) -> bool {
+    outside::modules(stack).is_some()
+}
+
 /// The server's own intervals.
 fn global() -> Map {
     Map::new()
