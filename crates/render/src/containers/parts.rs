@@ -105,12 +105,21 @@ pub(super) fn logging(service: &Service) -> Map {
 }
 
 /// Long form, for all mounts and for the file systems in memory.
-pub(super) fn mounts(service: &Service) -> Vec<Doc> {
+pub(super) fn mounts(stack: &Stack, service: &Service) -> Vec<Doc> {
     let mounts = service.mounts.iter();
-    mounts.map(mount).collect()
+    mounts.map(|mount| one_mount(stack, mount)).collect()
 }
 
-fn mount(mount: &Mount) -> Doc {
+/// Beside the file where it is below the stack's directory: that is elsewhere on every machine.
+fn source(stack: &Stack, mount: &Mount) -> String {
+    let below = std::path::Path::new(&mount.source).strip_prefix(&stack.directory);
+    match below {
+        Ok(rest) if mount.kind == MountKind::Bind => format!("./{}", rest.display()),
+        _ => mount.source.clone(),
+    }
+}
+
+fn one_mount(stack: &Stack, mount: &Mount) -> Doc {
     let options = &mount.options;
     let mut map = Map::new();
     let kind = match mount.kind {
@@ -120,7 +129,7 @@ fn mount(mount: &Mount) -> Doc {
     };
     map.insert("type", kind);
     if mount.kind != MountKind::Tmpfs {
-        map.insert("source", text(&mount.source));
+        map.insert("source", text(&source(stack, mount)));
     }
     map.insert("target", text(&mount.target));
     if mount.read_only {

@@ -173,7 +173,25 @@ fn our_own_reader_finds_the_same_stack() {
         let mut before = told(stack);
         let after = told(&read_back(stack, &rendering.files[PROD].text));
         publish_alike(&mut before);
+        from_registry(stack, &mut before);
         alike(&label, &before, &after);
+    }
+}
+
+/// Images that are built here come from where they are pushed to.
+fn from_registry(stack: &Stack, told: &mut Value) {
+    let Some(registry) = &stack.render.registry else {
+        return;
+    };
+    for (name, service) in &stack.services {
+        let image = service.image.as_deref().unwrap_or_default();
+        let elsewhere = image
+            .split('/')
+            .next()
+            .is_some_and(|host| host.contains('.'));
+        if service.container.build.is_some() && !elsewhere {
+            told["services"][name.as_str()]["image"] = format!("{registry}/{image}").into();
+        }
     }
 }
 
@@ -202,6 +220,27 @@ fn alike(label: &str, before: &Value, after: &Value) {
     let different = lines.find(|(_, (before, after))| before != after);
     assert_eq!(different, None, "{label}");
     assert_eq!(texts[0].len(), texts[1].len(), "{label}");
+}
+
+#[test]
+fn no_path_of_the_machine_that_renders_is_in_a_file() {
+    let mut projects: Vec<Project> = EXAMPLES.map(example).to_vec();
+    projects.push(rich());
+    for project in projects {
+        let directory = project.main().directory.display().to_string();
+        for target in [
+            Target::Dockerfile,
+            Target::Compose,
+            Target::Swarm,
+            Target::GithubActions,
+            Target::Artillery,
+            Target::Locust,
+        ] {
+            for (path, file) in render(target, &project).files {
+                assert!(!file.text.contains(&directory), "{target} {path}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ services:
     volumes:
       - {type: volume, source: shared, target: /shared, volume: {nocopy: true}}
       - {type: bind, source: /srv/files, target: /files, read_only: true, bind: {propagation: rslave}}
+      - ./beside:/beside:ro
       - {type: tmpfs, target: /cache, tmpfs: {size: 16m}}
     tmpfs: ["/tmp:size=8m", /run]
     networks:

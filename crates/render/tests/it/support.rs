@@ -4,6 +4,7 @@ use mainstay_render::{Project, Rendering};
 use mainstay_stack::{LoadError, Loader, Request, RuleText, environments, resolve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The stacks of the five handbooks.
 pub(crate) const EXAMPLES: [&str; 5] = [
@@ -33,7 +34,14 @@ impl Loader for Disk {
 
 /// One of the examples, in all its environments.
 pub(crate) fn example(name: &str) -> Project {
-    project_in(&repository().join("examples").join(name), &Disk)
+    // Read once: most of a test's time would go into it.
+    static READ: Mutex<BTreeMap<String, Project>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = read.entry(name.to_owned());
+    let directory = repository().join("examples").join(name);
+    known
+        .or_insert_with(|| project_in(&directory, &Disk))
+        .clone()
 }
 
 /// A project of files in memory: `compose.yaml`, and `mainstay.yaml` where it is not empty.

@@ -37,7 +37,7 @@ pub(super) fn service(
         .some("configs", parts::granted(service, FileKind::Config, octal))
         .some("ports", ports(service))
         .some("expose", exposed(service))
-        .some("volumes", parts::mounts(service))
+        .some("volumes", parts::mounts(stack, service))
         .some("tmpfs", tmpfs(container))
         .some("depends_on", depends_on(service))
         .some("healthcheck", parts::healthcheck(stack, service, losses))

@@ -44,7 +44,7 @@ pub(super) fn service(
             parts::granted(service, FileKind::Config, Doc::from),
         )
         .some("ports", ports(service))
-        .some("volumes", mounts(service))
+        .some("volumes", mounts(stack, service))
         .some("healthcheck", parts::healthcheck(stack, service, losses))
         .set("stop_signal", text(&service.stop_signal))
         .set("stop_grace_period", duration(service.stop_grace))
@@ -90,7 +90,7 @@ fn ports(service: &Service) -> Vec<Doc> {
     .collect()
 }
 
-fn mounts(service: &Service) -> Vec<Doc> {
+fn mounts(stack: &Stack, service: &Service) -> Vec<Doc> {
     let plain = service.mounts.iter().map(|mount| {
         // What Swarm does not know is named as lost.
         let mut mount: Mount = mount.clone();
@@ -104,7 +104,7 @@ fn mounts(service: &Service) -> Vec<Doc> {
         mounts: plain.collect(),
         ..service.clone()
     };
-    let mut mounts = parts::mounts(&plain);
+    let mut mounts = parts::mounts(stack, &plain);
     let container = &service.container;
     for (path, options) in &container.tmpfs {
         let mut options = options.split(',');
