@@ -4,7 +4,9 @@ use super::losses::Losses;
 use super::probe;
 use super::words::{duration, mode, pairs, size, taken_over, text, texts};
 use crate::project::Project;
-use mainstay_stack::{FileKind, GrantedFile, HealthCheck, Mount, MountKind, Probe, Service, Stack};
+use mainstay_stack::{
+    FileKind, GrantedFile, HealthCheck, Language, Mount, MountKind, Probe, Service, Stack,
+};
 use mainstay_yaml::write::{Doc, Map};
 
 /// The image, with the release's tag where it is built here.
@@ -63,7 +65,9 @@ pub(super) fn healthcheck(stack: &Stack, service: &Service, losses: &mut Losses)
         return Doc::Null;
     };
     let said = stack.render.services.get(&service.name);
+    // Python and Node are in the image whoever built it. Of Rust nothing is: there the image's own check is asked.
     let language = said.and_then(|said| said.language);
+    let language = language.filter(|language| *language != Language::Rust);
     let port = service.ports.first().map(|port| port.target);
     let words = probe::words(health, port, language);
     if words.is_none() {

@@ -32,7 +32,7 @@ pub(super) fn words(
             ),
         ],
         (Probe::Http { path }, Language::Rust, port) => bash(&format!(
-            "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [[ $status == [23]* ]]"
+            "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [[ $status == [23]* ]]"
         )),
         (Probe::Tcp, Language::Python, port) => vec![
             "python".to_owned(),

@@ -34,7 +34,7 @@ fn settings(level: &Level) -> String {
         Kind::Cognitive => "cognitive",
     };
     format!(
-        "\n# {about}: LOAD_LEVEL={kind} locust --config {name}.conf --host URL\n\
+        "# {about}: LOAD_LEVEL={kind} locust --config {name}.conf --host URL\n\
          locustfile = locustfile.py\n\
          headless = true\n\
          users = {users}\n\

@@ -1,6 +1,7 @@
 //! Dockerfiles, judged by hadolint and by our own rules.
 
-use crate::peers::{peer, quiet};
+use crate::load::Server;
+use crate::peers::{find, peer, quiet};
 use crate::support::{EXAMPLES, example, project, write};
 use mainstay_audit::{Surroundings, dockerfile, dockerfile_findings};
 use mainstay_render::{Project, Rendering, Target, render};
@@ -102,6 +103,53 @@ fn a_probe_is_asked_by_the_languages_own_means() {
                 assert!(text.contains("HEALTHCHECK --interval"), "{path}: {text}");
                 assert!(!text.contains("curl") && !text.contains("wget"), "{path}");
             }
+        }
+    }
+}
+
+/// The words of the health check, asking another port.
+fn check(language: Language, probe: &Probe, port: &str) -> Vec<String> {
+    let mut project = spoken(example("whisper-transcriber"), language);
+    for stack in project.environments.values_mut() {
+        for service in stack.services.values_mut() {
+            service.health.as_mut().expect("a check").probe = probe.clone();
+        }
+    }
+    let rendering = render(Target::Dockerfile, &project);
+    let text = &rendering.files["Dockerfile"].text;
+    let check = text.split("HEALTHCHECK").nth(1).expect("a check");
+    let words = check.split("CMD ").nth(1).expect("its words");
+    let words = words.lines().next().expect("a line").replace("8000", port);
+    serde_json::from_str(&words).expect("JSON")
+}
+
+#[test]
+fn the_checks_tell_what_is_well_from_what_is_not() {
+    let good = Server::start("200 OK");
+    let bad = Server::start("503 Service Unavailable");
+    let port = |server: &Server| server.address.rsplit(':').next().unwrap_or("").to_owned();
+    let (good, bad, nobody) = (port(&good), port(&bad), "1".to_owned());
+    let http = Probe::Http {
+        path: "/health".to_owned(),
+    };
+    for language in LANGUAGES {
+        let program = check(language, &http, "1")[0].replace("python", "python3");
+        let Some(program) = find(&program) else {
+            let test = "the_checks_tell_what_is_well_from_what_is_not";
+            eprintln!("skipped for want of {program}: {test}");
+            continue;
+        };
+        for (probe, port, well) in [
+            (&http, &good, true),
+            (&http, &bad, false),
+            (&http, &nobody, false),
+            (&Probe::Tcp, &good, true),
+            (&Probe::Tcp, &nobody, false),
+        ] {
+            let words = check(language, probe, port);
+            let said = Command::new(&program).args(&words[1..]).output();
+            let said = said.expect("it starts");
+            assert_eq!(said.status.success(), well, "{words:?}: {said:?}");
         }
     }
 }

@@ -13,14 +13,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// Requests by their first line, with what is answered to all of them.
-struct Server {
-    address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     seen: Arc<Mutex<BTreeMap<String, u32>>>,
 }
 
 impl Server {
     /// Ends with the process: its threads wait in `accept`.
-    fn start(status: &'static str) -> Self {
+    pub(crate) fn start(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let seen = Arc::new(Mutex::new(BTreeMap::new()));

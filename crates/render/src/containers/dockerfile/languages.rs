@@ -99,7 +99,7 @@ pub(super) fn run(language: Language) -> String {
 /// What a build must not see: history, secrets, what is made anew anyway.
 pub(super) fn ignored(languages: &[Language]) -> String {
     let mut text = String::from(
-        "\n.git\n.github\n.gitignore\n.dockerignore\nDockerfile*\ncompose*.yaml\ndocker-compose*.yml\nmainstay.yaml\n\
+        ".git\n.github\n.gitignore\n.dockerignore\nDockerfile*\ncompose*.yaml\ndocker-compose*.yml\nmainstay.yaml\n\
          .mainstay\n\n\
          # Never in an image.\n.env\n.env.*\n*.pem\n*.key\n*.p12\nid_rsa*\nid_ed25519*\nsecrets\n\n\
          # Made anew, or of no use there.\n*.log\ndata\nbackups\n",
