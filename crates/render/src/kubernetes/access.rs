@@ -53,6 +53,20 @@ pub(super) fn objects(site: &Site<'_>) -> Vec<Object> {
     all
 }
 
+/// What the deployer may change beside: Rollouts and their analysis.
+pub(super) fn rollouts(site: &Site<'_>) -> [Object; 2] {
+    let verbs = ["get", "list", "watch", "create", "update", "patch"];
+    let rule = rule("argoproj.io", &["rollouts", "analysistemplates"], &verbs);
+    let name = format!("{DEPLOYER}-rollouts");
+    let [role, binding] = role(site, &name, site.project.name.as_str(), vec![rule]);
+    let subject = Map::new()
+        .set("kind", "ServiceAccount")
+        .set("name", DEPLOYER)
+        .maybe("namespace", site.namespace.as_ref());
+    let binding = binding.map.set("subjects", vec![subject]);
+    [role, Object::new(FILE, binding)]
+}
+
 fn account(site: &Site<'_>, name: &str, component: &str) -> Object {
     let account = site.object("v1", "ServiceAccount", name, component);
     Object::new(FILE, account.set("automountServiceAccountToken", false))

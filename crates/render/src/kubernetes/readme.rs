@@ -4,6 +4,7 @@ use super::pod;
 use super::site::Site;
 use super::storage::key;
 use crate::output::Rendering;
+use crate::project::Project;
 use mainstay_stack::FileKind;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -62,6 +63,27 @@ pub(super) fn write(folder: &str, site: &Site<'_>, apply: &str, out: &mut Render
         "[//]: #",
         &format!("\n{text}"),
     );
+}
+
+/// How the mesh is laid over the manifests.
+pub(super) fn mesh(project: &Project, out: &mut Rendering) {
+    let mut text = format!("# {} in a mesh\n\n", project.name);
+    text.push_str("Over what `mainstay render kubernetes` writes. Istio is there with its CNI plug-in, since pods may not set up\nnetworks themselves, and with native sidecars (the default from 1.27 on): init containers and Jobs need them.\n\n```sh\n");
+    for stack in project.hosted() {
+        let (namespace, environment) = (super::site::namespace(stack), &stack.environment);
+        let _ = writeln!(
+            text,
+            "kubectl label namespace {namespace} istio-injection=enabled"
+        );
+        let _ = writeln!(text, "kubectl apply -f {environment}");
+        let _ = writeln!(
+            text,
+            "kubectl -n {namespace} rollout restart deployment,statefulset"
+        );
+    }
+    text.push_str("istioctl analyze --all-namespaces\n```\n\nMetrics are asked for on port 15020, where the sidecar has them in clear.\n");
+    let header = out.header("-");
+    out.raw("README.md", format!("<!--\n{header}-->\n{text}"));
 }
 
 /// What checkov is told of all files: each with its reason.

@@ -9,6 +9,7 @@ mod stack;
 
 use super::site::{self, Site};
 use crate::output::Rendering;
+use mainstay_model::Problems;
 use std::collections::BTreeMap;
 
 /// One thing that may be there: its field, whether it is, why it is lost, what to do instead.
@@ -21,6 +22,18 @@ pub(super) fn say(site: &Site<'_>, out: &mut Rendering) {
         service::say(site, service, out);
     }
     stack::say(site, out);
+}
+
+/// The same for who has weights for a rollout.
+pub(super) fn beside_weights(site: &Site<'_>, out: &mut Rendering) {
+    say(site, out);
+    let mut kept = Problems::default();
+    for problem in &out.problems {
+        if !problem.message.contains(".deploy.strategy` is lost") {
+            kept.push(problem.clone());
+        }
+    }
+    out.problems = kept;
 }
 
 /// Two services that are one name in the cluster's eyes.

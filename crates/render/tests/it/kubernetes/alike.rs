@@ -15,6 +15,11 @@ def documents(texts):
     for text in texts:
         for document in yaml.safe_load_all(text):
             if document:
+                if document['kind'] == 'Namespace' and 'chart' in sys.argv:
+                    continue
+                template = document.get('spec', {}).get('template', {}).get('metadata', {})
+                if 'chart' in sys.argv:
+                    assert template.get('annotations', {}).pop('mainstay/configuration', 'there')
                 found[document['kind'], document['metadata']['name']] = document
     return found
 compared, bad = 0, 0
@@ -69,7 +74,12 @@ fn compare(test: &str, target: Target, build: impl Fn(&Path, &str) -> Command) {
     }
     let python = validator.with_file_name("python3");
     let mut command = Command::new(python);
-    quiet(command.args(["-c", ALIKE]).arg(folder.path()));
+    command.args(["-c", ALIKE]).arg(folder.path());
+    // The namespace is made before, and the fingerprint of the configuration is another.
+    if target == Target::Helm {
+        command.arg("chart");
+    }
+    quiet(&mut command);
 }
 
 /// Environments that have not the same services, hosts, numbers and schedules.
@@ -88,7 +98,7 @@ services:
     image: postgres:15
     environment: {POSTGRES_PASSWORD: \"${DB_PASSWORD:-only-for-this-test}\"}
     volumes: ['data:/var/lib/postgresql/data']
-  extra: {image: 'example/extra:1', user: '20000', expose: ['80'], environment: {A: b}}
+  extra: {image: 'example/extra:1', user: '20000', expose: ['80'], environment: {A: b}, command: ['{{ .x }}']}
 volumes: {data: {}}
 ";
     let mainstay = "
@@ -136,4 +146,46 @@ fn an_overlay_that_kubectl_builds_is_what_the_manifests_are() {
         command.arg("kustomize").arg(overlay);
         command
     });
+}
+
+#[test]
+fn a_chart_with_the_values_of_an_environment_is_what_the_manifests_are() {
+    let test = "a_chart_with_the_values_of_an_environment_is_what_the_manifests_are";
+    let Some(helm) = peer("helm", test) else {
+        return;
+    };
+    let namespaces = |name: &str, environment: &str| match name {
+        "differing" => format!("shop-{environment}"),
+        name => format!("{name}-{environment}"),
+    };
+    compare(test, Target::Helm, |written, environment| {
+        let stack = written.parent().and_then(Path::file_name).expect("a name");
+        let namespace = namespaces(&stack.to_string_lossy(), environment);
+        let mut command = Command::new(&helm);
+        command
+            .args(["template", "it", ".", "--namespace", &namespace])
+            .args(["--values", &format!("values-{environment}.yaml")])
+            .current_dir(written);
+        command
+    });
+}
+
+#[test]
+fn helm_finds_nothing_in_the_charts() {
+    let Some(helm) = peer("helm", "helm_finds_nothing_in_the_charts") else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(helm);
+    command
+        .args(["lint", "--strict"])
+        .current_dir(folder.path());
+    for name in EXAMPLES {
+        write(
+            &render(Target::Helm, &example(name)),
+            &folder.path().join(name),
+        );
+        command.arg(name);
+    }
+    quiet(&mut command);
 }

@@ -1,7 +1,7 @@
 //! The tools of the field look at all examples in all environments, in one run each.
 
 use crate::peers::{peer, quiet};
-use crate::support::{EXAMPLES, example, write};
+use crate::support::{EXAMPLES, example, project, write};
 use mainstay_render::{Target, render};
 use std::path::Path;
 use std::process::Command;
@@ -44,10 +44,14 @@ fn every_document_is_valid_after_the_schemas_of_kubernetes() {
         return;
     };
     let folder = tempfile::tempdir().expect("a folder");
-    all(Target::Kubernetes, folder.path());
+    for target in [Target::Kubernetes, Target::ArgoRollouts, Target::Istio] {
+        all(target, &folder.path().join(target.word()));
+    }
     let python = program.with_file_name("python3");
     let mut command = Command::new(python);
     command.args(["-c", SCHEMAS]).arg(folder.path()).arg("1.35");
+    // Kinds that others bring: see `custom.rs`.
+    command.args(["argoproj.io", "networking.istio.io", "security.istio.io"]);
     quiet(&mut command);
 }
 
@@ -60,8 +64,10 @@ fn checkov_finds_nothing_that_is_not_waived_with_a_reason() {
     // Hidden folders, as temporary ones usually are, are not looked into.
     let folder = tempfile::Builder::new().prefix("rendered").tempdir();
     let folder = folder.expect("a folder");
-    all(Target::Kubernetes, folder.path());
-    let configuration = folder.path().join("deep-echo/.checkov.yaml");
+    for target in [Target::Kubernetes, Target::ArgoRollouts, Target::Istio] {
+        all(target, &folder.path().join(target.word()));
+    }
+    let configuration = folder.path().join("kubernetes/deep-echo/.checkov.yaml");
     let mut command = Command::new(program);
     command
         .args(["--framework", "kubernetes", "--quiet", "--skip-download"])
@@ -76,16 +82,27 @@ fn checkov_finds_nothing_that_is_not_waived_with_a_reason() {
     assert!(!said.contains("\"passed\": 0"), "{said}");
 }
 
+/// Something that runs anywhere and needs nothing.
+const PAUSE: &str = "
+name: mainstay-test
+services:
+  app: {image: 'registry.k8s.io/pause:3.10', user: '65535:65535', read_only: true}
+";
+const PRODUCTION: &str = "environments: {production: {purpose: production, target: docker}}";
+
 #[test]
-fn a_cluster_takes_the_manifests() {
-    let configured = std::env::var_os("KUBECONFIG").is_some();
-    let test = "a_cluster_takes_the_manifests";
-    if !configured {
+fn a_cluster_takes_the_manifests_and_runs_what_they_say() {
+    let test = "a_cluster_takes_the_manifests_and_runs_what_they_say";
+    if std::env::var_os("KUBECONFIG").is_none() {
         eprintln!("skipped for want of KUBECONFIG: {test}");
         return;
     }
     let Some(kubectl) = peer("kubectl", test) else {
         return;
+    };
+    let run = |folder: &Path, arguments: &[&str]| {
+        let mut command = Command::new(&kubectl);
+        quiet(command.args(arguments).current_dir(folder));
     };
     let folder = tempfile::tempdir().expect("a folder");
     write(
@@ -93,16 +110,28 @@ fn a_cluster_takes_the_manifests() {
         folder.path(),
     );
     let staging = folder.path().join("staging");
-    let apply = |arguments: &[&str]| {
-        let mut command = Command::new(&kubectl);
-        command.arg("apply").args(arguments).arg("-f").arg(&staging);
-        quiet(&mut command);
-    };
     // Nothing of a namespace can be tried without it.
-    let mut command = Command::new(&kubectl);
-    command
-        .args(["apply", "-f"])
-        .arg(staging.join("namespace.yaml"));
-    quiet(&mut command);
-    apply(&["--dry-run=server"]);
+    run(&staging, &["apply", "-f", "namespace.yaml"]);
+    run(&staging, &["apply", "--dry-run=server", "-f", "."]);
+    run(&staging, &["delete", "-f", "namespace.yaml"]);
+
+    write(
+        &render(Target::Kubernetes, &project(PAUSE, PRODUCTION)),
+        folder.path(),
+    );
+    let production = folder.path().join("production");
+    run(&production, &["apply", "-f", "namespace.yaml"]);
+    run(&production, &["apply", "-f", "."]);
+    let namespace = "--namespace=mainstay-test-production";
+    run(
+        &production,
+        &[
+            "rollout",
+            "status",
+            namespace,
+            "deployment/app",
+            "--timeout=2m",
+        ],
+    );
+    run(&production, &["delete", "-f", "namespace.yaml"]);
 }

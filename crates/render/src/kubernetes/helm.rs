@@ -1,9 +1,0 @@
-//! A chart with values for each environment.
-
-use crate::output::Rendering;
-use crate::project::Project;
-
-pub(crate) fn write(project: &Project, out: &mut Rendering) {
-    let _ = project;
-    out.refused("helm", "not supported yet", "nothing is written for it");
-}
