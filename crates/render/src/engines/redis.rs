@@ -62,10 +62,9 @@ fn text(project: &Project, service: &Service) -> String {
             let _ = writeln!(text, "{name} {value}");
         }
     }
-    let known: Vec<&str> = KNOWN.to_vec();
     let others: Vec<_> = said
         .iter()
-        .filter(|(name, _)| !known.contains(&name.as_str()))
+        .filter(|(name, _)| !KNOWN.contains(&name.as_str()))
         .collect();
     if !others.is_empty() {
         let _ = writeln!(text, "\n# What the service's command says beside that.");

@@ -185,6 +185,8 @@ pub(super) const THIRD_PARTY: Dashboard = Dashboard {
     ],
 };
 
+/// Of a service's figures its rules name some; where one of them is there, the others are taken to be there too: of
+/// WhisperEngine `discord_…`, of Deep Echo `flask_http_…`.
 pub(super) const AI: Dashboard = Dashboard {
     name: "ai-ml",
     title: "AI and ML",

@@ -1,8 +1,7 @@
 //! amtool takes the routing, and it leads each alert where Mainstay's own would.
 
-use super::example;
 use crate::peers::{peer as find, quiet};
-use crate::support::{EXAMPLES, project, write};
+use crate::support::{EXAMPLES, example, project, write};
 use mainstay_alert::config::Configuration;
 use mainstay_render::{Project, Target, render};
 use mainstay_series::Labels;

@@ -1,9 +1,8 @@
 //! PostgreSQL and Redis start with what is rendered for them, and find nothing wrong with it.
 
-use super::example;
 use super::peer::{self, Server};
 use crate::peers::{peer as find, quiet};
-use crate::support::{EXAMPLES, project, write};
+use crate::support::{EXAMPLES, example, project, write};
 use mainstay_model::Bytes;
 use mainstay_render::{Machine, Project, Target, render};
 use std::os::unix::fs::PermissionsExt as _;

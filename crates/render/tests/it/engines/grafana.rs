@@ -1,8 +1,7 @@
 //! Dashboards are shaped as Grafana documents it, and each of their expressions asks for what somebody exposes.
 
-use super::example;
 use crate::peers::{peer as find, quiet};
-use crate::support::{EXAMPLES, project, repository};
+use crate::support::{EXAMPLES, example, project, repository};
 use mainstay_promql::Query;
 use mainstay_render::{Project, Target, render};
 use serde_json::Value;

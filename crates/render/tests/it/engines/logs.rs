@@ -1,9 +1,8 @@
 //! Files for those who collect logs: none of them is a Debian package, so their shape is judged by what their
 //! documentation says, by parsers of others, and by what they have in common with Prometheus.
 
-use super::example;
 use crate::peers::quiet;
-use crate::support::{EXAMPLES, project, repository};
+use crate::support::{EXAMPLES, example, project, repository};
 use mainstay_model::Problems;
 use mainstay_render::{Project, Target, render};
 use mainstay_series::Labels;

@@ -7,17 +7,3 @@ mod logs;
 mod nginx;
 mod peer;
 mod prometheus;
-
-use crate::support;
-use mainstay_render::Project;
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
-
-/// An example, resolved once for all tests of engines.
-fn example(name: &str) -> Project {
-    static ALL: LazyLock<BTreeMap<&str, Project>> = LazyLock::new(|| {
-        let all = support::EXAMPLES.map(|name| (name, support::example(name)));
-        all.into_iter().collect()
-    });
-    ALL[name].clone()
-}

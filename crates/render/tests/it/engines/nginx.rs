@@ -1,9 +1,8 @@
 //! nginx takes what is rendered for it, and requests go through as the stack says.
 
-use super::example;
 use super::peer::{self, Server};
 use crate::peers::{peer as find, quiet};
-use crate::support::{EXAMPLES, project, write};
+use crate::support::{EXAMPLES, example, project, write};
 use mainstay_render::{Project, Target, render};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -205,6 +204,8 @@ routes:
   - {path: /, service: app, balance: least-connections, host: shop.example.org}
   - {path: /api, service: api, strip_prefix: true, max_body: 1k, timeout: 1500ms, balance: client-ip, host: shop.example.org}
   - {path: /, service: app, host: \"*.tenants.example.org\"}
+  - {path: /v1.2, service: api, strip_prefix: true, host: shop.example.org}
+  - {path: '/w{2};$$x', service: api, strip_prefix: true, host: shop.example.org}
 deploy: {strategy: blue-green}
 render:
   nginx: {client_rate: 10}
@@ -312,9 +313,16 @@ fn forwarded(place: &Place) {
         let (_, said) = place.curl(&format!("{site}{asked}"), &[]);
         assert!(said.contains(seen), "{asked}: {said}");
     }
-    // Whole segments: this is the other route's.
-    let (_, said) = place.curl(&format!("{site}/apix"), &[]);
-    assert!(said.contains("GET /apix "), "{said}");
+    for (asked, seen) in [
+        // Whole segments, and a dot that is a dot: these are the other route's.
+        ("/apix", "GET /apix "),
+        ("/v1x2/y", "GET /v1x2/y "),
+        ("/v1.2/y", "GET /y "),
+        ("/w{2};$x/y", "GET /y "),
+    ] {
+        let (_, said) = place.curl(&format!("{site}{asked}"), &["-g"]);
+        assert!(said.contains(seen), "{asked}: {said}");
+    }
     let upgrade = ["--http1.1", "-H", "Connection: Upgrade", "-H"];
     let upgrade = [upgrade.as_slice(), &["Upgrade: websocket"]].concat();
     let (_, said) = place.curl(site, &upgrade);
@@ -384,6 +392,23 @@ fn what_nginx_cannot_do_is_named() {
     for (lost, name) in lost.iter().zip(names) {
         assert!(lost.starts_with(name), "{lost}");
     }
+}
+
+#[test]
+fn every_reason_is_told_at_once_and_nothing_is_written() {
+    let compose = "services: {a: {image: shop/a:1}, b: {image: shop/b:1}}\n";
+    let mainstay = "routes: [{path: /a, service: a}, {path: /b, service: b}]\n";
+    let rendering = render(Target::Nginx, &project(compose, mainstay));
+    let refused: Vec<String> = rendering
+        .problems
+        .iter()
+        .filter(|problem| problem.message.contains("cannot be expressed"))
+        .map(|problem| problem.message.clone())
+        .collect();
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[0].starts_with("`services.a.ports`"), "{refused:?}");
+    assert!(refused[1].starts_with("`services.b.ports`"), "{refused:?}");
+    assert!(rendering.files.is_empty());
 }
 
 #[test]

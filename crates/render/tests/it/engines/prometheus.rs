@@ -1,8 +1,7 @@
 //! Prometheus takes what is rendered for it, and Mainstay reads it to the same jobs and labels.
 
-use super::example;
 use crate::peers::{peer as find, quiet};
-use crate::support::{EXAMPLES, project, write};
+use crate::support::{EXAMPLES, example, project, write};
 use mainstay_render::{Project, Target, render};
 use mainstay_series::Labels;
 use mainstay_targets::{Configuration, Discovery, Group, targets};
@@ -104,6 +103,7 @@ fn mainstay_reads_the_same_jobs() {
                 "cadvisor",
                 "postgres",
                 "redis",
+                "blackbox-routes",
             ];
             assert_eq!(jobs, expected);
             assert_eq!(configuration.rule_files.len(), 1);
