@@ -1,11 +1,12 @@
 //! Files for those who collect logs: none of them is a Debian package, so their shape is judged by what their
 //! documentation says, by parsers of others, and by what they have in common with Prometheus.
 
-use crate::peers::quiet;
+use crate::peers::{peer as find, quiet};
 use crate::support::{EXAMPLES, example, project, repository};
 use mainstay_model::Problems;
 use mainstay_render::{Project, Target, render};
 use mainstay_series::Labels;
+use mainstay_stack::TargetKind;
 use mainstay_targets::{Configuration, Group, targets};
 use mainstay_yaml::source::Source;
 use mainstay_yaml::tree::{Kind, Node};
@@ -60,6 +61,8 @@ const LOKI: &[&str] = &[
 /// Keys that the documentation of Filebeat 8 has; conditions name fields of their own.
 const FILEBEAT: &[&str] = &[
     "filebeat.autodiscover.providers.labels.dedot",
+    "filebeat.autodiscover.providers.node",
+    "filebeat.autodiscover.providers.templates.condition.equals.FIELD",
     "filebeat.autodiscover.providers.templates.condition.or.equals.FIELD",
     "filebeat.autodiscover.providers.templates.config.id",
     "filebeat.autodiscover.providers.templates.config.parsers.container.format",
@@ -134,8 +137,9 @@ fn keys(node: &Node, above: &str, found: &mut BTreeSet<String>) {
 
 #[test]
 fn keys_are_those_of_the_documentation() {
-    for name in EXAMPLES {
-        let project = example(name);
+    let kubernetes = EXAMPLES.map(|name| (name, on_kubernetes(name)));
+    let docker = EXAMPLES.map(|name| (name, example(name)));
+    for (name, project) in docker.into_iter().chain(kubernetes) {
         for (target, file, known) in [
             (Target::Loki, "loki.yml", LOKI),
             (Target::Filebeat, "filebeat.yml", FILEBEAT),
@@ -151,13 +155,66 @@ fn keys_are_those_of_the_documentation() {
     }
 }
 
-/// The jobs of Promtail without what Prometheus does not know: they find and name targets alike.
-fn jobs(project: &Project) -> Configuration {
+/// Promtail's `scrape_configs` without what is made of lines.
+fn found_by(project: &Project) -> String {
     let rendering = render(Target::Loki, project);
     let text = &rendering.files["promtail.yml"].text;
     let at = text.find("scrape_configs:").expect("jobs");
-    let end = text.find("    pipeline_stages:").expect("stages");
-    let text = &text[at..end];
+    let mut dropped = false;
+    let mut kept = String::new();
+    for line in text[at..].lines() {
+        let is_key = line.starts_with("  - ") || line.strip_prefix("    ").is_some_and(is_word);
+        if is_key {
+            let key = line.trim_start();
+            // Debian's promtool knows no Kubernetes.
+            dropped = matches!(key, "pipeline_stages:" | "kubernetes_sd_configs:");
+        }
+        if !dropped {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
+fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+/// An example as it would be on Kubernetes.
+fn on_kubernetes(name: &str) -> Project {
+    let mut project = example(name);
+    for stack in project.environments.values_mut() {
+        stack.target = TargetKind::Kubernetes;
+    }
+    project
+}
+
+#[test]
+fn promtool_takes_how_promtail_finds_lines() {
+    let test = "promtool_takes_how_promtail_finds_lines";
+    let Some(promtool) = find("promtool", test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(promtool);
+    command.args(["check", "config", "--syntax-only"]);
+    for (file, project, jobs) in [
+        ("docker", example("rag-admin"), 1),
+        ("kubernetes", on_kubernetes("rag-admin"), 2),
+    ] {
+        let text = found_by(&project);
+        assert_eq!(text.matches("- job_name:").count(), jobs, "{text}");
+        let path = folder.path().join(file);
+        std::fs::write(&path, text).expect("a file");
+        command.arg(path);
+    }
+    quiet(&mut command);
+}
+
+/// The jobs of Promtail without what Prometheus does not know: they find and name targets alike.
+fn jobs(project: &Project) -> Configuration {
+    let text = &found_by(project);
     let (configuration, problems) = Configuration::read(text, Path::new("/p.yml"), "p.yml");
     assert!(problems.is_empty(), "{problems}");
     configuration
