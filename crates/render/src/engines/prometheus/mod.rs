@@ -33,9 +33,12 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
         scraped.extend(jobs::of_exporters(stack));
         scraped.extend(outside::jobs(stack, out));
     }
+    let mut patterns: Vec<&str> = rules.keys().map(String::as_str).collect();
+    // Under another name beside this file: `layout` may put a rule file anywhere.
+    patterns.push("*.rules.yml");
     let text = Map::new()
         .set("global", global())
-        .some("rule_files", rules.keys().collect::<Vec<_>>())
+        .set("rule_files", patterns)
         .set("alerting", alerting())
         .comment(REMOTE_WRITE)
         .set("scrape_configs", scraped);

@@ -106,7 +106,14 @@ fn mainstay_reads_the_same_jobs() {
                 "blackbox-routes",
             ];
             assert_eq!(jobs, expected);
-            assert_eq!(configuration.rule_files.len(), 1);
+            let rules = configuration.rule_files.iter();
+            let rules: Vec<&str> = rules.map(|(pattern, _)| pattern.as_str()).collect();
+            let folder = "/etc/prometheus";
+            let expected = [
+                format!("{folder}/rules/whispercache/alerts.yaml"),
+                format!("{folder}/*.rules.yml"),
+            ];
+            assert_eq!(rules, expected);
         }
         if name == "whispercache-dev" {
             assert_eq!(jobs, ["prometheus", "alertmanager", "mainstay-federate"]);
