@@ -6,6 +6,7 @@ mod engines;
 mod github_actions;
 mod kubernetes;
 mod load;
+mod machine;
 mod peers;
 mod rich;
 mod scripts;

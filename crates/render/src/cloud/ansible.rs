@@ -1,9 +1,0 @@
-//! A playbook that sets up a machine.
-
-use crate::output::Rendering;
-use crate::project::Project;
-
-pub(crate) fn write(project: &Project, out: &mut Rendering) {
-    let _ = project;
-    out.refused("ansible", "not supported yet", "nothing is written for it");
-}
