@@ -244,6 +244,53 @@ fn no_path_of_the_machine_that_renders_is_in_a_file() {
 }
 
 #[test]
+fn a_release_is_the_tag_of_what_is_built_here_and_of_nothing_else() {
+    let mut project = rich();
+    project.release = Some("v1.4.2".to_owned());
+    for target in [Target::Compose, Target::Swarm] {
+        for stack in project.environments.values_mut() {
+            let app = stack.services.values_mut().next().expect("app");
+            app.container.isolation.privileged = false;
+            app.container.devices.clear();
+            app.container.device_cgroup_rules.clear();
+            app.container.gpus.clear();
+        }
+        let files = render(target, &project).files;
+        let (_, file) = files.last_key_value().expect("a file");
+        let file = files.get(PROD).unwrap_or(file);
+        for image in [
+            "ghcr.io/example/app:v1.4.2",
+            "ghcr.io/example/app:v1",
+            "postgres:15",
+        ] {
+            let line = format!("    image: {image}");
+            assert!(
+                file.text.lines().any(|known| known == line),
+                "{image}: {}",
+                file.text
+            );
+        }
+    }
+}
+
+#[test]
+fn an_exporter_reads_its_password_from_the_secret_of_its_server() {
+    let compose = "services: {cache: {image: 'redis:7', command: [redis-server, /c.conf], expose: ['6379']}}\n\
+                   secrets: {cache_password: {environment: CACHE_PASSWORD}}";
+    let operation = "environments: {dev: {purpose: development, target: docker}}\n\
+                     metrics: {cache: {exporter: redis, secret: cache_password}}";
+    let text =
+        &render(Target::Compose, &project(compose, operation)).files["compose.monitoring.yaml"]
+            .text;
+    for part in [
+        "REDIS_PASSWORD=\\\"$$(cat /run/secrets/cache_password)\\\" exec /redis_exporter",
+        "cache_password:\n    environment: CACHE_PASSWORD",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
 fn all_that_is_lost_of_a_stack_is_named() {
     let rendering = render(Target::Compose, &rich());
     assert_data_eq!(rendering.problems.to_string(), file!["lost-compose.txt"]);

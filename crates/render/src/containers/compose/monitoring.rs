@@ -5,6 +5,7 @@
 
 use super::extra::{asked, name, network, published, read_only, service};
 use super::ports::Ports;
+use crate::containers::parts;
 use crate::engines::prometheus;
 use crate::output::Rendering;
 use crate::project::Project;
@@ -19,6 +20,7 @@ const CADVISOR: &str = "gcr.io/cadvisor/cadvisor:v0.52.1";
 const POSTGRES: &str = "prometheuscommunity/postgres-exporter:v0.17.1";
 const BLACKBOX: &str = "prom/blackbox-exporter:v0.27.0";
 const REDIS: &str = "oliver006/redis_exporter:v1.74.0";
+const REDIS_WITH_SHELL: &str = "oliver006/redis_exporter:v1.74.0-alpine";
 
 pub(super) fn write(project: &Project, ports: &mut Ports, out: &mut Rendering) {
     let stack = project.main();
@@ -59,6 +61,16 @@ pub(super) fn write(project: &Project, ports: &mut Ports, out: &mut Rendering) {
         Map::new().set("name", full)
     };
     let password = Map::new().set("environment", "GRAFANA_ADMIN_PASSWORD");
+    let mut secrets = Map::new().set("grafana_admin_password", password);
+    // Those that no service of the stack gets as a file are in no other file.
+    let granted = parts::secrets(stack);
+    let needed = exported
+        .iter()
+        .filter_map(|(_, rule)| rule.secret.as_deref());
+    for secret in needed.filter(|secret| !granted.contains(secret)) {
+        let variable = parts::source_variable(stack, secret);
+        secrets.insert(secret, Map::new().set("environment", variable));
+    }
     let file = Map::new()
         .comment("docker compose -f compose.prod.yaml -f compose.monitoring.yaml up --detach")
         .set("services", services)
@@ -70,10 +82,7 @@ pub(super) fn write(project: &Project, ports: &mut Ports, out: &mut Rendering) {
                 .set("alertmanager-data", volume("alertmanager-data"))
                 .set("grafana-data", volume("grafana-data")),
         )
-        .set(
-            "secrets",
-            Map::new().set("grafana_admin_password", password),
-        );
+        .set("secrets", secrets);
     out.yaml("compose.monitoring.yaml", &[file.into()]);
 }
 
@@ -202,6 +211,7 @@ fn exporter(of: &Service, rule: &ExporterRule, own: &str) -> Map {
     let port = of.ports.first().map(|port| port.target);
     let secret = rule.secret.as_ref();
     let file = secret.map(|secret| format!("/run/secrets/{secret}"));
+    let mut entrypoint = None;
     let (image, environment) = match rule.kind {
         Exporter::Postgres => {
             let database = rule.database.as_deref().unwrap_or("postgres");
@@ -223,14 +233,23 @@ fn exporter(of: &Service, rule: &ExporterRule, own: &str) -> Map {
             let address = format!("redis://{}:{}", of.name, port.unwrap_or(6379));
             let environment = Map::new()
                 .set("REDIS_ADDR", address)
-                .maybe("REDIS_USER", rule.user.as_ref())
-                // A JSON object of address and password, as its documentation has it.
-                .maybe("REDIS_PASSWORD_FILE", file);
-            (REDIS, environment)
+                .maybe("REDIS_USER", rule.user.as_ref());
+            // Its own file of passwords is JSON by address; a shell hands a plain one over.
+            entrypoint = file.map(|file| {
+                let script = format!("REDIS_PASSWORD=\"$$(cat {file})\" exec /redis_exporter");
+                vec!["/bin/sh".to_owned(), "-c".to_owned(), script]
+            });
+            let image = if secret.is_some() {
+                REDIS_WITH_SHELL
+            } else {
+                REDIS
+            };
+            (image, environment)
         }
     };
     service(image, &[], "64m")
         .set("user", "65534:65534")
+        .maybe("entrypoint", entrypoint)
         .set("environment", environment)
         .some(
             "secrets",
