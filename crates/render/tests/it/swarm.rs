@@ -155,7 +155,7 @@ secrets: {key: {environment: KEY}}
 configs: {settings: {content: "a = 1\n"}}
 "#;
 
-const SMALL_OPERATION: &str = "environments: {production: {purpose: production, target: docker}}\ndeploy: {pipeline: none, services: {store: {strategy: stop-first}}}\nroutes: []\nsecrets: {key: {from: environment}}\n";
+const SMALL_OPERATION: &str = "environments: {production: {purpose: production, target: docker}}\ndeploy: {pipeline: none, minimum_healthy_time: 2s, services: {store: {strategy: stop-first}}}\nroutes: []\nsecrets: {key: {from: environment}}\n";
 
 /// An engine of the test's own: no firewall rule, no bridge but its own, ended by its pid.
 struct Engine {
@@ -319,6 +319,28 @@ fn one_machine(engine: &Engine) {
     ]);
 }
 
+/// An update whose tasks end at once is taken back by the Swarm itself.
+fn goes_back(engine: &Engine, file: &str) {
+    let text = std::fs::read_to_string(file).expect("the file");
+    let worse = text.replacen(
+        "test -s /run/secrets/key && test -s /settings && exec sleep 600",
+        "exit 7",
+        1,
+    );
+    assert_ne!(worse, text);
+    std::fs::write(file, worse).expect("the file");
+    let deploy = ["stack", "deploy", "--resolve-image", "never"];
+    let mut words = deploy.to_vec();
+    words.extend(["--compose-file", file, "small"]);
+    engine.said(&words);
+    let state = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}";
+    wait("the way back", || {
+        engine.said(&["service", "inspect", "--format", state, "small_web"]) == "rollback_completed"
+    });
+    let replicas = engine.said(&["service", "ls", "--format", "{{.Name}} {{.Replicas}}"]);
+    assert!(replicas.contains("small_web 2/2"), "{replicas}");
+}
+
 fn runs(engine: &Engine, file: &str) {
     let deploy = [
         "stack",
@@ -345,6 +367,7 @@ fn runs(engine: &Engine, file: &str) {
     let before = version("small_web");
     engine.said(&deploy);
     assert_eq!(version("small_web"), before);
+    goes_back(engine, file);
     engine.said(&["stack", "rm", "small"]);
     wait("the end of every task", || {
         engine.said(&["ps", "--quiet"]).is_empty()
