@@ -7,7 +7,7 @@ use mainstay_yaml::write::Map;
 const FILE: &str = "rbac.yaml";
 const RBAC: &str = "rbac.authorization.k8s.io/v1";
 /// Whoever brings these files to the cluster.
-const DEPLOYER: &str = "deployer";
+pub(super) const DEPLOYER: &str = "deployer";
 
 /// What the deployer may change: the kinds that are written here, and no Secrets.
 const CHANGED: [(&str, &[&str]); 6] = [

@@ -35,7 +35,12 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
         let folder = stack.environment.as_str();
         manifests::into_files(folder, &objects(&site, out), out);
         monitoring::write(folder, &site, out);
-        readme::write(folder, &site, "kubectl apply -f .", out);
+        readme::write(
+            folder,
+            &site,
+            "kubectl apply -f .\nkubectl apply -f monitoring",
+            out,
+        );
     }
     readme::judges(out);
 }

@@ -129,7 +129,7 @@ fn claim(site: &Site<'_>, source: &str) -> Object {
             site.stack.render.kubernetes.storage_class.as_ref(),
         )
         .set("resources", Map::new().set("requests", requests));
-    let claim = site.object("v1", "PersistentVolumeClaim", &name, "backup");
+    let claim = site.object("v1", "PersistentVolumeClaim", &name, &name);
     Object::new(FILE, claim.set("spec", spec))
 }
 
@@ -212,7 +212,7 @@ fn cron_job(
         .set(
             "template",
             Map::new()
-                .set("metadata", labels(site, dump))
+                .set("metadata", labels(site, source, dump))
                 .set("spec", pod(site, source, dump)),
         );
     let spec = Map::new()
@@ -223,13 +223,20 @@ fn cron_job(
         .set("successfulJobsHistoryLimit", 3)
         .set("failedJobsHistoryLimit", 3)
         .set("jobTemplate", Map::new().set("spec", job));
-    site.annotated("batch/v1", "CronJob", name, "backup", waivers.annotations())
-        .set("spec", spec)
+    site.annotated(
+        "batch/v1",
+        "CronJob",
+        name,
+        &claim_name(source),
+        waivers.annotations(),
+    )
+    .set("spec", spec)
 }
 
 /// On the networks of the database.
-fn labels(site: &Site<'_>, dump: &Dump<'_>) -> Map {
-    let mut labels = site.labels("backup");
+fn labels(site: &Site<'_>, source: &str, dump: &Dump<'_>) -> Map {
+    // Not those of a service that is called so.
+    let mut labels = site.labels(&claim_name(source));
     for key in site.networks(dump.service) {
         labels.insert(site::network_label(key), "member");
     }

@@ -35,7 +35,12 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
         overlay(project, stack, &common, out);
         let folder = format!("overlays/{}", stack.environment);
         monitoring::write(&folder, &site, out);
-        readme::write(&folder, &site, "kubectl apply -k .", out);
+        readme::write(
+            &folder,
+            &site,
+            "kubectl apply -k .\nkubectl apply -f monitoring",
+            out,
+        );
     }
     readme::judges(out);
 }

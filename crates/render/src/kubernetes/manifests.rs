@@ -17,7 +17,12 @@ pub(crate) fn write(project: &Project, out: &mut Rendering) {
         let folder = stack.environment.as_str();
         into_files(folder, &objects(&site), out);
         monitoring::write(folder, &site, out);
-        readme::write(folder, &site, "kubectl apply -f .", out);
+        readme::write(
+            folder,
+            &site,
+            "kubectl apply -f .\nkubectl apply -f monitoring",
+            out,
+        );
     }
     none_hosted(project, out);
     readme::judges(out);

@@ -7,6 +7,7 @@
 mod service;
 mod stack;
 
+use super::access;
 use super::site::{self, Site};
 use crate::output::Rendering;
 use mainstay_model::Problems;
@@ -38,7 +39,8 @@ pub(super) fn beside_weights(site: &Site<'_>, out: &mut Rendering) {
 
 /// Two services that are one name in the cluster's eyes.
 fn names_apart(site: &Site<'_>, out: &mut Rendering) {
-    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    let deployer = (access::DEPLOYER.to_owned(), "the account that deploys");
+    let mut known: BTreeMap<String, &str> = BTreeMap::from([deployer]);
     for service in site.stack.services.values() {
         let name = site::name(service);
         let path = format!("services.{}", service.name);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The program as whoever may run it: PostgreSQL refuses root.
-fn as_postgres(program: &Path) -> Command {
+pub(crate) fn as_postgres(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
         .args(["--reuid=postgres", "--regid=postgres", "--init-groups"])

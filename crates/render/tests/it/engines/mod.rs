@@ -1,9 +1,9 @@
 //! Configuration of engines, judged by the engines.
 
 mod alertmanager;
-mod databases;
+pub(crate) mod databases;
 mod grafana;
 mod logs;
 mod nginx;
-mod peer;
+pub(crate) mod peer;
 mod prometheus;

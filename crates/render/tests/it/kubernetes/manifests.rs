@@ -182,3 +182,18 @@ render: {{domain: shop.example, kubernetes: {{issuer: ours}}}}
         assert!(ingress.contains(line), "{line}\n{ingress}");
     }
 }
+
+#[test]
+fn a_release_tags_what_is_built_here_and_nothing_else() {
+    let mut project = example("rag-admin");
+    project.release = Some("v1.4.2".to_owned());
+    let rendering = render(Target::Kubernetes, &project);
+    let deployments = file(&rendering, "production/deployment.yaml");
+    for service in ["backend", "vector-store"] {
+        let backend = document(deployments, "Deployment", service);
+        assert!(backend.contains("techcorp/rag-admin:v1.4.2\n"), "{backend}");
+        assert!(backend.contains("app.kubernetes.io/version: v1.4.2\n"));
+    }
+    let sets = file(&rendering, "production/statefulset.yaml");
+    assert!(document(sets, "StatefulSet", "postgres").contains("image: postgres:15\n"));
+}

@@ -1,6 +1,7 @@
 //! Kubernetes, and what is built on it: manifests, Kustomize, Helm, Argo Rollouts, Istio.
 
 mod alike;
+mod backup;
 mod custom;
 mod judged;
 mod lost;
