@@ -3,6 +3,7 @@
 //! A file is written below `tmp/`, synced, renamed, and then its directory is synced: under its final name it is
 //! there in full and for good, or not at all. What a killed writer left below `tmp/` is swept a day later.
 
+use super::direct::Direct;
 use super::{Range, Store};
 use crate::{Failure, FailureKind};
 use bytes::Bytes;
@@ -31,6 +32,7 @@ pub struct Directory {
     root: PathBuf,
     /// Makes temporary names of this process unique.
     next: AtomicU64,
+    direct: Direct,
 }
 
 impl Directory {
@@ -38,6 +40,7 @@ impl Directory {
         Self {
             root,
             next: AtomicU64::new(0),
+            direct: Direct::default(),
         }
     }
 
@@ -94,14 +97,14 @@ impl Directory {
         }
     }
 
-    fn put(temporary: &Path, path: &Path, content: &[Bytes]) -> io::Result<()> {
+    fn put(&self, temporary: &Path, path: &Path, content: &[Bytes]) -> io::Result<()> {
         let mut options = OpenOptions::new();
         let mut file = options
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(temporary)?;
-        write_all(&mut file, content)?;
+        self.direct.write(&mut file, content)?;
         file.sync_all()?;
         fs::rename(temporary, path)?;
         path.parent().map_or(Ok(()), sync)
@@ -167,14 +170,14 @@ impl Store for Directory {
             let _ = fs::remove_file(&temporary);
             self.sweep();
         }
-        let mut put = Self::put(&temporary, &path, content);
+        let mut put = self.put(&temporary, &path, content);
         if put
             .as_ref()
             .is_err_and(|error| error.kind() == ErrorKind::NotFound)
         {
             let folders = [temporary.parent(), path.parent()];
             let made = folders.into_iter().flatten().try_for_each(make);
-            put = made.and_then(|()| Self::put(&temporary, &path, content));
+            put = made.and_then(|()| self.put(&temporary, &path, content));
         }
         put.map_err(|error| {
             let _ = fs::remove_file(&temporary);
@@ -201,7 +204,7 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_all(file: &mut File, content: &[Bytes]) -> io::Result<()> {
+pub(super) fn write_all(file: &mut File, content: &[Bytes]) -> io::Result<()> {
     let mut slices: Vec<_> = content.iter().map(|piece| IoSlice::new(piece)).collect();
     let mut slices = slices.as_mut_slice();
     IoSlice::advance_slices(&mut slices, 0);

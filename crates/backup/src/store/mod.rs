@@ -3,6 +3,7 @@
 //! Names are paths of restic's layout: `config`, `keys/ID`, `snapshots/ID`, `index/ID`, `data/ab/ID`. Blocking:
 //! the work on a repository is done on threads of its own.
 
+mod direct;
 mod directory;
 mod limit;
 mod s3;

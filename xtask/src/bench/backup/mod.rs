@@ -24,9 +24,19 @@ pub(crate) struct Options {
     /// The stream, in MiB; 0: none
     #[arg(long, default_value_t = 10_240)]
     stream: u64,
+    /// Only this part; all of them unless said
+    #[arg(long)]
+    only: Option<Part>,
     /// Where data and repositories are for the time of the run: about four times the size
     #[arg(long)]
     dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Mixed data: first backup, second backup, restore
+    Tree,
+    Stream,
 }
 
 /// What each side needed for one step.
@@ -40,54 +50,78 @@ struct Step {
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let base = options.dir.clone().unwrap_or_else(std::env::temp_dir);
     let dir = tempfile::tempdir_in(base)?;
-    let source = dir.path().join("source");
-    println!("making {} MiB of data", options.size);
-    let bytes = data::make(&source, options.size << 20)?;
     let restic = Restic::new(dir.path())?;
     let worker = Worker::new(&options.worker, dir.path())?;
     let mut steps = Vec::new();
-    let mut step = |name, bytes, theirs: Result<Measured>, ours: Result<Measured>| -> Result<()> {
-        let (restic, ours) = (theirs?, ours?);
-        steps.push(Step {
-            name,
-            bytes,
-            restic,
-            ours,
-        });
-        Ok(())
-    };
-    step(
-        "first backup",
-        bytes,
-        restic.backup(&source),
-        worker.save(&source),
-    )?;
-    data::change(&source)?;
-    step(
-        "second, 1 % changed",
-        bytes,
-        restic.backup(&source),
-        worker.save(&source),
-    )?;
-    let (theirs, ours) = (dir.path().join("theirs"), dir.path().join("ours"));
-    step(
-        "restore",
-        bytes,
-        restic.restore(&theirs),
-        worker.restore(&ours),
-    )?;
-    same(&source, &ours)?;
-    std::fs::remove_dir_all(&theirs)?;
-    std::fs::remove_dir_all(&ours)?;
-    std::fs::remove_dir_all(&source)?;
-    if options.stream > 0 {
+    if options.only != Some(Part::Stream) {
+        steps.extend(tree(options.size, dir.path(), &restic, &worker)?);
+    }
+    if options.only != Some(Part::Tree) && options.stream > 0 {
         let bytes = options.stream << 20;
-        step("stream", bytes, restic.stream(bytes), worker.stream(bytes))?;
+        steps.push(Step {
+            name: "stream",
+            bytes,
+            restic: restic.stream(bytes)?,
+            ours: worker.stream(bytes)?,
+        });
     }
     print(&steps);
+    for (whose, repository) in [
+        ("restic's", &restic.repository),
+        ("ours", &worker.repository()),
+    ] {
+        println!(
+            "repository, {whose}: {:.1} MB",
+            size_of(repository)? as f64 / 1e6
+        );
+    }
     restic.check(&worker.repository())?;
     println!("restic check --read-data of ours: no errors");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Backups and a restore of so many MiB of mixed data.
+fn tree(size: u64, dir: &Path, restic: &Restic, worker: &Worker) -> Result<[Step; 3]> {
+    let source = dir.join("source");
+    println!("making {size} MiB of data");
+    let bytes = data::make(&source, size << 20)?;
+    let save = |name| -> Result<Step> {
+        Ok(Step {
+            name,
+            bytes,
+            restic: restic.backup(&source)?,
+            ours: worker.save(&source)?,
+        })
+    };
+    let first = save("first backup")?;
+    data::change(&source)?;
+    let second = save("second, 1 % changed")?;
+    let (theirs, ours) = (dir.join("theirs"), dir.join("ours"));
+    let restore = Step {
+        name: "restore",
+        bytes,
+        restic: restic.restore(&theirs)?,
+        ours: worker.restore(&ours)?,
+    };
+    same(&source, &ours)?;
+    for folder in [theirs, ours, source] {
+        std::fs::remove_dir_all(folder)?;
+    }
+    Ok([first, second, restore])
+}
+
+/// Of all files below a directory, in bytes.
+fn size_of(directory: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        bytes += if entry.file_type()?.is_dir() {
+            size_of(&entry.path())?
+        } else {
+            entry.metadata()?.len()
+        };
+    }
+    Ok(bytes)
 }
 
 /// A figure of a restore that brought back something else would be worth nothing.
@@ -119,10 +153,13 @@ fn print(steps: &[Step]) {
             megabytes(ours) / megabytes(theirs),
         );
         println!(
-            "{:<20} {:>9.0} {:>9.0}   MB/s",
+            "{:<20} {:>9.0} {:>9.0}   MB/s    CPU s: {:.1} and {:.1}, {:.2}",
             "",
             step.bytes as f64 / 1e6 / seconds(theirs),
             step.bytes as f64 / 1e6 / seconds(ours),
+            theirs.cpu.as_secs_f64(),
+            ours.cpu.as_secs_f64(),
+            theirs.cpu.as_secs_f64() / ours.cpu.as_secs_f64(),
         );
     }
     println!("ratio of seconds: above 1 ours is faster; of memory: below 1 ours needs less");
