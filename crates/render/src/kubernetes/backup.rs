@@ -91,6 +91,8 @@ pub(super) fn objects(site: &Site<'_>) -> Vec<Object> {
                 (1, name) => names::dns(&format!("{name}-backup")),
                 (_, name) => names::dns(&format!("{name}-backup-{schedule}")),
             };
+            // With the time of each run behind it a name must fit into 63 characters.
+            let job: String = job.chars().take(52).collect();
             let claim = claim(site, name);
             if !all.contains(&claim) {
                 all.push(claim);

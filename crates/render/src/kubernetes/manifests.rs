@@ -7,7 +7,7 @@ use super::{
 use crate::output::Rendering;
 use crate::project::Project;
 use mainstay_yaml::write::Doc;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) fn write(project: &Project, out: &mut Rendering) {
     let project = &site::prepared(project);
@@ -33,6 +33,13 @@ pub(super) fn none_hosted(project: &Project, out: &mut Rendering) {
     if project.hosted().is_empty() {
         let hint = "say one in `environments` with `purpose: production`";
         out.refused("environments", "none of them is more than a laptop", hint);
+    }
+    let spaces: BTreeSet<String> = project.hosted().into_iter().map(site::namespace).collect();
+    if spaces.len() < project.hosted().len() {
+        let why =
+            "several environments have one namespace, and each replaces what the other has there";
+        let hint = "give each its own cluster, or leave the namespace out";
+        out.lost("render.kubernetes.namespace", why, hint);
     }
 }
 

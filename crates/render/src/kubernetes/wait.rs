@@ -8,6 +8,7 @@ use super::known::{self, Engine};
 use super::security;
 use super::site::{self, Site};
 use super::workload;
+use crate::names;
 use mainstay_stack::{DependencyCondition, Service};
 use mainstay_yaml::write::Map;
 
@@ -126,7 +127,7 @@ fn container(site: &Site<'_>, name: &str, wait: &Wait<'_>) -> Map {
         .set("capabilities", Map::new().set("drop", ["ALL"]));
     let small = || Map::new().set("cpu", "50m").set("memory", "64Mi");
     Map::new()
-        .set("name", format!("wait-for-{name}"))
+        .set("name", names::dns(&format!("wait-for-{name}")))
         .set("image", image)
         .set("imagePullPolicy", "IfNotPresent")
         .set("command", words)

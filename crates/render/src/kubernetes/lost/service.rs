@@ -130,7 +130,7 @@ fn running(site: &Site<'_>, service: &Service) -> [Line; 4] {
     ]
 }
 
-fn waits(site: &Site<'_>, name: &ServiceName, dependency: &Dependency) -> [Line; 3] {
+fn waits(site: &Site<'_>, name: &ServiceName, dependency: &Dependency) -> [Line; 4] {
     let other = site.stack.services.get(name);
     let dumb = other.is_some_and(|other| known::first_port(other).is_none());
     let healthy = dependency.condition == DependencyCondition::ServiceHealthy;
@@ -141,6 +141,12 @@ fn waits(site: &Site<'_>, name: &ServiceName, dependency: &Dependency) -> [Line;
             dependency.restart,
             "a pod is not restarted with another",
             "clients reconnect by themselves, or `kubectl rollout restart`",
+        ),
+        (
+            ".required",
+            !dependency.required,
+            "what is not required is not waited for",
+            "both start at once",
         ),
         (
             "",

@@ -23,7 +23,7 @@ services:
     extra_hosts: ["there:host-gateway"]
     depends_on:
       db: {condition: service_started, restart: true}
-      worker: {condition: service_healthy}
+      worker: {condition: service_healthy, required: false}
     volumes:
       - /etc/motd:/etc/motd:ro
       - {type: tmpfs, target: /cache, tmpfs: {mode: 0700}}
@@ -127,6 +127,22 @@ services:
 `services.app.volumes./data` cannot be expressed: a pod goes where there is room, and the folder of its host stays behind
 `services.app.devices` cannot be expressed: devices of a machine are given by plug-ins of the cluster
 "]]
+    );
+}
+
+#[test]
+fn environments_in_one_namespace_would_replace_each_other() {
+    let mainstay = "
+environments:
+  staging: {purpose: staging, target: docker}
+  production: {purpose: production, target: docker}
+render: {kubernetes: {namespace: shop}}
+";
+    let compose = "services: {app: {image: 'example/app:1', user: '1000', expose: ['80']}}";
+    let problems = rendered(compose, mainstay).problems.to_string();
+    assert!(
+        problems.contains("`render.kubernetes.namespace` is lost"),
+        "{problems}"
     );
 }
 
