@@ -71,14 +71,14 @@ impl Writer<'_> {
         let names = self.project.environments.keys();
         let environment = match &line.environment {
             None => &self.project.main,
-            Some(named) => match names.into_iter().find(|name| name.as_str() == named) {
-                Some(name) => name,
-                None => {
+            Some(named) => {
+                let Some(name) = names.into_iter().find(|name| name.as_str() == named) else {
                     let message = format!("no environment `{named}`");
                     self.wrong(line, &message, "name one of mainstay.yaml's");
                     return None;
-                }
-            },
+                };
+                name
+            }
         };
         let key = (target, environment.to_string());
         if let Some(known) = self.rendered.get(&key) {

@@ -5,6 +5,7 @@ use crate::target::Target;
 use mainstay_model::{Problem, Problems};
 use mainstay_yaml::write::{Doc, stream};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Files of one target, by path, and what is to be said about them.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,8 +82,11 @@ impl Rendering {
 
     /// Lines that say where a file is from, each behind `mark`.
     pub(crate) fn header(&self, mark: &str) -> String {
-        let lines = self.header.iter();
-        lines.map(|line| format!("{mark} {line}\n")).collect()
+        let mut text = String::new();
+        for line in &self.header {
+            let _ = writeln!(text, "{mark} {line}");
+        }
+        text
     }
 
     /// What the engine cannot express, and what becomes of it: `what` is the thing in the stack's words

@@ -72,7 +72,8 @@ not_yet() {
 pub(crate) fn write(_: &Project, out: &mut Rendering) {
     for (name, body) in SCRIPTS {
         let functions = FUNCTIONS.iter().filter(|(word, _)| calls(body, word));
-        let functions: String = functions.map(|(_, text)| format!("\n{text}")).collect();
+        let functions: Vec<&str> = functions.flat_map(|(_, text)| ["\n", *text]).collect();
+        let functions = functions.concat();
         out.script(name, &format!("\nset -eu\n{functions}\n{body}"));
     }
 }
