@@ -170,6 +170,7 @@ fn of_targets(project: &Project, what: What, arguments: &RenderArguments) -> Mad
             }
         }
     }
+    let here = arguments.diff || arguments.check;
     Made {
         files,
         problems: once(problems),

@@ -3,6 +3,7 @@
 mod compose;
 mod dockerfile;
 mod engines;
+mod examples;
 mod github_actions;
 mod kubernetes;
 mod load;
