@@ -3,7 +3,7 @@
 use super::client::{PROGRAMS, hinted};
 use super::objects::{create, is_there};
 use super::scan::END;
-use super::{Mysql, swap, undo};
+use super::{Mysql, left, swap, undo};
 use crate::command::inflow;
 use crate::database::{Failure, Load, Undo};
 use crate::place::Place;
@@ -45,6 +45,7 @@ async fn exchanged(
     data: &mut (dyn AsyncRead + Send + Unpin),
     only: Option<&[String]>,
 ) -> Result<Undo, Failure> {
+    left::sweep(mysql, place).await?;
     let token = token()?;
     let loaded = format!("mainstay_load_{token}");
     create(mysql, place, &loaded, &mysql.database).await?;

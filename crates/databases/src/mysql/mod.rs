@@ -7,6 +7,7 @@
 mod client;
 mod dump;
 mod find;
+mod left;
 mod load;
 mod login;
 mod objects;

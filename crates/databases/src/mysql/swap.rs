@@ -82,6 +82,7 @@ async fn keep(
         );
     };
     row("definitions", &definitions);
+    row("here", mysql.database.as_bytes());
     if whole {
         row("whole", b"");
     }

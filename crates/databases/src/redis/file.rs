@@ -37,9 +37,14 @@ pub(super) async fn remove(place: &dyn Place, path: &str) -> Result<(), Failure>
     Ok(())
 }
 
-/// Removes what loads left that were killed. One server has one load at a time.
+/// Removes what loads left that were killed, and what one that ended well could not give up more than a day ago.
+/// One server has one load at a time.
 pub(super) async fn sweep(place: &dyn Place, folder: &str) -> Result<(), Failure> {
-    let script = r#"rm -f "$1"/mainstay-load-*.rdb "$1"/mainstay-load-*.rdb.part"#;
+    let script = r#"rm -f "$1"/mainstay-load-*.rdb "$1"/mainstay-load-*.rdb.part "$1"/mainstay-undo-*.rdb.part
+for F in "$1"/mainstay-undo-*.rdb; do
+  [ -n "$(find "$F" -mmin +1440 2>/dev/null)" ] && rm -f "$F"
+done
+:"#;
     run(
         place,
         "removing old copies",
@@ -49,6 +54,21 @@ pub(super) async fn sweep(place: &dyn Place, folder: &str) -> Result<(), Failure
     )
     .await?;
     Ok(())
+}
+
+/// What a load had kept that was cut off before anybody knew: the state that an undo must bring back.
+pub(super) async fn left(place: &dyn Place, folder: &str) -> Result<Option<String>, Failure> {
+    let script = r#"for F in "$1"/mainstay-undo-*.rdb; do [ -f "$F" ] && { printf '%s' "$F"; exit 0; }; done; :"#;
+    let answer = run(
+        place,
+        "looking for old copies",
+        &shell(script, folder),
+        b"",
+        SOON,
+    )
+    .await?;
+    let path = String::from_utf8_lossy(&answer).into_owned();
+    Ok(Some(path).filter(|path| !path.is_empty()))
 }
 
 pub(super) async fn is_there(place: &dyn Place, path: &str) -> Result<bool, Failure> {

@@ -36,19 +36,30 @@ pub(super) async fn replace(
     file::sweep(place, &folder).await?;
     let token = token()?;
     let new = format!("{folder}/mainstay-load-{token}.rdb");
-    let old = format!("{folder}/mainstay-undo-{token}.rdb");
+    let left = file::left(place, &folder).await?;
+    let kept = left.is_some();
+    let old = left.unwrap_or_else(|| format!("{folder}/mainstay-undo-{token}.rdb"));
     file::write(place, &new, data).await?;
-    let done = exchange(redis, place, &new, &old).await;
+    let done = exchange(redis, place, &new, &old, kept).await;
     let removed = file::remove(place, &new).await;
     done?;
     removed?;
     Ok(file::undo(&old))
 }
 
-async fn exchange(redis: &Redis, place: &dyn Place, new: &str, old: &str) -> Result<(), Failure> {
+/// `kept`: what was there is in `old` already, and the server may have something else by now.
+async fn exchange(
+    redis: &Redis,
+    place: &dyn Place,
+    new: &str,
+    old: &str,
+    kept: bool,
+) -> Result<(), Failure> {
     // First that the copy can be loaded at all.
     let leader = Leader::start(redis, place, new).await?;
-    keep(redis, place, old).await?;
+    if !kept {
+        keep(redis, place, old).await?;
+    }
     let Err(failure) = follow(redis, place, &leader).await else {
         return Ok(());
     };

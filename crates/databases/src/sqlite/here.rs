@@ -9,6 +9,12 @@ use rusqlite::{Connection, params};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Ends of the names of what a load makes beside a file: what is not whole yet, and what was there.
+const LOAD: &str = ".mainstay-load-";
+const UNDO: &str = ".mainstay-undo-";
+const STALE: Duration = Duration::from_hours(24);
 
 /// Brings `new`, which is whole, to `live`.
 pub(super) fn load(live: &Path, new: &Path, load: &Load, token: &str) -> Result<Undo, Failure> {
@@ -19,13 +25,13 @@ pub(super) fn load(live: &Path, new: &Path, load: &Load, token: &str) -> Result<
             Ok(kept::new(&text(live)?, None, &[]))
         }
         Load::Replace => {
-            let old = keep(live, token)?;
-            restore(new, live).inspect_err(|_| remove(&old))?;
+            let (old, own) = kept_aside(live, token)?;
+            restore(new, live).inspect_err(|_| give_up(&old, own))?;
             Ok(kept::new(&text(live)?, Some(&text(&old)?), &[]))
         }
         Load::Tables { names } => {
-            let old = keep(live, token)?;
-            tables(live, new, names, false).inspect_err(|_| remove(&old))?;
+            let (old, own) = kept_aside(live, token)?;
+            tables(live, new, names, false).inspect_err(|_| give_up(&old, own))?;
             Ok(kept::new(&text(live)?, Some(&text(&old)?), names))
         }
     }
@@ -64,7 +70,7 @@ fn beside(live: &Path, new: &Path, name: &str, token: &str) -> Result<Undo, Fail
 /// Makes a file that is there as a whole or not at all, for whoever has the folder.
 fn put(new: &Path, path: &Path, token: &str) -> Result<(), Failure> {
     let wrong = |error| Failure::new(format!("making {}: {error}", path.display()));
-    let temporary = with_end(path, &format!(".mainstay-load-{token}"));
+    let temporary = with_end(path, &format!("{LOAD}{token}"));
     let folder = path.parent().unwrap_or(Path::new("/"));
     let written = fs::copy(new, &temporary).and_then(|_| {
         let owner = fs::metadata(folder)?;
@@ -77,16 +83,64 @@ fn put(new: &Path, path: &Path, token: &str) -> Result<(), Failure> {
     written.inspect_err(|_| remove(&temporary)).map_err(wrong)
 }
 
-/// A copy of what is there, beside it.
+/// A copy of what is there, beside it: whole, where it has its name.
 fn keep(live: &Path, token: &str) -> Result<PathBuf, Failure> {
-    let old = with_end(live, &format!(".mainstay-undo-{token}"));
+    let old = with_end(live, &format!("{UNDO}{token}"));
+    let part = with_end(live, &format!("{LOAD}{token}"));
     let wrong = |error| Failure::new(format!("making {}: {error}", old.display()));
-    fs::File::create_new(&old).map_err(wrong)?;
-    copy(live, &old).inspect_err(|_| remove(&old))?;
-    fs::File::open(&old)
+    fs::File::create_new(&part).map_err(wrong)?;
+    copy(live, &part).inspect_err(|_| remove(&part))?;
+    fs::File::open(&part)
         .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&part, &old))
+        .inspect_err(|_| remove(&part))
         .map_err(wrong)?;
     Ok(old)
+}
+
+/// What an undo brings back, and whether it was made just now.
+fn kept_aside(live: &Path, token: &str) -> Result<(PathBuf, bool), Failure> {
+    match left(live)? {
+        Some(old) => Ok((old, false)),
+        None => Ok((keep(live, token)?, true)),
+    }
+}
+
+/// Of a load that changed nothing. What one before it kept is still what was there.
+fn give_up(old: &Path, own: bool) {
+    if own {
+        remove(old);
+    }
+}
+
+/// Sweeps what loads left that were killed. Where one had put its copy in place and nobody knew yet, answers what it
+/// kept: that is what an undo must bring back, and not what is there now. A file has one load at a time.
+fn left(live: &Path) -> Result<Option<PathBuf>, Failure> {
+    let folder = live.parent().unwrap_or(Path::new("/"));
+    let wrong = |error| Failure::new(format!("reading {}: {error}", folder.display()));
+    let name = live.file_name().unwrap_or_default().to_string_lossy();
+    let (load, undo) = (format!("{name}{LOAD}"), format!("{name}{UNDO}"));
+    let mut found = None;
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        let whole = name
+            .strip_prefix(&undo)
+            .is_some_and(|token| !token.contains('-'));
+        if whole && is_young(&entry) {
+            found = Some(path);
+        } else if whole || name.starts_with(&load) {
+            remove(&path);
+        }
+    }
+    Ok(found)
+}
+
+/// Older ones were kept by a load that ended well: only the giving up failed.
+fn is_young(entry: &fs::DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age < STALE))
 }
 
 /// Brings back what was there.

@@ -111,7 +111,11 @@ pub(super) async fn load(
         format!("{target}.mainstay-load-{token}"),
         format!("{live}.mainstay-undo-{token}"),
     );
-    let words = script(r#"cat >"$1""#, &[&there])?;
+    // What loads left that were killed goes first: a file has one at a time.
+    let words = script(
+        r#"rm -f "$2".mainstay-load-*; cat >"$1""#,
+        &[&there, &target],
+    )?;
     let mut data = tokio::fs::File::open(new.path())
         .await
         .map_err(|error| Failure::new(format!("reading a copy: {error}")))?;
@@ -146,9 +150,22 @@ async fn bring(
             Failure::new(format!("`{target}` is there already")).hint("name one that is not there")
         );
     }
-    let change = r#"copy "$2" "$3" && copy "$1" "$2" || { rm -f "$3" "$3-wal" "$3-shm" "$3-journal"; exit 1; }"#;
-    carry_out(place, change, &[there, target, old]).await?;
-    Ok(kept::new(target, Some(old), &[]))
+    // What a load had kept that was cut off before anybody knew is what an undo must bring back.
+    let change = r#"for F in "$2".mainstay-undo-*; do
+  case "$F" in *-wal|*-shm|*-journal) continue;; esac
+  [ -f "$F" ] || continue
+  if [ -n "$(find "$F" -mmin +1440 2>/dev/null)" ]; then rm -f "$F" "$F-wal" "$F-shm" "$F-journal"; else K=$F; fi
+done
+if [ -z "$K" ]; then
+  OWN=1
+  copy "$2" "$1.keep" && mv "$1.keep" "$3" || { rm -f "$1.keep" "$1.keep-wal" "$1.keep-shm" "$1.keep-journal"; exit 1; }
+  K=$3
+fi
+copy "$1" "$2" || { [ -z "$OWN" ] || rm -f "$K" "$K-wal" "$K-shm" "$K-journal"; exit 1; }
+printf '%s' "$K""#;
+    let kept = carry_out(place, change, &[there, target, old]).await?;
+    let kept = String::from_utf8_lossy(&kept).into_owned();
+    Ok(kept::new(target, Some(&kept), &[]))
 }
 
 /// Brings back what was there.

@@ -15,7 +15,7 @@ use mainstay_model::Secret;
 use server::{PASSWORD, Server, place};
 use std::sync::Arc;
 use support::{Local, boxed, breaking, read, until};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 async fn filled(test: &str) -> Option<Server> {
     let server = Server::start(test).await?;
@@ -299,6 +299,60 @@ async fn some_tables_come_back_without_the_others() {
     assert_eq!(things(&server, "shop"), there);
     database.undo(place(), &undo).await.unwrap();
     assert_eq!(database.figures(place()).await.unwrap(), before);
+    assert_eq!(databases(&server), "");
+}
+
+/// We are killed: in the middle of a load, and between its end and the moment when somebody writes it down.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_load_left_goes_with_the_next_one_and_what_was_there_comes_back() {
+    let Some(server) = filled("what_a_killed_load_left_goes_with_the_next_one…").await else {
+        return;
+    };
+    server.sql("CALL churn(100)", "shop");
+    let database = server.database("shop");
+    let (bytes, end) = read(database.dump(place()).await.unwrap()).await;
+    let copy = end.unwrap().figures;
+    server.sql("CALL churn(50)", "shop");
+    let (before, there) = (
+        database.figures(place()).await.unwrap(),
+        things(&server, "shop"),
+    );
+
+    let (mut writer, reader) = tokio::io::duplex(1 << 20);
+    let load = database.load(place(), Box::new(reader), Load::Replace);
+    let cut = async {
+        writer.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
+        until("it is being loaded", async || {
+            databases(&server).contains("mainstay_load_")
+        })
+        .await;
+    };
+    tokio::select! {
+        loaded = load => panic!("half of it is all of it: {loaded:?}"),
+        () = cut => {}
+    }
+    assert!(databases(&server).contains("mainstay_load_"));
+    assert_eq!(database.figures(place()).await.unwrap(), before);
+
+    for unsettled in 0..2 {
+        let undo = database
+            .load(place(), boxed(&bytes), Load::Replace)
+            .await
+            .unwrap();
+        assert_eq!(database.figures(place()).await.unwrap(), copy);
+        let left = databases(&server);
+        let [one] = left.lines().collect::<Vec<_>>()[..] else {
+            panic!("{left}");
+        };
+        assert!(one.starts_with("mainstay_undo_"), "{left}");
+        if unsettled == 0 {
+            // Nobody ever hears of this one.
+            continue;
+        }
+        database.undo(place(), &undo).await.unwrap();
+        assert_eq!(database.figures(place()).await.unwrap(), before);
+        assert_eq!(things(&server, "shop"), there);
+    }
     assert_eq!(databases(&server), "");
 }
 

@@ -260,6 +260,24 @@ async fn who_is_asked_for_a_password_logs_in_with_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stops_as_it_was_asked_to_says_so_and_is_followed_on() {
+    let test = "a_server_that_stops_as_it_was_asked_to_says_so_and_is_followed_on";
+    let Some(bin) = binaries(test) else { return };
+    let mut server = Server::start(&bin, &[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let mut running = Running::start(receiver(&server, folder.path()));
+        server.sql("postgres", "CREATE TABLE waste (i int); DROP TABLE waste");
+        running.reached(flushed(&server)).await;
+        // It waits until we have all of its log.
+        tokio::task::block_in_place(|| server.stop());
+        let stopped = running.stopped().await;
+        assert!(matches!(stopped, Stopped::ShutDown(_)), "{stopped}");
+        server.up().await;
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_is_killed_is_followed_on_and_a_slot_that_it_gave_up_is_a_gap() {
     let test = "a_server_that_is_killed_is_followed_on_and_a_slot_that_it_gave_up_is_a_gap";

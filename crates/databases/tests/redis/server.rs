@@ -1,6 +1,6 @@
 //! A Redis server of the tests.
 
-use crate::support::{free_port, program, until};
+use crate::support::{PATIENCE, free_port, program, until};
 use mainstay_databases::Password;
 use mainstay_databases::redis::Redis;
 use mainstay_model::Secret;
@@ -106,8 +106,12 @@ impl Server {
             .map(|password| format!(":{password}@"))
             .unwrap_or_default();
         let url = format!("redis://{login}127.0.0.1:{}/", self.port);
+        // Half a second, as it has it, is too little on a machine that is busy.
+        let patience = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
         redis::Client::open(url)?
-            .get_multiplexed_async_connection()
+            .get_multiplexed_async_connection_with_config(&patience)
             .await
     }
 

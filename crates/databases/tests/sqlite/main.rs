@@ -214,6 +214,17 @@ async fn copies_in_a_place_are_states_that_existed() {
 }
 
 /// What breaks replaces nothing, a load goes into a file that others have open, an undo brings the state back.
+/// We are killed in the middle of a load, and before anybody wrote down that the next had put its copy in place:
+/// what was there before both is still what an undo brings back.
+async fn killed(database: &Sqlite, folder: &Path, bytes: &[u8]) {
+    std::fs::write(folder.join("shop.db.mainstay-load-killed"), "half").unwrap();
+    for _ in 0..2 {
+        let replaced = database.load(place(), boxed(bytes), Load::Replace).await;
+        replaced.unwrap();
+        assert_eq!(left_over(folder).len(), 1);
+    }
+}
+
 async fn exchanged(at: fn(PathBuf) -> SqliteAt) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.db");
@@ -246,6 +257,7 @@ async fn exchanged(at: fn(PathBuf) -> SqliteAt) {
         assert_eq!(database.figures(place()).await.unwrap(), before);
         assert_eq!(left_over(folder.path()), Vec::<PathBuf>::new());
     }
+    killed(&database, folder.path(), &bytes).await;
     let undo = database
         .load(place(), boxed(&bytes), Load::Replace)
         .await

@@ -34,6 +34,9 @@ pub enum Broken {
     Refused { code: String, message: String },
     #[error("{0}")]
     Lost(String),
+    /// It sent all of its log, and stops.
+    #[error("PostgreSQL ended the log: it shuts down")]
+    ShutsDown,
 }
 
 impl From<Broken> for Failure {

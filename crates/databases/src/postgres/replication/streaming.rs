@@ -66,6 +66,8 @@ impl Streaming {
                 self.ended = Some((timeline, from));
                 Ok(Event::Ended { timeline, from })
             }
+            // The end of the command without that of the copy: a server that stops takes leave so.
+            b'C' => Err(Broken::ShutsDown),
             other => Err(odd(format_args!(
                 "`{}` within the log",
                 other.escape_ascii()
@@ -109,9 +111,7 @@ impl Streaming {
 /// The rest of the answer that tells the next timeline. A server that shuts down has none.
 async fn next_timeline(connection: &mut Connection) -> Result<(u32, Lsn), Broken> {
     let rows = connection.rows_until_ready().await?;
-    let row = rows.first();
-    let row =
-        row.ok_or_else(|| Broken::Lost("PostgreSQL ended the log: it shuts down".to_owned()))?;
+    let row = rows.first().ok_or(Broken::ShutsDown)?;
     Ok((column(row, 0)?, column(row, 1)?))
 }
 

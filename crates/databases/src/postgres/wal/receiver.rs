@@ -38,6 +38,9 @@ pub enum Stopped {
     /// The connection, or the server: try again.
     #[error("{0}")]
     Lost(Failure),
+    /// The server stops, as it was asked to, and has sent all that it had. Try again: it may come back.
+    #[error("{0}")]
+    ShutDown(Failure),
     /// What comes next is nowhere any more: this archive has an end here, and a new base backup is due.
     #[error("the log has a gap: {0}")]
     Gap(Failure),
@@ -70,6 +73,7 @@ impl From<Broken> for Stopped {
         match &broken {
             // undefined_file: the segment was recycled while it was asked for.
             Broken::Refused { code, .. } if code == "58P01" => Self::Gap(broken.into()),
+            Broken::ShutsDown => Self::ShutDown(broken.into()),
             _ => Self::Lost(broken.into()),
         }
     }
