@@ -25,7 +25,7 @@ pub use figures::{Figures, TableFigures};
 pub use logs::LogRange;
 pub use moment::MomentError;
 pub use point::{Part, PartKind, PointName, PointNameError, Reason, RestorePoint};
-pub use proof::{AskedQuery, Boot, Compared, Proof, Restored, SourceProof};
+pub use proof::{AskedQuery, Boot, Came, Compared, Proof, Restored, SourceProof};
 pub use report::{Objectives, Report, Timed, judge};
 pub use retention::{Decision, Keep, Standing, Why, decide, log_needed};
 pub use schedule::{Due, Schedule, ScheduleError, next, seed};

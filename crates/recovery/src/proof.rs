@@ -72,8 +72,39 @@ pub struct AskedQuery {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Boot {
     pub service: ServiceName,
-    /// What its health check said.
-    pub healthy: Result<(), String>,
+    pub came: Came,
+}
+
+/// What its health check said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Came {
+    Healthy,
+    /// What it said, or how the service ended.
+    NotHealthy(String),
+    /// Why nobody could try: the target cannot keep it from what is live, say.
+    CannotTry(String),
+}
+
+impl Boot {
+    pub fn judge(&self) -> Judgement {
+        let name = &self.service;
+        let (verdict, reason) = match &self.came {
+            Came::Healthy => (
+                Verdict::Pass,
+                format!("`{name}` is healthy against the copy"),
+            ),
+            Came::NotHealthy(why) => (
+                Verdict::Fail,
+                format!("`{name}` is not healthy against the copy: {why}"),
+            ),
+            Came::CannotTry(why) => (
+                Verdict::CannotMeasure,
+                format!("`{name}` cannot be started against the copy: {why}"),
+            ),
+        };
+        Judgement { verdict, reason }
+    }
 }
 
 impl AskedQuery {
@@ -148,16 +179,7 @@ impl Proof {
     /// that was not.
     pub fn judge(&self) -> Judgement {
         let judgements: Vec<Judgement> = self.sources.iter().map(SourceProof::judge).collect();
-        let boot = self.boot.iter().map(|boot| match &boot.healthy {
-            Ok(()) => Judgement {
-                verdict: Verdict::Pass,
-                reason: format!("`{}` is healthy against the copy", boot.service),
-            },
-            Err(why) => Judgement {
-                verdict: Verdict::Fail,
-                reason: format!("`{}` is not healthy against the copy: {why}", boot.service),
-            },
-        });
+        let boot = self.boot.iter().map(Boot::judge);
         let all: Vec<Judgement> = judgements.into_iter().chain(boot).collect();
         if self.sources.is_empty() {
             return Judgement {

@@ -216,6 +216,13 @@ impl DockerTarget {
         Ok(self.shared.engine.remove_networks(scope).await?)
     }
 
+    /// Removes one network of an environment, by its name; false: somebody is still in it. One that is not there,
+    /// or is not of this environment, is left as it is.
+    pub async fn remove_network(&self, scope: &Scope, name: &str) -> Result<bool, TargetError> {
+        let _making = self.shared.ground.lock().await;
+        Ok(self.shared.engine.remove_network(scope, name).await?)
+    }
+
     /// Notes that could not be read; each stands in the server's log with its reason.
     pub fn damaged(&self) -> &[PathBuf] {
         &self.damaged

@@ -167,7 +167,11 @@ impl Control {
     }
 
     /// The last lines of an instance's log, with the secret values of its stack taken out.
-    async fn last_lines(&self, environment: &Environment, id: &InstanceId) -> Vec<String> {
+    pub(crate) async fn last_lines(
+        &self,
+        environment: &Environment,
+        id: &InstanceId,
+    ) -> Vec<String> {
         let query = LogQuery {
             tail: Some(EVIDENCE_LINES),
             ..LogQuery::default()

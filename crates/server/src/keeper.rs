@@ -141,7 +141,9 @@ async fn note_changes(
     let scope = environment.scope.to_string();
     let statuses = control.observe(&environment.scope);
     seen.retain(|(other, id), _| *other != scope || statuses.iter().any(|s| s.id == *id));
-    for status in statuses {
+    // What becomes of those that somebody works in, he tells himself.
+    let beside = environment.inner().beside.clone();
+    for status in statuses.into_iter().filter(|s| !beside.contains(&s.id)) {
         let word = phase_word(&status.phase);
         let before = seen.insert((scope.clone(), status.id.clone()), word);
         let worth_saying = match word {

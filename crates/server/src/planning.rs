@@ -235,7 +235,7 @@ fn service_rules(stack: &Stack, service: &Service) -> ServicePlan {
     }
 }
 
-fn policy<'a>(stack: &'a Stack, service: &ServiceName) -> &'a DeployPolicy {
+pub(crate) fn policy<'a>(stack: &'a Stack, service: &ServiceName) -> &'a DeployPolicy {
     stack
         .deploy
         .services

@@ -2,8 +2,10 @@
 
 pub(crate) mod container;
 mod one_shot;
+mod staged;
 
 pub(crate) use one_shot::one_shot_spec;
+pub(crate) use staged::{cannot_stage, stage_network, staged_spec};
 
 use crate::api::types::Files;
 use crate::planning::has_port;

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Never asked for anywhere: nothing listens on this port.
 const SERVICE: &str = "127.0.0.1:1/mainstay-stacks-service:v1";
-const POSTGRES: &str = "127.0.0.1:1/mainstay-stacks-postgres:v1";
+pub(super) const POSTGRES: &str = "127.0.0.1:1/mainstay-stacks-postgres:v1";
 const REDIS: &str = "127.0.0.1:1/mainstay-stacks-redis:v1";
 
 /// What the published image has of PostgreSQL's own, and is used here: by the stack, or by its backups.
@@ -164,6 +164,8 @@ impl Lost {
             let words = format!("passed: `{source}` came back");
             assert!(drilled.err().contains(&words), "{}", drilled.err());
         }
+        let words = "passed: `app` is healthy against the copy";
+        assert!(drilled.err().contains(words), "{}", drilled.err());
         let key = site.ok(&["backup", "key", "export"]);
         std::fs::write(kept.path().join("key"), key.trim()).unwrap();
         let repositories = site.path().join(".mainstay/backups/repositories");
@@ -223,7 +225,7 @@ fn saved_before(site: &Site, release: u64) {
 }
 
 /// What is left of a stack, as the engine lists it.
-fn left(socket: &Path, list: &str, stack: &str) -> Value {
+pub(super) fn left(socket: &Path, list: &str, stack: &str) -> Value {
     let filter = format!("{{\"label\":[\"io.mainstay.stack={stack}\"]}}");
     let path = format!("{list}filters={}", encoded(&filter));
     let (_, body) = ask(socket, "GET", &path, b"");
@@ -247,7 +249,7 @@ fn without(yaml: &str, key: &str) -> String {
 }
 
 /// Once for each engine; a test that comes meanwhile waits.
-fn make_images(socket: &Path, test: &str) -> Option<()> {
+pub(super) fn make_images(socket: &Path, test: &str) -> Option<()> {
     static MADE: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if made.contains(&socket.to_owned()) {

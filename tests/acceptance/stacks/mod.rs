@@ -7,6 +7,7 @@
 
 mod client;
 mod containers;
+mod drills;
 mod verbs;
 
 use crate::site::{Site, free_address, sample_service};

@@ -119,18 +119,23 @@ fn the_first_value_of_the_query_has_to_be_true() {
 
 #[test]
 fn a_service_that_is_not_healthy_against_the_copy_fails_it() {
-    let mut proof = proof(vec![came_back("db")]);
-    proof.boot = Some(Boot {
-        service: ServiceName::new("app").unwrap(),
-        healthy: Err("status 500".to_owned()),
-    });
-    assert_eq!(
-        told(&proof),
-        (
-            Verdict::Fail,
-            "`app` is not healthy against the copy: status 500".to_owned()
-        )
-    );
+    let with = |came| {
+        let mut proof = proof(vec![came_back("db")]);
+        let service = ServiceName::new("app").unwrap();
+        proof.boot = Some(Boot { service, came });
+        let proven = proof.is_proven();
+        let (verdict, reason) = told(&proof);
+        (proven, verdict, reason)
+    };
+    let reason = "`app` is not healthy against the copy: status 500".to_owned();
+    let failed = with(Came::NotHealthy("status 500".to_owned()));
+    assert_eq!(failed, (false, Verdict::Fail, reason));
+    let reason = "`app` cannot be started against the copy: no such image".to_owned();
+    let untried = with(Came::CannotTry("no such image".to_owned()));
+    assert_eq!(untried, (false, Verdict::CannotMeasure, reason));
+    let (proven, verdict, _) = with(Came::Healthy);
+    assert!(proven);
+    assert_eq!(verdict, Verdict::Pass);
 }
 
 #[test]

@@ -134,6 +134,31 @@ impl Engine {
         Ok(stay)
     }
 
+    /// One of them; false: somebody is still in it.
+    pub(crate) async fn remove_network(&self, scope: &Scope, name: &str) -> Answer<bool> {
+        let Some(found) = self.find_network(name).await? else {
+            return Ok(true);
+        };
+        let ours = labels::of_scope(&self.server, scope);
+        let marks = found.labels.unwrap_or_default();
+        if !ours
+            .iter()
+            .all(|(key, value)| marks.get(key) == Some(value))
+        {
+            return Ok(true);
+        }
+        let docker = self.api().await?;
+        match docker.remove_network(name).await.map_err(self.failed()) {
+            Ok(()) => Ok(true),
+            Err(failure) if failure.is_missing() => Ok(true),
+            Err(failure) if failure.is_unreachable() => Err(failure),
+            Err(failure) => {
+                tracing::debug!(network = name, reason = failure.line(), "a network stays");
+                Ok(false)
+            }
+        }
+    }
+
     pub(crate) async fn ensure_volume(&self, scope: &Scope, volume: &Volume) -> Answer<()> {
         let docker = self.api().await?;
         let found = docker.inspect_volume(&volume.name).await;

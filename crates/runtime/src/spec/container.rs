@@ -165,6 +165,8 @@ pub enum MountKind {
         /// Only this directory of it.
         subpath: Option<String>,
     },
+    /// A volume of the instance alone: it has no name, begins with what the image has there, and goes with it.
+    Unnamed,
     Tmpfs {
         size: Option<Bytes>,
         mode: Option<u32>,

@@ -6,15 +6,17 @@ use super::bring::{Bringing, Found};
 use super::engines::Opened;
 use super::job::{Job, Trouble};
 use super::scratch::{Mounts, Scratch};
+use super::stage::Stage;
 use crate::api::types::{BackupJob, BackupJobKind, KeptPoint, OnPoint, Proven};
 use crate::api::{Actor, types::ApiError};
 use crate::control::{Control, now};
 use crate::environment::Environment;
 use crate::specs::Bundle;
 use mainstay_databases::{Database, Load, Place};
-use mainstay_model::{Scope, Verdict};
+use mainstay_model::{Scope, ServiceName, Verdict};
 use mainstay_recovery::{
-    AskedQuery, Compared, Figures, Part, PartKind, Proof, Restored, SourceProof, Timed, differences,
+    AskedQuery, Boot, Came, Compared, Figures, Part, PartKind, Proof, Restored, SourceProof, Timed,
+    differences,
 };
 use mainstay_stack::{BackupSource, BackupWhat, TargetKind};
 use std::sync::Arc;
@@ -81,52 +83,45 @@ impl Control {
         job.about(&kept.point.name);
         let (began, started) = (now(), Instant::now());
         let bundle = Self::bundle_of(environment)?;
+        let stage = self.stage(environment, &bundle, &kept).await;
         let drill = Drill {
             control: self,
             environment,
             bundle: &bundle,
             job,
+            stage: stage.as_ref().and_then(|(_, laid)| laid.as_ref().ok()),
         };
-        let mut sources = Vec::new();
-        let mut steps = Vec::new();
-        for part in kept.point.parts.clone() {
-            if part.kind == PartKind::PostgresqlBase || !what.has(&part.source) {
-                continue;
-            }
-            let step = Instant::now();
-            job.step(format!("restoring {} into a scratch instance", part.source));
-            let proof = drill.part(&kept, &part).await;
-            let judged = proof.judge();
-            job.note(format!("{}: {}", word(judged.verdict), judged.reason));
-            sources.push(proof);
-            steps.push(Timed {
-                what: part.source.clone(),
-                took: step.elapsed(),
-            });
-        }
-        if let Some(service) = bundle
-            .stack
-            .backups
-            .drill
-            .as_ref()
-            .and_then(|drill| drill.boot.as_ref())
-        {
-            job.note(format!(
-                "not tried: to start {service} against the copy is not supported yet"
-            ));
-        }
+        let (sources, mut steps) = drill.parts(&kept, what).await;
+        let boot = match stage {
+            Some((service, laid)) => Some(boot(service, laid, &sources, job, &mut steps).await),
+            None => None,
+        };
         let proof = Proof {
             point: kept.point.id,
             name: kept.point.name.clone(),
             began,
             ended: now(),
             sources,
-            boot: None,
+            boot,
             steps,
             rpo: Some(began.since(super::create::taken(&kept.point))),
             objectives: bundle.stack.backups.objectives,
         };
         self.keep_proof(job, kept, &proof, started.elapsed()).await
+    }
+
+    /// Where the service that is to be started against the copy will be; `None`: none is.
+    async fn stage(
+        self: &Arc<Self>,
+        environment: &Arc<Environment>,
+        bundle: &Arc<Bundle>,
+        kept: &KeptPoint,
+    ) -> Option<(ServiceName, Result<Stage, String>)> {
+        let drill = bundle.stack.backups.drill.as_ref()?;
+        let service = drill.boot.clone()?;
+        let parts = &kept.point.parts;
+        let stage = Stage::lay(self, environment, bundle, &service, parts).await;
+        Some((service, stage))
     }
 
     /// Writes down what came of it, with the point.
@@ -167,6 +162,39 @@ impl Control {
     }
 }
 
+/// Starts the service against what came back, and ends all that was started for it.
+async fn boot(
+    service: ServiceName,
+    stage: Result<Stage, String>,
+    sources: &[SourceProof],
+    job: &Job,
+    steps: &mut Vec<Timed>,
+) -> Boot {
+    let began = Instant::now();
+    job.step(format!("starting {service} against the copy"));
+    let came = match stage {
+        Ok(stage) => {
+            for volume in stage.empty_volumes() {
+                job.note(format!(
+                    "not tried: volume `{volume}` is empty for {service}: files are not brought there yet"
+                ));
+            }
+            let came = stage.boot(sources, job).await;
+            stage.end().await;
+            came
+        }
+        Err(reason) => Came::CannotTry(reason),
+    };
+    let boot = Boot { service, came };
+    let judged = boot.judge();
+    job.note(format!("{}: {}", word(judged.verdict), judged.reason));
+    steps.push(Timed {
+        what: boot.service.to_string(),
+        took: began.elapsed(),
+    });
+    boot
+}
+
 const fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "passed",
@@ -181,9 +209,33 @@ struct Drill<'a> {
     environment: &'a Arc<Environment>,
     bundle: &'a Bundle,
     job: &'a Job,
+    /// Where databases are restored that a service is started against.
+    stage: Option<&'a Stage>,
 }
 
 impl Drill<'_> {
+    /// Each part that is asked for, and how long it took.
+    async fn parts(&self, kept: &KeptPoint, what: &BackupWhat) -> (Vec<SourceProof>, Vec<Timed>) {
+        let mut sources = Vec::new();
+        let mut steps = Vec::new();
+        for part in &kept.point.parts {
+            if part.kind == PartKind::PostgresqlBase || !what.has(&part.source) {
+                continue;
+            }
+            let (step, job) = (Instant::now(), self.job);
+            job.step(format!("restoring {} into a scratch instance", part.source));
+            let proof = self.part(kept, part).await;
+            let judged = proof.judge();
+            job.note(format!("{}: {}", word(judged.verdict), judged.reason));
+            sources.push(proof);
+            steps.push(Timed {
+                what: part.source.clone(),
+                took: step.elapsed(),
+            });
+        }
+        (sources, steps)
+    }
+
     async fn part(&self, kept: &KeptPoint, part: &Part) -> SourceProof {
         let source = self.bundle.stack.backups.sources.get(&part.source);
         let seen = match (part.kind, source) {
@@ -241,6 +293,14 @@ impl Drill<'_> {
         let found = self.found(kept, part)?;
         let stack = &self.bundle.stack;
         let service = source.kind.service();
+        let staged = self.stage.zip(service);
+        let staged = staged.filter(|_| part.kind.has_engine());
+        // A Redis that serves lets keys expire: what it has is compared where none does.
+        let compared_there = part.kind != PartKind::Redis;
+        if let Some((stage, service)) = staged.filter(|_| compared_there) {
+            let opened = self.to_stage(&found, source, stage, service).await?;
+            return self.look(&found, source, &opened).await;
+        }
         let alone = part.kind == PartKind::Sqlite && stack.target == TargetKind::Process;
         let scratch = match service.filter(|_| !alone) {
             Some(service) => {
@@ -258,7 +318,31 @@ impl Drill<'_> {
         if let Some(scratch) = scratch {
             scratch.end().await;
         }
-        seen
+        let seen = seen?;
+        if let Some((stage, service)) = staged {
+            self.to_stage(&found, source, stage, service).await?;
+        }
+        Ok(seen)
+    }
+
+    /// Into the service's own database as it starts with nothing in it: a service is started against it later.
+    async fn to_stage(
+        &self,
+        found: &Found,
+        source: &BackupSource,
+        stage: &Stage,
+        service: &ServiceName,
+    ) -> Result<Opened, Trouble> {
+        let place: Arc<dyn Place> = Arc::new(stage.beside(service).await?);
+        let (stack, spool) = (&self.bundle.stack, self.control.spool());
+        let details = &found.part.details;
+        let database = super::engines::database_of(stack, source, None, details, &spool)?;
+        let database = database.ok_or_else(|| Trouble::new("it is no database"))?;
+        let opened = Opened { database, place };
+        let undo = self.bringing().load(&opened, found, Load::Replace).await?;
+        let place = Arc::clone(&opened.place);
+        opened.database.settle(place, &undo).await?;
+        Ok(opened)
     }
 
     async fn within(
@@ -275,6 +359,16 @@ impl Drill<'_> {
         let database: Box<dyn Database> = template.scratch(Arc::clone(&place)).await?;
         let opened = Opened { database, place };
         self.bringing().load(&opened, found, Load::Replace).await?;
+        self.look(found, source, &opened).await
+    }
+
+    /// Compares, and asks what is to be asked.
+    async fn look(
+        &self,
+        found: &Found,
+        source: &BackupSource,
+        opened: &Opened,
+    ) -> Result<Seen, Trouble> {
         let place = || Arc::clone(&opened.place);
         let figures = opened.database.figures(place()).await?;
         let compared = found

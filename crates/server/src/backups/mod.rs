@@ -28,6 +28,7 @@ mod restore;
 mod schedule;
 mod scratch;
 mod sources;
+mod stage;
 mod status;
 mod wal;
 

@@ -178,6 +178,7 @@ impl Control {
 
     /// Takes up what the last server left: a restore goes on, anything else has ended.
     pub(crate) async fn recover_backups(self: &Arc<Self>) -> Result<(), Trouble> {
+        self.clear_spool();
         for environment in self.environments() {
             let points = self.points(&environment.scope).await?;
             self.backups.board.points(&environment.scope, &points);
@@ -190,6 +191,7 @@ impl Control {
             for job in last.values() {
                 self.backups.note_end(job);
             }
+            self.strike_left_stage(&environment);
         }
         let read = |rows: Rows<'_>| rows.running_jobs();
         let rows = self.store.journal().read::<_, JournalError>(read).await;
@@ -206,6 +208,33 @@ impl Control {
             }
         }
         Ok(())
+    }
+
+    /// Copies that were on their way when the last server ended, and what its drill had read back.
+    fn clear_spool(&self) {
+        let entries = std::fs::read_dir(self.spool()).into_iter().flatten();
+        let files = entries.flatten().map(|entry| entry.path());
+        for file in files.filter(|path| path.is_file()) {
+            if let Err(error) = std::fs::remove_file(&file) {
+                tracing::warn!(path = %file.display(), %error, "what a job left cannot be removed");
+            }
+        }
+        let _ = super::own::clear(&self.data().backups().join("drill"));
+    }
+
+    /// A drill that was cut off may have left its network.
+    fn strike_left_stage(self: &Arc<Self>, environment: &Arc<Environment>) {
+        let current = environment.inner().current.clone();
+        let Some(bundle) = current else {
+            return;
+        };
+        let drill = bundle.stack.backups.drill.as_ref();
+        if drill.is_some_and(|drill| drill.boot.is_some()) {
+            let (control, environment) = (Arc::clone(self), Arc::clone(environment));
+            self.rollouts().spawn(async move {
+                control.strike_stage(&environment, &bundle.stack).await;
+            });
+        }
     }
 
     /// The scope of a restore that goes on.

@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::environment::Environment;
 use crate::specs::{Bundle, one_shot_spec};
 use mainstay_model::{InstanceId, ServiceName};
-use mainstay_runtime::status::Phase;
+use mainstay_runtime::status::{InstanceStatus, Phase};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(1);
 const END_SEEN: Duration = Duration::from_secs(30);
 /// Longest life, in seconds: what nobody ends ends itself.
 const LIFE: &str = "86400";
+
+/// Ends the names of the services that they are called after.
+const SUFFIX: &str = ".scratch";
 
 /// Whether it sees what the service sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,19 +53,13 @@ impl Scratch {
         service: &ServiceName,
         mounts: Mounts,
     ) -> Result<Self, String> {
-        let id = free_id(control, environment, service)?;
         let mut bundle = bundle.clone();
         if mounts == Mounts::None
             && let Some(known) = bundle.stack.services.get_mut(service)
         {
             known.mounts.clear();
         }
-        environment.inner().beside.insert(id.clone());
-        let scratch = Self {
-            control: Arc::clone(control),
-            environment: Arc::clone(environment),
-            id,
-        };
+        let scratch = Self::named(control, environment, service)?;
         let command = ["sleep".to_owned(), LIFE.to_owned()];
         let variables = BTreeMap::new();
         let started =
@@ -90,16 +87,38 @@ impl Scratch {
         }
     }
 
+    /// A name for one that is not started yet; the keeper leaves it alone as long as this lives.
+    pub(super) fn named(
+        control: &Arc<Control>,
+        environment: &Arc<Environment>,
+        service: &ServiceName,
+    ) -> Result<Self, String> {
+        let id = free_id(control, environment, service)?;
+        environment.inner().beside.insert(id.clone());
+        Ok(Self {
+            control: Arc::clone(control),
+            environment: Arc::clone(environment),
+            id,
+        })
+    }
+
+    pub(super) const fn id(&self) -> &InstanceId {
+        &self.id
+    }
+
     pub(super) fn place(&self) -> Arc<Beside> {
         let targets = Arc::clone(self.control.targets());
         let scope = self.environment.scope.clone();
         Arc::new(Beside::new(targets, scope, self.id.clone()))
     }
 
+    pub(super) fn status(&self) -> Option<InstanceStatus> {
+        let mut all = self.control.observe(&self.environment.scope).into_iter();
+        all.find(|status| status.id == self.id)
+    }
+
     fn phase(&self) -> Option<Phase> {
-        let all = self.control.observe(&self.environment.scope);
-        let status = all.into_iter().find(|status| status.id == self.id)?;
-        Some(status.phase)
+        self.status().map(|status| status.phase)
     }
 
     async fn until_up(&self) -> Result<(), String> {
@@ -144,6 +163,11 @@ impl Drop for Scratch {
     }
 }
 
+/// Whether an instance of this name is one of ours.
+pub(super) fn is_scratch(id: &InstanceId) -> bool {
+    id.service.as_str().ends_with(SUFFIX)
+}
+
 /// A name that nothing has now: `db.scratch-r3-1`.
 fn free_id(
     control: &Control,
@@ -151,7 +175,7 @@ fn free_id(
     service: &ServiceName,
 ) -> Result<InstanceId, String> {
     let room: String = service.as_str().chars().take(55).collect();
-    let name = ServiceName::new(format!("{room}.scratch")).map_err(|error| error.to_string())?;
+    let name = ServiceName::new(format!("{room}{SUFFIX}")).map_err(|error| error.to_string())?;
     let release = environment.inner().kept.desired.release.unwrap_or_default();
     let statuses = control.observe(&environment.scope);
     (1..=u32::MAX)

@@ -151,7 +151,7 @@ fn network(stack: &Stack, key: &str) -> Network {
 }
 
 /// What an engine calls a network or a volume that the files give no name.
-fn engine_name(scope: &Scope, key: &str) -> String {
+pub(super) fn engine_name(scope: &Scope, key: &str) -> String {
     format!("{}-{}_{key}", scope.stack, scope.environment)
 }
 

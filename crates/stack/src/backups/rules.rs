@@ -3,7 +3,7 @@
 use super::used::Used;
 use super::{Around, at};
 use crate::decode::DatabaseEngine;
-use crate::resolved::{Backups, SourceFound, SourceKind};
+use crate::resolved::{Backups, SourceFound, SourceKind, TargetKind};
 use crate::source::At;
 use crate::tree::Node;
 use mainstay_model::{Problem, Problems, ServiceName, format_duration};
@@ -32,6 +32,7 @@ pub(super) fn check(backups: &Backups, node: &Node, around: &Around<'_>, problem
         rules.nothing_is_done();
         rules.recovery_point();
         rules.kept_until_drilled();
+        rules.boot_is_possible();
         rules.wrong_database();
     }
 }
@@ -133,6 +134,23 @@ impl Rules<'_, '_> {
                 self.warning("copies-nothing", &at, message, hint);
             }
         }
+    }
+
+    /// Two of a process would work in the same files: a drill says that it was not tried, and proves nothing.
+    fn boot_is_possible(&mut self) {
+        let drill = self.backups.drill.as_ref();
+        let Some(service) = drill.and_then(|drill| drill.boot.clone()) else {
+            return;
+        };
+        if self.around.target != TargetKind::Process {
+            return;
+        }
+        let at = at(self.node, &["drill", "boot"]).clone();
+        let message = format!(
+            "`boot: {service}` is not supported on the process target: a drill would prove nothing"
+        );
+        let hint = "take `boot` out for this environment, or run it on containers";
+        self.warning("boot-not-supported", &at, message, hint);
     }
 
     /// Something is proven only while it is still there.

@@ -511,3 +511,19 @@ secrets: {k: {from: file, path: /mnt/b/key}}
         assert!(found, "{expected}\n{problems:#?}");
     }
 }
+
+/// Two of a process would work in the same files.
+#[test]
+fn a_boot_that_cannot_be_tried_is_warned_about() {
+    let compose = "services: {app: {image: shop, x-mainstay: {command: [bin/app]}}}";
+    let of = |target: &str| {
+        let section = format!(
+            "target: {target}\nbackups: {{enabled: true, sources: {{files: {{directory: /srv/files}}}}, drill: {{boot: app}}}}\n"
+        );
+        let said = said(compose, &section);
+        said.iter()
+            .any(|one| one.starts_with("[backups/boot-not-supported] warning"))
+    };
+    assert!(of("process"));
+    assert!(!of("docker"));
+}

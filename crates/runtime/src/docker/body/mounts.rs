@@ -109,6 +109,11 @@ fn mount(asked: &Asked) -> Option<Mount> {
             }),
             ..plain
         }),
+        // Without a source the engine makes one, and removes it with the container.
+        MountKind::Unnamed => Some(Mount {
+            typ: Some(MountType::VOLUME),
+            ..plain
+        }),
         MountKind::Tmpfs { size, mode } => Some(Mount {
             typ: Some(MountType::TMPFS),
             tmpfs_options: Some(MountTmpfsOptions {

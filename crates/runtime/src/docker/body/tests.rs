@@ -124,13 +124,17 @@ fn each_mount_has_its_form() {
         mount(volume("own", false), false),
         mount(volume("read", false), true),
         mount(volume("shared", true), false),
+        mount(MountKind::Unnamed, false),
     ];
     assert_eq!(own_volumes(&spec.run), ["own"]);
     let host = made(&spec, false).host_config.unwrap();
     assert_eq!(host.binds.unwrap(), ["/srv:/data:ro"]);
     let mounts = host.mounts.unwrap();
-    assert_eq!(mounts.len(), 5);
-    let file = &mounts[4];
+    assert_eq!(mounts.len(), 6);
+    let unnamed = &mounts[4];
+    assert_eq!(unnamed.source, None);
+    assert_eq!(unnamed.target.as_deref(), Some("/data"));
+    let file = &mounts[5];
     assert_eq!(file.target.as_deref(), Some("/run/secrets/token"));
     assert_eq!(file.read_only, Some(true));
 }
