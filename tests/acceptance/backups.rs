@@ -16,7 +16,7 @@ test -f pgdata/PG_VERSION || "$BINARIES/initdb" -A trust -U postgres -N -D pgdat
 exec "$BINARIES/postgres" -D pgdata -h 127.0.0.1 -p "$PORT" -k /tmp -c fsync=off -c max_wal_senders=5
 "#;
 
-const MAINSTAY: &str = "\
+pub(crate) const MAINSTAY: &str = "\
 deploy:
   minimum_healthy_time: 300ms
   healthy_deadline: 60s
@@ -37,18 +37,27 @@ backups:
 const ACCOUNTS: &str = "create table accounts (id int primary key, amount int not null);
 insert into accounts select n, 100 from generate_series(1, 500) n";
 
-struct Shop {
-    site: Site,
+pub(crate) struct Shop {
+    pub(crate) site: Site,
     test: &'static str,
 }
 
 impl Shop {
     fn start(test: &'static str) -> Option<Self> {
+        Self::with(test, |_| MAINSTAY.to_owned())
+    }
+
+    /// With another `mainstay.yaml`.
+    pub(crate) fn with(
+        test: &'static str,
+        mainstay: impl FnOnce(&mut Site) -> String,
+    ) -> Option<Self> {
         let binaries = newest()?;
         if !found("PostgreSQL", "psql", test) {
             return None;
         }
-        let site = Site::empty();
+        let mut site = Site::empty();
+        let mainstay = mainstay(&mut site);
         open_to_all(site.path());
         let user = if rustix::process::geteuid().is_root() {
             "\n    user: postgres"
@@ -75,7 +84,7 @@ services:
             binaries = binaries.display()
         );
         site.write("compose.yaml", &compose);
-        site.write("mainstay.yaml", MAINSTAY);
+        site.write("mainstay.yaml", &mainstay);
         site.write("database.sh", DATABASE);
         site.write("uploads/one.txt", "the first");
         site.up();
@@ -85,21 +94,21 @@ services:
     }
 
     /// What a query answers, of whatever instance runs.
-    fn sql(&self, text: &str) -> String {
+    pub(crate) fn sql(&self, text: &str) -> String {
         sql(&self.site, text)
     }
 
-    fn sum(&self) -> String {
+    pub(crate) fn sum(&self) -> String {
         self.sql("select sum(amount) from accounts")
     }
 
-    fn key(&self) -> PathBuf {
+    pub(crate) fn key(&self) -> PathBuf {
         let key = self.site.ok(&["backup", "key", "export"]);
         self.site.write("key", key.trim());
         self.site.path().join("key")
     }
 
-    fn points(&self) -> Vec<String> {
+    pub(crate) fn points(&self) -> Vec<String> {
         let status = self.site.json(&["backup", "list"]);
         let points = status["points"].as_array().unwrap().iter();
         points
@@ -108,13 +117,16 @@ services:
     }
 }
 
-fn sql(site: &Site, text: &str) -> String {
+/// Where the instance of the database listens.
+pub(crate) fn url(site: &Site) -> String {
     let status = site.json(&["status"]);
-    let address = status["services"][0]["instances"][0]["address"]
-        .as_str()
-        .unwrap_or_else(|| panic!("no address: {status}"))
-        .to_owned();
-    let url = format!("postgresql://postgres@{address}/postgres");
+    let address = status["services"][0]["instances"][0]["address"].as_str();
+    let address = address.unwrap_or_else(|| panic!("no address: {status}"));
+    format!("postgresql://postgres@{address}/postgres")
+}
+
+pub(crate) fn sql(site: &Site, text: &str) -> String {
+    let url = url(site);
     let asked = Command::new("psql")
         .args([&url, "-qtAX", "-v", "ON_ERROR_STOP=1", "-c", text])
         .output()
@@ -132,7 +144,7 @@ fn newest() -> Option<PathBuf> {
     binaries
 }
 
-fn open_to_all(path: &Path) {
+pub(crate) fn open_to_all(path: &Path) {
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o777)).unwrap();
 }
 

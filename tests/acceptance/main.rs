@@ -34,3 +34,4 @@ mod refusals;
 mod secrets;
 mod site;
 mod stacks;
+mod swept;

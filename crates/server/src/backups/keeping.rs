@@ -97,7 +97,8 @@ impl Control {
             .into_iter()
             .filter(|kept| !wanted.contains(&kept.point.id));
         let gone: Vec<KeptPoint> = gone.collect();
-        if !gone.is_empty() {
+        let orphans = self.sweep_orphans(&scope, &location, job).await?;
+        if !gone.is_empty() || orphans > 0 {
             job.step("giving up old restore points");
             for kept in gone {
                 self.give_up_here(&location, kept, job).await?;
@@ -149,11 +150,15 @@ impl Control {
             .filter(|kept| kept.copies.contains_key(name))
             .collect();
         let wanted = kept_by(&there, keep);
-        let gone: Vec<KeptPoint> = there
-            .into_iter()
-            .filter(|kept| !wanted.contains(&kept.point.id))
-            .collect();
-        if gone.is_empty() {
+        let gone = there.iter().filter(|kept| !wanted.contains(&kept.point.id));
+        let gone: Vec<KeptPoint> = gone.cloned().collect();
+        // A copy that nothing was brought to is not there yet.
+        let orphans = if there.is_empty() {
+            0
+        } else {
+            self.sweep_orphans(scope, location, job).await?
+        };
+        if gone.is_empty() && orphans == 0 {
             return Ok(());
         }
         job.step(format!("giving up old restore points of {name}"));

@@ -19,6 +19,7 @@ mod job;
 mod keeping;
 mod keys;
 mod location;
+mod orphans;
 mod own;
 mod pipe;
 mod place;
