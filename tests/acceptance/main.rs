@@ -31,6 +31,7 @@ mod pipeline;
 mod policy;
 mod postgres;
 mod refusals;
+mod regions;
 mod secrets;
 mod site;
 mod stacks;

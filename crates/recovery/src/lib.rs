@@ -22,7 +22,7 @@ mod schedule;
 pub use choose::{Asked, Chosen, NotFound, Picked, find};
 pub use compare::{Amount, Difference, Suspicion, differences, suspicious};
 pub use figures::{Figures, TableFigures};
-pub use logs::LogRange;
+pub use logs::{LogPiece, LogRange, log_ranges};
 pub use moment::MomentError;
 pub use point::{Part, PartKind, PointName, PointNameError, Reason, RestorePoint};
 pub use proof::{AskedQuery, Boot, Came, Compared, Proof, Restored, SourceProof};

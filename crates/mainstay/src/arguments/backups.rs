@@ -143,9 +143,12 @@ pub struct RecoverArguments {
     /// Region of an S3 repository
     #[arg(long, value_name = "REGION", default_value = "us-east-1")]
     pub region: String,
-    /// The newest restore point, without asking
-    #[arg(long, conflicts_with = "point")]
+    /// The newest state, without asking
+    #[arg(long, conflicts_with_all = ["point", "to"])]
     pub latest: bool,
+    /// The state of one moment: "2026-11-20 14:03:00 UTC", RFC 3339
+    #[arg(long, value_name = "TIME", conflicts_with = "point")]
+    pub to: Option<String>,
     /// This restore point, without asking
     #[arg(long, value_name = "POINT")]
     pub point: Option<PointName>,

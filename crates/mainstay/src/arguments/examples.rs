@@ -356,6 +356,7 @@ Examples:
   mainstay recover new-place --from /mnt/backups/shop --key-file key
   mainstay recover --from s3:https://s3.eu-central-1.amazonaws.com/backups/shop --latest
   mainstay recover --from /mnt/backups/shop --point 2026-11-20T020000 --as dr
+  mainstay recover --from /mnt/backups/shop --to \"2026-11-20 14:03:00 UTC\" --as dr
 
 The credentials of S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the key from
 MAINSTAY_BACKUP_KEY where no file is named.";

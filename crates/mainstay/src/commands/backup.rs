@@ -207,7 +207,7 @@ fn which(arguments: &WhichPointArguments) -> Outcome<WhichPoint> {
 }
 
 /// RFC 3339, or as people write it: `2026-11-20 14:03:00 UTC`.
-fn moment(text: &str) -> Outcome<Timestamp> {
+pub fn moment(text: &str) -> Outcome<Timestamp> {
     let trimmed = text.trim();
     let zulu = trimmed.strip_suffix("UTC").map(str::trim_end);
     let form = match zulu {

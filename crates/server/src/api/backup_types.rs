@@ -3,7 +3,7 @@
 //! Re-exported from [`super::types`], whose table has the paths.
 
 use mainstay_model::{Scope, Timestamp};
-use mainstay_recovery::{PointName, RestorePoint};
+use mainstay_recovery::{LogPiece, PointName, RestorePoint};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -257,6 +257,9 @@ pub struct NewBackupKey {
 pub struct AdoptBackups {
     pub location: mainstay_backup::Location,
     pub points: Vec<KeptPoint>,
+    /// Pieces of the logs that lie there.
+    #[serde(default)]
+    pub logs: Vec<LogPiece>,
 }
 
 /// `backup prune`, `backup copy`

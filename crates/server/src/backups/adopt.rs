@@ -44,6 +44,7 @@ impl Control {
             point.copies = BTreeMap::from([(ADOPTED.to_owned(), copy)]);
             self.keep_point(&point).await?;
         }
+        self.adopt_logs(scope, adopted.logs)?;
         let points: Vec<KeptPoint> = self.points(scope).await?;
         self.backups.board.points(scope, &points);
         Ok(())

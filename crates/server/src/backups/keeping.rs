@@ -110,9 +110,12 @@ impl Control {
                 "{removed} of the repository are not needed any more"
             ));
         }
-        self.give_up_logs(stack, &location).await?;
+        self.give_up_logs(stack, None, &location, &backups.keep)
+            .await?;
         for (name, copy) in &backups.copies {
             let location = self.location(stack, &copy.repository)?;
+            self.give_up_logs(stack, Some(name), &location, &copy.keep)
+                .await?;
             self.give_up_copies(&scope, name, &location, &copy.keep, job)
                 .await?;
         }

@@ -230,9 +230,10 @@ impl Control {
         let deadline = Instant::now() + STRUCK;
         loop {
             let used = environment.inner().beside.iter().any(is_scratch);
-            let gone = match used {
-                true => Ok(false),
-                false => engine.remove_network(&environment.scope, &network).await,
+            let gone = if used {
+                Ok(false)
+            } else {
+                engine.remove_network(&environment.scope, &network).await
             };
             match gone {
                 Ok(true) => return,

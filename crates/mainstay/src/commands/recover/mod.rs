@@ -6,6 +6,7 @@
 
 mod release;
 mod repository;
+mod state;
 
 use super::Context;
 use super::backup;
@@ -19,15 +20,17 @@ use crate::progress::Progress;
 use crate::render::quantity::{elapsed, now};
 use crate::render::table::{Entry, table};
 use mainstay_model::{Scope, Step, Timestamp};
-use mainstay_recovery::{Objectives, Report, Timed};
+use mainstay_recovery::{LogPiece, Report, Timed};
 use mainstay_server::api::types::{
     AdoptBackups, BackupJob, DeployRequest, EnvironmentState, EnvironmentStatus, KeptPoint,
     RestoreRequest, WhichPoint,
 };
+use mainstay_stack::Stack;
 use release::Saved;
 use repository::Repository;
 use serde::Serialize;
 use serde_json::Value;
+use state::{Moment, State};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -36,6 +39,8 @@ use std::time::Instant;
 #[derive(Debug, Serialize)]
 struct Document<'a> {
     point: &'a KeptPoint,
+    /// What each source is the state of now.
+    moments: &'a [Moment],
     directory: &'a Path,
     report: &'a Report,
     environment: &'a EnvironmentStatus,
@@ -73,28 +78,38 @@ pub async fn recover(context: &Context, arguments: RecoverArguments) -> Outcome 
     let repository = Repository::open(&arguments, &directory)?;
     let progress = Progress::new(context.output);
     progress.now("looking for restore points");
-    let points = repository.points(&context.global).await?;
+    let mut points = repository.points(&context.global).await?;
+    let logs = repository.logs().await?;
     drop(progress);
-    let point = repository::choose(context, &arguments, &points)?.clone();
+    let state = State::choose(context, &arguments, &points, &logs)?;
+    let host = state.point.point.scope.to_string();
+    let logs = logs.into_iter().filter(|(of, _)| *of == host);
+    let logs: Vec<LogPiece> = logs.map(|(_, piece)| piece).collect();
     let progress = Progress::new(context.output);
     let mut clock = Clock::new();
 
     let stage = directory.join(".mainstay").join("recovering");
     progress.now("bringing back the release");
-    repository.stack(&point, &stage).await?;
+    repository.stack(&state.point, &stage).await?;
     let mut saved = Saved::read(&stage, &directory)?;
     if let Some(environment) = &arguments.environment {
         saved.bundle.stack.environment = environment.clone();
     }
     saved.files_back(&directory)?;
+    saved.move_details(&mut points);
     clock.done(&progress, "files");
     // Nothing moves on the terminal while something is asked on it.
     drop(progress);
     if saved.needs_secrets() {
         saved.ask_secrets()?;
     }
+    let adopt = AdoptBackups {
+        location: repository.location.clone(),
+        points,
+        logs,
+    };
     bring_back(
-        context, &arguments, directory, repository, points, point, saved, clock, stage,
+        context, &arguments, directory, adopt, state, saved, clock, stage,
     )
     .await
 }
@@ -107,9 +122,8 @@ async fn bring_back(
     context: &Context,
     arguments: &RecoverArguments,
     directory: PathBuf,
-    repository: Repository,
-    points: Vec<KeptPoint>,
-    point: KeptPoint,
+    adopt: AdoptBackups,
+    state: State,
     saved: Saved,
     mut clock: Clock,
     stage: PathBuf,
@@ -119,10 +133,7 @@ async fn bring_back(
     let place = Place::new(&context.global, Some(&directory), Vec::new())?;
     let client = place.client()?;
     background::ensure(&client, &progress).await?;
-    let adopt = AdoptBackups {
-        location: repository.location.clone(),
-        points,
-    };
+    let point = &state.point;
     let _: Value = operation::mutate(&client, &path(&scope, "/backups/adopt"), &adopt).await?;
     saved.upload(&client, &stage, &progress).await?;
     clock.done(&progress, "server");
@@ -133,43 +144,42 @@ async fn bring_back(
         scope: &scope,
         progress: &progress,
     };
-    at.deploy(saved.request(&point, true)).await?;
+    at.deploy(saved.request(point, true)).await?;
     clock.done(&progress, "databases started");
-    at.restore(&point).await?;
+    at.restore(&state, &saved.bundle.stack).await?;
     clock.done(&progress, "data");
-    let objectives = saved.bundle.stack.backups.objectives;
     if arguments.data_only {
         let up = place.command("up");
         progress.line(&format!("files and data are back; start the rest: {up}"));
     } else {
-        at.deploy(saved.request(&point, false)).await?;
+        at.deploy(saved.request(point, false)).await?;
         clock.done(&progress, "services and traffic");
         at.healthy().await?;
         clock.done(&progress, "health");
     }
     let _ = std::fs::remove_dir_all(&stage);
     drop(progress);
-    tell(
-        context, &point, &directory, objectives, clock, &client, &scope,
-    )
-    .await
+    let stack = &saved.bundle.stack;
+    tell(context, &state, stack, &directory, clock, &client).await
 }
 
 async fn tell(
     context: &Context,
-    point: &KeptPoint,
+    state: &State,
+    stack: &Stack,
     directory: &Path,
-    objectives: Objectives,
     clock: Clock,
     client: &Client,
-    scope: &Scope,
 ) -> Outcome {
-    let moments: Vec<Timestamp> = point.point.parts.iter().map(|part| part.taken).collect();
+    let (point, scope) = (&state.point, stack.scope());
+    let moments = state.moments(stack);
+    let restored: Vec<Timestamp> = moments.iter().map(|moment| moment.at).collect();
     let ran = (clock.began, now());
-    let report = Report::new(clock.steps, ran, &moments, objectives);
-    let status: EnvironmentStatus = client.ask(&path(scope, "")).await?;
+    let report = Report::new(clock.steps, ran, &restored, stack.backups.objectives);
+    let status: EnvironmentStatus = client.ask(&path(&scope, "")).await?;
     let document = Document {
         point,
+        moments: &moments,
         directory,
         report: &report,
         environment: &status,
@@ -181,9 +191,15 @@ async fn tell(
                 Entry::new(elapsed(step.took)).right(),
             ]
         });
+        let of = moments.iter().map(|moment| {
+            let how = if moment.by_log { ", by its log" } else { "" };
+            format!("{} as it was at {}{how}", moment.source, moment.at)
+        });
+        let of: Vec<String> = of.collect();
+        let of = of.join("\n");
         let urls: Vec<&str> = status.urls.iter().map(|url| url.url.as_str()).collect();
         format!(
-            "{}\n\n{scope} is back from {} in {}\n{} (RTO)\n{} (RPO, counted from the begin of this recovery)\n{}",
+            "{}\n\n{of}\n{scope} is back from {} in {}\n{} (RTO)\n{} (RPO, counted from the begin of this recovery)\n{}",
             table(look, &["STEP", "TOOK"], rows.collect()),
             point.point.name,
             directory.display(),
@@ -235,10 +251,29 @@ impl At<'_> {
         }
     }
 
-    async fn restore(&self, point: &KeptPoint) -> Outcome {
+    /// The copies first; then each database with a log to its moment.
+    async fn restore(&self, state: &State, stack: &Stack) -> Outcome {
+        let moments = state.moments(stack);
+        let copies = moments.iter().filter(|moment| !moment.by_log);
+        let only: Vec<String> = copies.map(|moment| moment.source.clone()).collect();
+        let name = || WhichPoint::Name(state.point.point.name.clone());
+        if state.played.is_empty() {
+            return self.restored(name(), Vec::new()).await;
+        }
+        if !only.is_empty() {
+            self.restored(name(), only).await?;
+        }
+        for (source, moment) in &state.played {
+            let which = WhichPoint::To(*moment);
+            self.restored(which, vec![source.clone()]).await?;
+        }
+        Ok(())
+    }
+
+    async fn restored(&self, which: WhichPoint, only: Vec<String>) -> Outcome {
         let request = RestoreRequest {
-            which: WhichPoint::Name(point.point.name.clone()),
-            only: Vec::new(),
+            which,
+            only,
             beside: None,
             tables: Vec::new(),
             no_safety: true,

@@ -22,6 +22,8 @@ pub struct Saved {
     pub bundle: Bundle,
     files: Files,
     secrets: bool,
+    /// Where the stack lay before, and where it lies now.
+    moved: (String, String),
 }
 
 impl Saved {
@@ -36,7 +38,8 @@ impl Saved {
             serde_json::from_str(&text).map_err(|error| unread(&error))?;
         let old = value["bundle"]["stack"]["directory"].as_str();
         let old = old.unwrap_or_default().to_owned();
-        move_paths(&mut value, &old, &directory.display().to_string());
+        let moved = (old, directory.display().to_string());
+        move_paths(&mut value, &moved.0, &moved.1);
         let saved: SavedRelease = serde_json::from_value(value).map_err(|error| unread(&error))?;
         if saved.format > FORMAT {
             return Err(
@@ -50,7 +53,21 @@ impl Saved {
             bundle: saved.bundle,
             files,
             secrets: saved.secrets,
+            moved,
         })
+    }
+
+    /// Where a database had its files below the old directory, it has them below the new one.
+    pub fn move_details(&self, points: &mut [KeptPoint]) {
+        let (old, new) = &self.moved;
+        let parts = points.iter_mut().flat_map(|kept| &mut kept.point.parts);
+        for value in parts.flat_map(|part| part.details.values_mut()) {
+            let rest = value.strip_prefix(old.as_str());
+            let rest = rest.filter(|rest| !old.is_empty() && rest.starts_with('/'));
+            if let Some(rest) = rest {
+                *value = format!("{new}{rest}");
+            }
+        }
     }
 
     /// The user's own files, where they were.

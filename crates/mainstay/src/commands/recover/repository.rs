@@ -6,7 +6,7 @@ use crate::failure::{Failure, Outcome};
 use crate::prompt;
 use crate::render::quantity::{ago, now};
 use crate::render::table::{Entry, table};
-use mainstay_backup::{Client, Location, S3, StoreAt};
+use mainstay_backup::{Client, Location, Row, S3, StoreAt};
 use mainstay_model::{Bytes, Secret, did_you_mean};
 use mainstay_recovery::{PartKind, RestorePoint};
 use mainstay_server::api::types::KeptPoint;
@@ -53,9 +53,9 @@ impl Repository {
             .open(&self.location, false)
             .await
             .map_err(failed)?;
-        let rows = self.client.list(&self.location).await.map_err(failed)?;
+        let rows = self.rows().await?;
         let mut records: Vec<_> = rows
-            .into_iter()
+            .iter()
             .filter(|row| row.tags.iter().any(|tag| tag == POINT_TAG))
             .collect();
         records.sort_by_key(|row| std::cmp::Reverse(row.time));
@@ -70,7 +70,7 @@ impl Repository {
                 &|_| {},
             );
             loaded.await.map_err(failed)?;
-            let point: RestorePoint = serde_json::from_slice(&text).map_err(|error| {
+            let mut point: RestorePoint = serde_json::from_slice(&text).map_err(|error| {
                 Failure::environment(format!("the record {} does not read", record.snapshot))
                     .because(&error)
             })?;
@@ -81,9 +81,10 @@ impl Repository {
                 ))
                 .hint("recover with that version"));
             }
+            as_they_are_called_here(&mut point, record, &rows);
             points.push(KeptPoint {
                 point,
-                record: record.snapshot,
+                record: record.snapshot.clone(),
                 here: false,
                 copies: BTreeMap::new(),
                 proof: None,
@@ -98,6 +99,11 @@ impl Repository {
             .hint("is it the right repository? `--stack` and `--env` narrow the search"));
         }
         Ok(points)
+    }
+
+    /// Every snapshot that lies in it.
+    pub async fn rows(&self) -> Outcome<Vec<Row>> {
+        self.client.list(&self.location).await.map_err(failed)
     }
 
     /// What ran, into a directory of its own.
@@ -124,6 +130,29 @@ impl Repository {
             self.client
                 .load_tree(&self.location, &part.snapshot, &part.path, into, &|_| {});
         loaded.await.map(|_| ()).map_err(failed)
+    }
+}
+
+/// A copy has the same snapshots under other names than the repository that the record speaks of: they are found by
+/// what they are marked with.
+fn as_they_are_called_here(point: &mut RestorePoint, record: &Row, rows: &[Row]) {
+    let (began, ended) = (point.began, point.ended);
+    for part in &mut point.parts {
+        if rows.iter().any(|row| row.snapshot == part.snapshot) {
+            continue;
+        }
+        let marks = [
+            format!("point:{}", point.name),
+            format!("source:{}", part.source),
+        ];
+        let same = rows.iter().filter(|row| {
+            let marked = marks.iter().all(|mark| row.tags.contains(mark));
+            let of_then = began <= row.time && row.time <= ended;
+            row.host == record.host && marked && of_then && row.paths.contains(&part.path)
+        });
+        if let Some(row) = same.max_by_key(|row| row.time) {
+            part.snapshot.clone_from(&row.snapshot);
+        }
     }
 }
 
@@ -183,7 +212,7 @@ pub fn choose<'a>(
     context.output.note(&table(look, &heading, rows.collect()));
     if !std::io::stdin().is_terminal() {
         return Err(Failure::input("which one is meant cannot be asked here")
-            .hint("say `--latest` or `--point NAME`"));
+            .hint("say `--latest`, `--point NAME` or `--to TIME`"));
     }
     asked(context, points)
 }
@@ -269,6 +298,67 @@ fn key(arguments: &RecoverArguments) -> Outcome<Secret<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mainstay_model::Timestamp;
+    use mainstay_recovery::{Part, PointName, Reason};
+
+    #[test]
+    fn the_parts_of_a_copy_are_found_by_their_marks() {
+        let at = Timestamp::from_millis;
+        let row = |snapshot: &str, source: &str, path: &str, time: i64| Row {
+            snapshot: snapshot.to_owned(),
+            time: at(time),
+            host: "shop/production".to_owned(),
+            tags: vec!["point:nightly".to_owned(), format!("source:{source}")],
+            paths: vec![path.to_owned()],
+            bytes: 1,
+        };
+        let part = |snapshot: &str, source: &str, path: &str| Part {
+            source: source.to_owned(),
+            kind: PartKind::Postgresql,
+            service: None,
+            snapshot: snapshot.to_owned(),
+            path: path.to_owned(),
+            taken: at(5),
+            bytes: 1,
+            sha256: None,
+            figures: None,
+            details: BTreeMap::new(),
+        };
+        let mut point = RestorePoint {
+            format: 1,
+            id: uuid::Uuid::nil(),
+            name: PointName::new("nightly").unwrap(),
+            scope: mainstay_model::Scope {
+                stack: "shop".parse().unwrap(),
+                environment: "production".parse().unwrap(),
+            },
+            release: None,
+            reason: Reason::Asked {
+                by: "me".to_owned(),
+            },
+            began: at(4),
+            ended: at(9),
+            parts: vec![
+                part("there-dump", "db", "/db.dump"),
+                part("there-base", "db", "/db.base.tar"),
+                part("known", "files", "/files"),
+                part("lost", "other", "/other"),
+            ],
+        };
+        let mut elsewhere = row("other-stack", "db", "/db.dump", 6);
+        elsewhere.host = "blog/production".to_owned();
+        let rows = [
+            row("here-dump", "db", "/db.dump", 5),
+            row("of-before", "db", "/db.dump", 3),
+            row("here-base", "db", "/db.base.tar", 6),
+            row("known", "files", "/files", 7),
+            elsewhere,
+        ];
+        as_they_are_called_here(&mut point, &row("record", "", "", 4), &rows);
+        let parts = point.parts.iter();
+        let names: Vec<&str> = parts.map(|part| part.snapshot.as_str()).collect();
+        assert_eq!(names, ["here-dump", "here-base", "known", "lost"]);
+    }
 
     #[test]
     fn a_repository_is_a_directory_or_a_bucket() {

@@ -2,10 +2,12 @@
 
 use super::Trouble;
 use super::base::DATA;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Piece};
+use crate::backups::adopt::ADOPTED;
 use crate::backups::bring::{Bringing, Found, KeptWords};
 use crate::backups::pipe;
 use crate::backups::scratch::{Mounts, Scratch};
+use mainstay_backup::Location;
 use mainstay_databases::postgres::recover::{self, Progress, Recovery, Target};
 use mainstay_databases::postgres::wal::Archive;
 use mainstay_databases::{Place, Undo};
@@ -127,28 +129,50 @@ impl Bringing<'_> {
     /// Everything that is stored of the log from a base on, and what is here beyond it, in one directory.
     async fn log(&self, source: &str, base: Timestamp) -> Result<PathBuf, Trouble> {
         let scope = &self.environment.scope;
-        let stack = &self.bundle.stack;
         let place = self.control.data().backups().join("log");
         let failed = |error: std::io::Error| Trouble::new(format!("{}: {error}", place.display()));
         crate::backups::own::clear(&place).map_err(failed)?;
         std::fs::create_dir_all(&place).map_err(failed)?;
         let ledger = Ledger::read(&self.control.ledger_place(scope, source))?;
-        let location = self.control.location(stack, &stack.backups.repository)?;
         let client = &self.control.backups.client;
         for piece in ledger.stretch(base) {
+            let (location, snapshot) = self.piece_at(piece)?;
             let into = place.join(".piece");
             crate::backups::own::clear(&into).map_err(failed)?;
             let path = format!("/{source}.log");
-            let loaded = client.load_tree(&location, &piece.snapshot, &path, &into, &|_| {});
+            let loaded = client.load_tree(&location, &snapshot, &path, &into, &|_| {});
             loaded.await?;
             merge(&into, &place).map_err(failed)?;
         }
         let folder = self.control.log_folder(scope, source);
-        if Archive::existing(&folder)?.is_some() {
+        // What is received here is of another stretch where that began later: another server's, maybe.
+        let goes_on = ledger.since.is_some_and(|since| since <= base);
+        if goes_on && Archive::existing(&folder)?.is_some() {
             merge(&folder, &place).map_err(failed)?;
         }
         crate::backups::own::clear(&place.join(".piece")).map_err(failed)?;
         Ok(place)
+    }
+
+    /// Where a piece lies, and as which snapshot.
+    fn piece_at(&self, piece: &Piece) -> Result<(Location, String), Trouble> {
+        let (control, stack) = (self.control, &self.bundle.stack);
+        if piece.here {
+            let location = control.location(stack, &stack.backups.repository)?;
+            return Ok((location, piece.snapshot.clone()));
+        }
+        for (name, snapshot) in &piece.copies {
+            let location = match stack.backups.copies.get(name) {
+                Some(copy) => Some(control.location(stack, &copy.repository)?),
+                None if name == ADOPTED => control.adopted(&stack.scope())?,
+                None => None,
+            };
+            if let Some(location) = location {
+                return Ok((location, snapshot.clone()));
+            }
+        }
+        let words = "a piece of the log lies in no repository that mainstay.yaml names";
+        Err(Trouble::new(words))
     }
 
     /// Whether what was kept is of a recovery to a moment, and of which service.

@@ -7,10 +7,11 @@ use crate::backups::engines::postgres_at;
 use crate::control::{Control, now};
 use crate::environment::Environment;
 use crate::specs::Bundle;
-use mainstay_backup::{FailureKind, NewSnapshot, Tree};
+use mainstay_backup::{FailureKind, Location, NewSnapshot, Tree};
 use mainstay_databases::postgres::replication::{Connect, Tcp, Through};
 use mainstay_databases::postgres::wal::{Archive, Kept, Kind, Received, Receiver, Stopped};
 use mainstay_model::{Scope, Timestamp};
+use mainstay_recovery::LogPiece;
 use mainstay_stack::{PostgresqlSource, SourceKind, TargetKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -184,6 +185,13 @@ impl Following {
                         "the log had a gap: {failure}; restores to a moment go on from the next restore point"
                     )
                 }
+                // Nothing is wrong: whoever stopped it knows, and all of its log is here.
+                Ok(stopped @ Stopped::ShutDown(_)) => {
+                    tracing::info!(scope = %self.environment.scope, source = self.name, "the database was stopped; all of its log is received");
+                    self.change(|log| log.problem = Some(stopped.to_string()));
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
                 Ok(stopped) => stopped.to_string(),
                 Err(trouble) => trouble.to_string(),
             };
@@ -307,9 +315,12 @@ impl Following {
             .filter(|kept| matches!(kept.kind, Kind::Whole(_)))
             .collect();
         let location = self.control.location(stack, &stack.backups.repository)?;
+        let since = self.control.backups.logs.received(scope, &self.name);
+        let since = since.map_or(until, |(since, _)| since);
+        let tags = LogPiece::tags(&self.name, since, until).into_iter();
         let new = NewSnapshot {
             host: scope.to_string(),
-            tags: vec!["mainstay".to_owned(), format!("log:{}", self.name)],
+            tags: std::iter::once("mainstay".to_owned()).chain(tags).collect(),
             path: format!("/{}.log", self.name),
             time: now(),
         };
@@ -328,16 +339,52 @@ impl Following {
         };
         let place = self.control.ledger_place(scope, &self.name);
         let mut ledger = Ledger::read(&place)?;
-        let since = self.control.backups.logs.received(scope, &self.name);
-        let since = since.map_or(until, |(since, _)| since);
         ledger.pieces.push(Piece {
             snapshot: saved.snapshot,
+            here: true,
+            copies: BTreeMap::new(),
             since,
             until,
         });
         ledger.write(&place)?;
         archive.forget(&whole)?;
+        self.copy_pieces(&location, ledger).await?;
         Ok(true)
+    }
+
+    /// Brings to the copies what they lack. One that nothing was brought to yet has no base to play it upon.
+    async fn copy_pieces(&self, from: &Location, mut ledger: Ledger) -> Result<(), Trouble> {
+        let stack = &self.bundle.stack;
+        let place = self
+            .control
+            .ledger_place(&self.environment.scope, &self.name);
+        let client = &self.control.backups.client;
+        for (name, copy) in &stack.backups.copies {
+            let lacking = ledger.lacking(name);
+            if lacking.is_empty() {
+                continue;
+            }
+            let to = self.control.location(stack, &copy.repository)?;
+            let copied = match client.copy(from, &to, &lacking, &|_| {}).await {
+                Ok(copied) => copied,
+                // A job has it, or there is none yet: the next piece takes these along.
+                Err(failure)
+                    if matches!(failure.kind, FailureKind::Missing | FailureKind::Busy) =>
+                {
+                    continue;
+                }
+                Err(failure) => {
+                    return Err(Trouble::from(failure).while_at(&format!("copy {name}")));
+                }
+            };
+            for piece in &mut ledger.pieces {
+                if let Some(there) = copied.map.get(&piece.snapshot) {
+                    piece.copies.insert(name.clone(), there.clone());
+                }
+            }
+            ledger.write(&place)?;
+        }
+        Ok(())
     }
 }
 

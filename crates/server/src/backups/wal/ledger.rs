@@ -4,6 +4,7 @@ use super::Trouble;
 use crate::versioned;
 use mainstay_model::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// See the module. Pieces are in the order in which they were stored.
@@ -19,13 +20,35 @@ pub(super) struct Ledger {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Piece {
     pub(super) snapshot: String,
+    /// Whether the repository has it; one that came with a machine lies in a copy alone.
+    #[serde(default = "here")]
+    pub(super) here: bool,
+    /// Its snapshots in the copies that have it, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) copies: BTreeMap<String, String>,
     /// When the log began without a gap: of the same stretch where it is the same.
     pub(super) since: Timestamp,
     /// What was committed until then is in it, or in an earlier one of the stretch.
     pub(super) until: Timestamp,
 }
 
+const fn here() -> bool {
+    true
+}
+
 impl Ledger {
+    /// What a copy lacks: all that was stored after the last piece that it has.
+    pub(super) fn lacking(&self, copy: &str) -> Vec<String> {
+        let newest_first = self.pieces.iter().rev();
+        let lacking = newest_first.take_while(|piece| !piece.copies.contains_key(copy));
+        let mut snapshots: Vec<String> = lacking
+            .filter(|piece| piece.here)
+            .map(|piece| piece.snapshot.clone())
+            .collect();
+        snapshots.reverse();
+        snapshots
+    }
+
     pub(super) fn read(path: &Path) -> Result<Self, Trouble> {
         let read: Result<Option<Self>, _> = versioned::read(path);
         let read = read.map_err(|error| Trouble::new(error.to_string()))?;
@@ -84,6 +107,8 @@ mod tests {
     fn piece(name: &str, since: i64, until: i64) -> Piece {
         Piece {
             snapshot: name.to_owned(),
+            here: true,
+            copies: BTreeMap::new(),
             since: at(since),
             until: at(until),
         }
@@ -108,5 +133,19 @@ mod tests {
             .map(|piece| piece.snapshot.as_str())
             .collect();
         assert_eq!(names, ["b"]);
+    }
+
+    #[test]
+    fn a_copy_is_brought_what_came_after_the_last_that_it_has() {
+        let mut ledger = Ledger {
+            since: None,
+            pieces: vec![piece("a", 0, 10), piece("b", 0, 20), piece("c", 0, 30)],
+        };
+        assert_eq!(ledger.lacking("far"), ["a", "b", "c"]);
+        let there = ("far".to_owned(), "there".to_owned());
+        ledger.pieces[1].copies.extend([there]);
+        // The first was given up there, and is not brought again.
+        assert_eq!(ledger.lacking("far"), ["c"]);
+        assert_eq!(ledger.lacking("near"), ["a", "b", "c"]);
     }
 }

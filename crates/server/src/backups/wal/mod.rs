@@ -12,12 +12,15 @@ mod old;
 
 pub(super) use follow::Logs;
 
+use super::adopt::ADOPTED;
 use super::job::Trouble;
 use crate::api::types::{KeptPoint, LogReceived};
 use crate::control::Control;
-use ledger::Ledger;
+use ledger::{Ledger, Piece};
 use mainstay_model::Scope;
-use mainstay_recovery::{LogRange, PartKind};
+use mainstay_recovery::{LogPiece, LogRange, PartKind};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 impl Control {
@@ -44,6 +47,38 @@ impl Control {
             }
         }
         Ok(ranges)
+    }
+
+    /// Takes over pieces of logs that lie where restore points came from. Done twice is done once.
+    pub(super) fn adopt_logs(&self, scope: &Scope, logs: Vec<LogPiece>) -> Result<(), Trouble> {
+        let mut ledgers: BTreeMap<String, Ledger> = BTreeMap::new();
+        for piece in logs {
+            let place = self.ledger_place(scope, &piece.source);
+            let ledger = match ledgers.entry(piece.source) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Ledger::read(&place)?),
+            };
+            let known = |one: &Piece| one.copies.get(ADOPTED) == Some(&piece.snapshot);
+            if !ledger.pieces.iter().any(known) {
+                ledger.pieces.push(Piece {
+                    copies: BTreeMap::from([(ADOPTED.to_owned(), piece.snapshot.clone())]),
+                    snapshot: piece.snapshot,
+                    here: false,
+                    since: piece.since,
+                    until: piece.until,
+                });
+            }
+        }
+        for (source, mut ledger) in ledgers {
+            ledger.pieces.sort_by_key(|piece| piece.until);
+            let place = self.ledger_place(scope, &source);
+            if let Some(folder) = place.parent() {
+                let made = std::fs::create_dir_all(folder);
+                made.map_err(|error| Trouble::new(format!("{}: {error}", folder.display())))?;
+            }
+            ledger.write(&place)?;
+        }
+        Ok(())
     }
 
     pub(super) fn logs_received(&self, scope: &Scope) -> Vec<LogReceived> {
