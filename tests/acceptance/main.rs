@@ -12,6 +12,7 @@
 mod alerts;
 mod authority;
 mod backups;
+mod bucket;
 mod crashes;
 mod deploys;
 mod docker;
