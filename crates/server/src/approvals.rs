@@ -122,7 +122,7 @@ impl Control {
                 });
             }
         }
-        let operation = self.begin_approved(&environment, &request).await?;
+        let operation = Box::pin(self.begin_approved(&environment, &request)).await?;
         Ok(Decided {
             operation,
             missing: 0,
@@ -208,7 +208,7 @@ impl Control {
             if row.state == RequestState::Approved {
                 let control = Arc::clone(self);
                 self.rollouts().spawn(async move {
-                    if let Err(error) = control.begin_approved(&environment, &request).await {
+                    if let Err(error) = Box::pin(control.begin_approved(&environment, &request)).await {
                         tracing::warn!(id = %request.id, %error, "an approved deploy did not begin");
                     }
                 });

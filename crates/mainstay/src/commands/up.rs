@@ -68,9 +68,8 @@ pub async fn up(context: &Context, arguments: UpArguments) -> Outcome {
         }
     }
     let started = Started::begin(&place, &resolved, &progress).await?;
-    let brought = started
-        .bring_up(resolved, &arguments, &progress, &mut interrupts)
-        .await;
+    let brought = started.bring_up(resolved, &arguments, &progress, &mut interrupts);
+    let brought = Box::pin(brought).await;
     let operation = match brought {
         Ok(Followed::Ended(operation)) => operation,
         Ok(Followed::Interrupted) => {

@@ -199,7 +199,7 @@ pub(super) async fn decide(
     // What was begun goes on when whoever asked goes away.
     let decided = tokio::spawn(async move {
         match decision.as_str() {
-            "approve" => control.approve(id, request, &actor).await,
+            "approve" => Box::pin(control.approve(id, request, &actor)).await,
             "reject" => control.reject(id, request, &actor).await,
             _ => Err(ApiError::not_found(format!("no decision `{decision}`"))),
         }

@@ -184,7 +184,7 @@ pub(super) async fn rotate(context: &Context, arguments: RotateArguments) -> Out
     }
     let text = format!("rotated {} in {}", kept.request.name, kept.shown());
     context.output.note(&text);
-    deploy::deploy(context, &DeployArguments::default()).await
+    Box::pin(deploy::deploy(context, &DeployArguments::default())).await
 }
 
 pub(super) fn remove(context: &Context, name: &str) -> Outcome {
