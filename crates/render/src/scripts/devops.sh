@@ -17,7 +17,7 @@ case "${1-} ${2-}" in
 "backup restore") mainstay restore --name "${3:?the name of a restore point}" ;;
 "security audit") not_yet "an audit of what runs; rules about images are there: mainstay image check" ;;
 "security policies") not_yet "policies of a cluster are rendered (mainstay render kubernetes), nothing compares them with what is there" ;;
-"performance "*) not_yet "load tests; the files are rendered: artillery run performance/baseline.yml" ;;
+"performance "*) not_yet "load tests; the files are rendered: mainstay render artillery" ;;
 *)
     usage "env create|list|show|delete NAME" "cluster deploy|status [ENV]" "cluster exec|logs|scale ENV SERVICE" health \
         "infra plan|apply|output|destroy ENV" "mesh install|configure|verify" "backup create|list|verify" "backup restore NAME" \
