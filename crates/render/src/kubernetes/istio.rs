@@ -7,7 +7,7 @@
 use super::known;
 use super::network;
 use super::site::{self, Object, Site};
-use super::{manifests, pod, readme};
+use super::{manifests, pod, readme, scaling};
 use crate::names;
 use crate::output::Rendering;
 use crate::project::Project;
@@ -226,7 +226,7 @@ fn traffic(site: &Site<'_>, service: &Service) -> Map {
         .set("connectionPool", Map::new().set("tcp", tcp))
         .set("tls", Map::new().set("mode", "ISTIO_MUTUAL"));
     // Of one there is no other to go to.
-    if service.replicas > 1 {
+    if scaling::least(site, service) > 1 {
         let outlier = Map::new()
             .set("consecutive5xxErrors", 5)
             .set("interval", "30s")

@@ -24,6 +24,11 @@ fn autoscale<'a>(site: &Site<'a>, service: &Service) -> Option<&'a Autoscale> {
         .as_ref()
 }
 
+/// How many there are at least.
+pub(super) fn least(site: &Site<'_>, service: &Service) -> u32 {
+    autoscale(site, service).map_or(service.replicas, |scale| scale.min)
+}
+
 fn autoscaler(site: &Site<'_>, service: &Service, scale: &Autoscale) -> Map {
     let metrics = [("cpu", scale.cpu), ("memory", scale.memory)];
     let metrics: Vec<Map> = metrics
@@ -52,10 +57,10 @@ fn autoscaler(site: &Site<'_>, service: &Service, scale: &Autoscale) -> Map {
 /// One of several at a time, when machines are emptied. A service of which there is only one has none: its
 /// machine could never be.
 pub(super) fn budgets(site: &Site<'_>) -> Vec<Object> {
-    let services = site.stack.services.values().filter(|service| {
-        let least = autoscale(site, service).map_or(service.replicas, |scale| scale.min);
-        least > 1 && workload::kind(site, service) != Kind::Job
-    });
+    let services =
+        site.stack.services.values().filter(|service| {
+            least(site, service) > 1 && workload::kind(site, service) != Kind::Job
+        });
     let budgets = services.map(|service| {
         let name = site::name(service);
         let selector = Map::new().set("matchLabels", site.selector(&name));
