@@ -30,8 +30,8 @@ pub(super) fn build(language: Language, program: &str) -> String {
     let _ = write!(text, "\n{NO_DIGEST}FROM ${{BASE}} AS build\n");
     text.push_str(&match language {
         Language::Rust => rust(program),
-        Language::Python => PYTHON_BUILD.to_owned(),
-        Language::Node => NODE_BUILD.to_owned(),
+        Language::Python => python(),
+        Language::Node => node(),
     });
     text
 }
@@ -49,25 +49,36 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     )
 }
 
-const PYTHON_BUILD: &str = r"ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+/// Of whoever builds, in the image.
+const HOME: &str = "/root";
+
+fn python() -> String {
+    format!(
+        r"ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /src
 # Every package with its version; `pip-compile --generate-hashes` writes such a file.
 COPY requirements.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target={HOME}/.cache/pip \
     pip install --requirement requirements.txt
-";
+"
+    )
+}
 
-const NODE_BUILD: &str = r"WORKDIR /app
+fn node() -> String {
+    format!(
+        r"WORKDIR /app
 COPY package.json package-lock.json ./
-RUN --mount=type=cache,target=/root/.npm \
+RUN --mount=type=cache,target={HOME}/.npm \
     npm ci
 COPY . .
 # Where the project has something to build; then without what was needed for it alone.
 RUN npm run build --if-present \
  && npm prune --omit=dev
-";
+"
+    )
+}
 
 /// The beginning of the stage that becomes the image: files and directory.
 pub(super) fn run(language: Language) -> String {
