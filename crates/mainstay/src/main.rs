@@ -37,6 +37,7 @@ mod render;
 mod rendered;
 mod repository;
 mod settings;
+mod tool;
 mod unit;
 
 use clap::Parser;

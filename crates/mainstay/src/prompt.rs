@@ -51,6 +51,24 @@ pub fn agree(what: &str, option: &str) -> Outcome {
     }
 }
 
+/// Asks on the terminal for a name to be typed, for what cannot be taken back; elsewhere refuses.
+pub fn typed(what: &str, name: &str) -> Outcome {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::input(format!("this would {what}"))
+            .hint("do it on a terminal: the name is typed there"));
+    }
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "this would {what}\ntype `{name}` to go on: ")
+        .and_then(|()| io::stderr().flush());
+    let read = asked.and_then(|()| io::stdin().lock().take(100).read_line(&mut answer));
+    read.map_err(|error| Failure::environment("cannot ask on the terminal").because(&error))?;
+    if answer.trim() == name {
+        Ok(())
+    } else {
+        Err(Failure::input("nothing was done"))
+    }
+}
+
 /// A value that exists already: asked for once.
 pub fn known(what: &str) -> Outcome<Secret<String>> {
     let value = if io::stdin().is_terminal() {

@@ -168,6 +168,20 @@ Examples:
   mainstay render --check               # in CI: are the committed files still right?
   mainstay render helm --out chart --diff";
 
+pub(super) const INFRA: &str = "\
+Examples:
+  mainstay infra plan production
+  mainstay infra apply production       # as it was planned: its policy wants approval
+  mainstay infra output production --json
+  mainstay infra destroy staging
+  mainstay infra plan staging -- -target=module.vpc";
+
+pub(super) const MESH: &str = "\
+Examples:
+  mainstay mesh install
+  mainstay mesh configure production
+  mainstay mesh verify production";
+
 pub(super) const INIT: &str = "\
 Examples:
   mainstay init

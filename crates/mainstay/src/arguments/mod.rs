@@ -13,6 +13,7 @@ mod examples;
 mod health;
 mod hosting;
 mod images;
+mod infra;
 mod metrics;
 mod operating;
 mod rendering;
@@ -41,6 +42,10 @@ pub use hosting::{
 pub use images::{
     BuildingOptions, FileArguments, FindingsFormat, ImageArguments, ImageBuildArguments,
     ImageCheckArguments, ImageCommand, ImageListArguments, ImagePullArguments,
+};
+pub use infra::{
+    AgreedOptions, InfraArguments, InfraCommand, InfraOptions, MeshArguments, MeshCommand,
+    MeshOptions,
 };
 pub use metrics::{MetricsArguments, MetricsCommand, QueryArguments, TargetsArguments};
 pub use operating::{
@@ -226,6 +231,12 @@ pub enum Command {
     /// Write the stack's files for other engines: Kubernetes, Terraform, nginx, Prometheus …
     #[command(after_help = examples::RENDER)]
     Render(RenderArguments),
+    /// Terraform or OpenTofu on what is rendered for an environment
+    #[command(after_help = examples::INFRA)]
+    Infra(InfraArguments),
+    /// Istio in a cluster, with what is rendered for an environment
+    #[command(after_help = examples::MESH)]
+    Mesh(MeshArguments),
     /// Where secrets come from, and the encrypted file that they are kept in
     #[command(after_help = examples::SECRET)]
     Secret(SecretArguments),

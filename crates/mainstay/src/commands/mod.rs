@@ -14,9 +14,11 @@ mod files;
 mod forward;
 mod health;
 mod image;
+mod infra;
 mod install;
 mod logs;
 mod look;
+mod mesh;
 mod metrics;
 mod operate;
 mod processes;
@@ -122,6 +124,8 @@ async fn ask(context: Context, command: Command) -> Outcome {
         Command::Recover(arguments) => Box::pin(recover::recover(&context, arguments)).await,
         Command::Events(arguments) => events::events(&context, &arguments).await,
         Command::Journal(_verify) => events::verify(&context).await,
+        Command::Infra(arguments) => infra::infra(&context, &arguments.command).await,
+        Command::Mesh(arguments) => mesh::mesh(&context, &arguments.command).await,
         Command::Doctor(arguments) => doctor::doctor(&context, arguments.path.as_deref()).await,
         Command::Certificates(arguments) => {
             certificates::certificates(&context, arguments.command).await
