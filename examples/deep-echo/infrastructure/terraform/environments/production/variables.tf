@@ -1,0 +1,138 @@
+# Written by `mainstay render terraform` from the stack deep-echo.
+# Changes belong in compose.yaml and mainstay.yaml: the next rendering overwrites this file.
+
+variable "region" {
+  description = "Where it stands."
+  type        = string
+}
+
+variable "standby_region" {
+  description = "Where backups are copied to."
+  type        = string
+}
+
+variable "cidr" {
+  description = "Addresses of the network."
+  type        = string
+}
+
+variable "zones" {
+  description = "How many availability zones."
+  type        = number
+}
+
+variable "single_nat_gateway" {
+  description = "One way out for all zones: cheaper, and gone with its zone."
+  type        = bool
+}
+
+variable "domain" {
+  description = "The name under which people reach it."
+  type        = string
+}
+
+variable "zone_name" {
+  description = "The zone of Route 53 that has the name."
+  type        = string
+}
+
+variable "alternative_domains" {
+  description = "Further names."
+  type        = list(string)
+}
+
+variable "failover" {
+  description = "PRIMARY leads here while it is healthy, SECONDARY when the primary is not, null always."
+  type        = string
+  default     = null
+}
+
+variable "kubernetes_version" {
+  description = "Of the cluster."
+  type        = string
+}
+
+variable "node_class" {
+  description = "Of its machines."
+  type        = string
+}
+
+variable "nodes" {
+  description = "How many machines."
+  type        = object({ min = number, max = number })
+}
+
+variable "public_access_cidrs" {
+  description = "Who may reach the cluster's API from outside: your office, your CI."
+  type        = list(string)
+  default     = []
+}
+
+variable "database_class" {
+  description = "Of the database."
+  type        = string
+}
+
+variable "database_storage_gb" {
+  description = "Of the database."
+  type        = number
+}
+
+variable "database_replicas" {
+  description = "Copies that only answer reads."
+  type        = number
+}
+
+variable "backup_window" {
+  description = "When it is copied, UTC."
+  type        = string
+}
+
+variable "cache_class" {
+  description = "Of the cache."
+  type        = string
+}
+
+variable "snapshot_window" {
+  description = "When the cache is copied, UTC."
+  type        = string
+}
+
+variable "maintenance_window" {
+  description = "When AWS may change versions, UTC."
+  type        = string
+}
+
+variable "multi_az" {
+  description = "A second database and cache in another zone that take over."
+  type        = bool
+}
+
+variable "spot" {
+  description = "Cheaper machines that end at short notice."
+  type        = bool
+}
+
+variable "backup_retention_days" {
+  description = "For how many days what was changed can be had back."
+  type        = number
+}
+
+variable "deletion_protection" {
+  description = "Whether database and load balancer can be destroyed only after this was changed."
+  type        = bool
+}
+
+variable "trail" {
+  description = "Whether the account's calls are recorded from here: once for each account."
+  type        = bool
+}
+
+variable "alarm_emails" {
+  description = "Who is told of alarms."
+  type        = list(string)
+}
+
+locals {
+  name = "deep-echo-production"
+}

@@ -1,0 +1,27 @@
+# Written by `mainstay render terraform` from the stack rag-admin.
+# Changes belong in compose.yaml and mainstay.yaml: the next rendering overwrites this file.
+
+output "vpc_id" {
+  description = "Of the network."
+  value       = module.vpc.vpc_id
+}
+
+output "names" {
+  description = "What leads here."
+  value       = module.dns.names
+}
+
+output "load_balancer" {
+  description = "Its own name."
+  value       = module.alb.dns_name
+}
+
+output "cluster" {
+  description = "Of ECS."
+  value       = module.cluster.cluster_name
+}
+
+output "alarms" {
+  description = "What is watched."
+  value       = module.monitoring.alarms
+}

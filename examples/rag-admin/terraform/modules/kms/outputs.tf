@@ -1,0 +1,7 @@
+# Written by `mainstay render terraform` from the stack rag-admin.
+# Changes belong in compose.yaml and mainstay.yaml: the next rendering overwrites this file.
+
+output "key_arn" {
+  description = "Of the key."
+  value       = aws_kms_key.this.arn
+}

@@ -1,0 +1,7 @@
+# Written by `mainstay render terraform` from the stack whisperengine.
+# Changes belong in compose.yaml and mainstay.yaml: the next rendering overwrites this file.
+
+output "bucket" {
+  description = "Its name."
+  value       = module.bucket.bucket
+}

@@ -1,0 +1,13 @@
+# Written by `mainstay render terraform` from the stack whisperengine.
+# Changes belong in compose.yaml and mainstay.yaml: the next rendering overwrites this file.
+
+variable "name" {
+  description = "Of the environment: STACK-ENVIRONMENT."
+  type        = string
+}
+
+variable "retention_days" {
+  description = "After how many days a log is removed."
+  type        = number
+  default     = 365
+}

@@ -1,0 +1,7 @@
+# Written by `mainstay render terraform` from the stack whisperengine.
+# Changes belong in compose.yaml and mainstay.yaml: the next rendering overwrites this file.
+
+output "arns" {
+  description = "By the secret's name."
+  value       = { for name, secret in aws_secretsmanager_secret.this : name => secret.arn }
+}
