@@ -43,9 +43,10 @@ pub use images::{
     BuildingOptions, FileArguments, FindingsFormat, ImageArguments, ImageBuildArguments,
     ImageCheckArguments, ImageCommand, ImageListArguments, ImagePullArguments,
 };
+#[cfg(test)]
+pub use infra::InfraOptions;
 pub use infra::{
-    AgreedOptions, InfraArguments, InfraCommand, InfraOptions, MeshArguments, MeshCommand,
-    MeshOptions,
+    AgreedOptions, InfraArguments, InfraCommand, MeshArguments, MeshCommand, MeshOptions,
 };
 pub use metrics::{MetricsArguments, MetricsCommand, QueryArguments, TargetsArguments};
 pub use operating::{

@@ -140,7 +140,6 @@ fn agreed(
     folder: &Path,
 ) -> Outcome {
     match command {
-        InfraCommand::Plan(_) | InfraCommand::Output(_) => Ok(()),
         InfraCommand::Apply(_) if approval => {
             if !folder.join(PLAN).is_file() {
                 let message =
@@ -155,7 +154,7 @@ fn agreed(
             }
             prompt::agree(&format!("apply the plan to `{environment}`"), "--yes")
         }
-        InfraCommand::Apply(_) => Ok(()),
+        InfraCommand::Plan(_) | InfraCommand::Output(_) | InfraCommand::Apply(_) => Ok(()),
         InfraCommand::Destroy(_) if yes && !approval => Ok(()),
         InfraCommand::Destroy(_) => {
             let what = format!("take away everything of `{environment}`, its data too");
