@@ -1,4 +1,5 @@
-//! How long it takes to render every target of each example, beside docker-compose reading the same files once.
+//! How long it takes to read each example in every environment and to render every target, as a whole process, beside
+//! docker-compose reading the base file once.
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -7,9 +8,9 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// The `mainstay` that is measured
+    /// Measure this program (`crates/render/examples/render-all.rs`) instead of building one
     #[arg(long)]
-    program: PathBuf,
+    program: Option<PathBuf>,
     /// Runs of each
     #[arg(long, default_value_t = 11)]
     runs: usize,
@@ -25,7 +26,10 @@ const EXAMPLES: [&str; 5] = [
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let program = options.program.canonicalize()?;
+    let program = match &options.program {
+        Some(program) => program.canonicalize()?,
+        None => built(&root)?,
+    };
     println!(
         "{:<20} {:>10} {:>16} {:>8}",
         "median ms", "render all", "compose config", "ratio"
@@ -34,9 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         let directory = root.join("examples").join(name);
         let ours = median(options.runs, || {
             let mut command = Command::new(&program);
-            command
-                .args(["render", "all", "--json", "-C"])
-                .arg(&directory);
+            command.arg(&directory);
             command
         })?;
         let theirs = median(options.runs, || {
@@ -56,6 +58,28 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         println!("{name:<20} {:>10.1} {theirs:>16} {ratio:>8}", millis(ours));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The example program of the renderer, optimised.
+fn built(root: &Path) -> Result<PathBuf> {
+    let arguments = [
+        "build",
+        "--release",
+        "-p",
+        "mainstay-render",
+        "--example",
+        "render-all",
+    ];
+    let status = Command::new("cargo")
+        .args(arguments)
+        .current_dir(root)
+        .status()?;
+    if !status.success() {
+        bail!("the renderer does not build");
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    Ok(target.join("release/examples/render-all").canonicalize()?)
 }
 
 fn median(runs: usize, command: impl Fn() -> Command) -> Result<Duration> {
