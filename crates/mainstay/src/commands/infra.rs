@@ -5,15 +5,15 @@
 //! has seen it; a destroy then asks for the environment's name on a terminal, whatever the options say.
 
 use super::Context;
-use super::render::every_environment;
+use super::render::{every_environment, unknown_environment};
 use crate::arguments::{AgreedOptions, InfraCommand};
 use crate::failure::{Failure, Outcome};
 use crate::locate::Place;
 use crate::render::problems;
 use crate::render::quantity::now;
 use crate::{prompt, rendered, repository, tool};
-use mainstay_model::{EnvironmentName, did_you_mean};
-use mainstay_render::{Project, Rendering, Target, render};
+use mainstay_model::EnvironmentName;
+use mainstay_render::{Rendering, Target, render};
 use mainstay_stack::Stack;
 use mainstay_stack::policy::Ask;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,8 @@ pub(super) fn rendered_for(
     let meant = named.or(place.global.env.as_ref());
     if let Some(environment) = meant {
         let seen = project.seen_from(environment);
-        project = seen.ok_or_else(|| unknown(place, &project, environment))?;
+        project =
+            seen.ok_or_else(|| unknown_environment(project.environments.keys(), environment))?;
     } else if project.environments.len() > 1 {
         return Err(Failure::input("it is not said which environment is meant")
             .hint("name one: staging, production …"));
@@ -83,15 +84,6 @@ pub(super) fn rendered_for(
         return Err(failure.problems(rendering.problems));
     }
     Ok((project.main().clone(), rendering))
-}
-
-fn unknown(place: &Place, project: &Project, named: &EnvironmentName) -> Failure {
-    let names = project.environments.keys().map(EnvironmentName::as_str);
-    let hint = match did_you_mean(named.as_str(), names) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("see them: {}", place.command("env list")),
-    };
-    Failure::input(format!("there is no environment `{named}`")).hint(hint)
 }
 
 /// The modules and this environment's folder; what the program keeps there stays.

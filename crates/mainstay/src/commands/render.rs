@@ -10,7 +10,7 @@ use crate::render::problems;
 use crate::render::quantity::count;
 use crate::render::table::{Entry, table};
 use crate::rendered::{self, Change, Plan};
-use mainstay_model::{Problem, Problems, Severity};
+use mainstay_model::{EnvironmentName, Problem, Problems, Severity, did_you_mean};
 use mainstay_render::{File, Project, Target};
 use mainstay_server::rules::packs;
 use mainstay_stack::RuleText;
@@ -116,13 +116,31 @@ pub fn every_environment(place: &Place) -> Outcome<Project> {
         return Err(project::broken(once(wrong)));
     }
     let named = place.global.env.as_ref();
+    let known: Vec<EnvironmentName> = stacks
+        .iter()
+        .map(|stack| stack.environment.clone())
+        .collect();
     let Some(mut project) = Project::new(stacks, named) else {
-        let name = named.map_or_else(String::new, |name| format!(" `{name}`"));
-        return Err(Failure::input(format!("there is no environment{name}"))
-            .hint(place.command("env list")));
+        return Err(match named {
+            Some(named) => unknown_environment(known.iter(), named),
+            None => Failure::input("there is no environment"),
+        });
     };
     project.packs = named_packs(&project);
     Ok(project)
+}
+
+/// Names those that are there.
+pub fn unknown_environment<'a>(
+    known: impl Iterator<Item = &'a EnvironmentName>,
+    named: &EnvironmentName,
+) -> Failure {
+    let names: Vec<&str> = known.map(EnvironmentName::as_str).collect();
+    let hint = match did_you_mean(named.as_str(), names.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    Failure::input(format!("there is no environment `{named}`")).hint(hint)
 }
 
 /// What several environments say alike is said once.
