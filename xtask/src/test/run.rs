@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Wall-clock time that one test binary may take.
-const BUDGET: Duration = Duration::from_mins(15);
+const BUDGET: Duration = Duration::from_mins(30);
 
 /// Lines in flight from cargo to us; cargo waits when we are slower.
 const QUEUE: usize = 256;
