@@ -119,8 +119,8 @@ async fn a_server_killed_in_the_middle_is_never_a_success() {
             return;
         };
         let mut connection = server.connect().await;
-        // More than all pipes and buffers between hold.
-        let random = r"for n = 1, 4000 do redis.call('SET', 'k' .. n, redis.sha1hex(n) .. string.rep(redis.sha1hex(-n), 60)) end return 1";
+        // 49 MB: more than all pipes and buffers between hold, of which those of a TCP connection alone grow to 10.
+        let random = r"for n = 1, 20000 do redis.call('SET', 'k' .. n, redis.sha1hex(n) .. string.rep(redis.sha1hex(-n), 60)) end return 1";
         redis::cmd("EVAL")
             .arg(random)
             .arg(0)
