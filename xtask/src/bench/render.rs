@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
                 let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
                 (format!("{:.1}", millis(theirs)), format!("{ratio:.1}"))
             }
-            Err(_) => ("not there".to_owned(), "-".to_owned()),
+            Err(_) => ("refuses it".to_owned(), "-".to_owned()),
         };
         println!("{name:<20} {:>10.1} {theirs:>16} {ratio:>8}", millis(ours));
     }
