@@ -9,8 +9,10 @@ use mainstay_recovery::Reason;
 use mainstay_stack::{BackupWhat, BeforeDeploy, PipelineMode, Stack};
 use std::sync::Arc;
 
-/// Jobs of others that are waited for, one after the other.
-const MOST_WAITED: usize = 3;
+/// Jobs of others that are waited for, one after the other, and pauses.
+const MOST_WAITED: usize = 120;
+/// Between two of them where there is nothing to wait for.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Whether a deploy of this stack makes a restore point first. Where nothing is known that could be in it, somebody
 /// has to say that this is right: the step is waived by name.
@@ -55,8 +57,10 @@ impl Control {
             let job = match self.begin_create(environment, wanted, by).await {
                 Ok(job) => job,
                 Err(error) if error.code == ErrorCode::Conflict => {
-                    if let Some(other) = self.backups.under_way(&environment.scope) {
-                        other.ended().await;
+                    // Held by one that is just beginning or just over, it is not there to be waited for.
+                    match self.backups.under_way(&environment.scope) {
+                        Some(other) => drop(other.ended().await),
+                        None => tokio::time::sleep(PAUSE).await,
                     }
                     continue;
                 }
