@@ -12,6 +12,7 @@ use uuid::Uuid;
 const LOG: &str = "log:";
 const SINCE: &str = "since:";
 const UNTIL: &str = "until:";
+const SAVED: &str = "saved:";
 
 /// A stretch of log without a hole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,15 +43,19 @@ pub struct LogPiece {
     pub since: Timestamp,
     /// What was committed until then is in it, or in an earlier one of the stretch.
     pub until: Timestamp,
+    /// When it was saved, by the clock of who saved it. Segments that were whole by then are in it or in an earlier
+    /// one, and in no later one: more than `until` promises, which is as old as the server's last word.
+    pub saved: Timestamp,
 }
 
 impl LogPiece {
     /// What its snapshot is marked with.
-    pub fn tags(source: &str, since: Timestamp, until: Timestamp) -> [String; 3] {
+    pub fn tags(source: &str, since: Timestamp, until: Timestamp, saved: Timestamp) -> [String; 4] {
         [
             format!("{LOG}{source}"),
             format!("{SINCE}{}", since.as_millis()),
             format!("{UNTIL}{}", until.as_millis()),
+            format!("{SAVED}{}", saved.as_millis()),
         ]
     }
 
@@ -61,11 +66,13 @@ impl LogPiece {
             let millis = tagged(begin)?.parse().ok()?;
             Some(Timestamp::from_millis(millis))
         };
+        let until = moment(UNTIL)?;
         Some(Self {
             source: tagged(LOG)?.to_owned(),
             snapshot: snapshot.to_owned(),
             since: moment(SINCE)?,
-            until: moment(UNTIL)?,
+            until,
+            saved: moment(SAVED).unwrap_or(until),
         })
     }
 }

@@ -14,6 +14,7 @@ fn piece(since: i64, until: i64) -> LogPiece {
         snapshot: format!("{since}-{until}"),
         since: at(since),
         until: at(until),
+        saved: at(until + 1),
     }
 }
 
@@ -70,9 +71,12 @@ fn a_base_reaches_to_the_end_of_its_stretch_and_not_past_a_gap() {
 #[test]
 fn a_piece_is_found_by_its_tags() {
     let mut tags = vec!["mainstay".to_owned()];
-    tags.extend(LogPiece::tags("db", at(3), at(7)));
+    tags.extend(LogPiece::tags("db", at(3), at(7), at(8)));
     let found = LogPiece::of("3-7", &tags);
     assert_eq!(found, Some(piece(3, 7)));
+    tags.pop();
+    let found = LogPiece::of("3-7", &tags).unwrap();
+    assert_eq!(found.saved, at(7), "one from before they said so");
     tags.pop();
     assert_eq!(
         LogPiece::of("3-7", &tags),

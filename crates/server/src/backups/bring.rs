@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::specs::Bundle;
 use mainstay_backup::Location;
 use mainstay_databases::{Load, Place, Undo};
-use mainstay_model::ServiceName;
+use mainstay_model::{ServiceName, Timestamp};
 use mainstay_recovery::{Part, PartKind};
 use mainstay_stack::{BackupSource, CommandSource, SourceKind};
 use std::collections::BTreeMap;
@@ -56,6 +56,8 @@ pub(super) struct Found {
     pub(super) location: Location,
     pub(super) snapshot: String,
     pub(super) part: Part,
+    /// When the making of its restore point began.
+    pub(super) began: Timestamp,
 }
 
 /// What is brought back into.
@@ -80,6 +82,7 @@ impl Control {
                 location: self.location(&bundle.stack, &backups.repository)?,
                 snapshot: part.snapshot.clone(),
                 part: part.clone(),
+                began: kept.point.began,
             });
         }
         for (name, copied) in &kept.copies {
@@ -95,6 +98,7 @@ impl Control {
                     location,
                     snapshot: snapshot.clone(),
                     part: part.clone(),
+                    began: kept.point.began,
                 });
             }
         }

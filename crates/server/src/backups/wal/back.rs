@@ -2,7 +2,7 @@
 
 use super::Trouble;
 use super::base::DATA;
-use super::ledger::{Ledger, Piece};
+use super::ledger::{Base, Ledger, Piece};
 use crate::backups::adopt::ADOPTED;
 use crate::backups::bring::{Bringing, Found, KeptWords};
 use crate::backups::pipe;
@@ -22,6 +22,15 @@ use uuid::Uuid;
 /// For playing a log back.
 const LIMIT: Duration = Duration::from_secs(6 * 3600);
 
+impl Found {
+    fn base(&self) -> Base {
+        Base {
+            began: self.began,
+            taken: self.part.taken,
+        }
+    }
+}
+
 impl Bringing<'_> {
     /// Base and log, played up to a moment, below the engine that stands still.
     pub(in crate::backups) async fn to_moment(
@@ -38,7 +47,7 @@ impl Bringing<'_> {
         let data = found.part.details.get(DATA);
         let data =
             data.ok_or_else(|| Trouble::new("where the database has its files was not saved"))?;
-        let log = self.log(&found.part.source, found.part.taken).await?;
+        let log = self.log(&found.part.source, found.base()).await?;
         let scratch = Scratch::start(
             self.control,
             self.environment,
@@ -94,7 +103,7 @@ impl Bringing<'_> {
             target: Target::Time(to),
             inclusive: true,
             timeline: None,
-            complete_until: ledger.reach(found.part.taken, local),
+            complete_until: ledger.reach(found.base(), local),
             user: user.login.user,
             limit: LIMIT,
         };
@@ -127,7 +136,7 @@ impl Bringing<'_> {
     }
 
     /// Everything that is stored of the log from a base on, and what is here beyond it, in one directory.
-    async fn log(&self, source: &str, base: Timestamp) -> Result<PathBuf, Trouble> {
+    async fn log(&self, source: &str, base: Base) -> Result<PathBuf, Trouble> {
         let scope = &self.environment.scope;
         let place = self.control.data().backups().join("log");
         let failed = |error: std::io::Error| Trouble::new(format!("{}: {error}", place.display()));
@@ -146,7 +155,7 @@ impl Bringing<'_> {
         }
         let folder = self.control.log_folder(scope, source);
         // What is received here is of another stretch where that began later: another server's, maybe.
-        let goes_on = ledger.since.is_some_and(|since| since <= base);
+        let goes_on = ledger.since.is_some_and(|since| since <= base.taken);
         if goes_on && Archive::existing(&folder)?.is_some() {
             merge(&folder, &place).map_err(failed)?;
         }

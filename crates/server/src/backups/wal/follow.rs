@@ -317,12 +317,13 @@ impl Following {
         let location = self.control.location(stack, &stack.backups.repository)?;
         let since = self.control.backups.logs.received(scope, &self.name);
         let since = since.map_or(until, |(since, _)| since);
-        let tags = LogPiece::tags(&self.name, since, until).into_iter();
+        let saved_at = now();
+        let tags = LogPiece::tags(&self.name, since, until, saved_at).into_iter();
         let new = NewSnapshot {
             host: scope.to_string(),
             tags: std::iter::once("mainstay".to_owned()).chain(tags).collect(),
             path: format!("/{}.log", self.name),
-            time: now(),
+            time: saved_at,
         };
         let tree = Tree {
             root: folder,
@@ -345,6 +346,7 @@ impl Following {
             copies: BTreeMap::new(),
             since,
             until,
+            saved: Some(saved_at),
         });
         ledger.write(&place)?;
         archive.forget(&whole)?;

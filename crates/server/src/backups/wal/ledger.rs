@@ -30,6 +30,25 @@ pub(super) struct Piece {
     pub(super) since: Timestamp,
     /// What was committed until then is in it, or in an earlier one of the stretch.
     pub(super) until: Timestamp,
+    /// See [`mainstay_recovery::LogPiece::saved`]; `None`: from before it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) saved: Option<Timestamp>,
+}
+
+impl Piece {
+    /// Whether nothing in it is of that moment or later.
+    pub(super) fn ended_before(&self, moment: Timestamp) -> bool {
+        self.saved.unwrap_or(self.until).max(self.until) < moment
+    }
+}
+
+/// The moments of a base.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Base {
+    /// Before its making began: it is played from what was written then on.
+    pub(super) began: Timestamp,
+    /// When it was whole.
+    pub(super) taken: Timestamp,
 }
 
 const fn here() -> bool {
@@ -66,32 +85,33 @@ impl Ledger {
         self.pieces.iter().map(|piece| piece.until).max()
     }
 
-    /// How far a base of that moment can be played: through what is stored of its stretch, and what is here
+    /// How far a base can be played: through what is stored of its stretch, and what is here
     /// beyond it where the stretch goes on. `local`: since when, until when.
     pub(super) fn reach(
         &self,
-        base: Timestamp,
+        base: Base,
         local: Option<(Timestamp, Timestamp)>,
     ) -> Option<Timestamp> {
         let stored = self.stretch(base).iter().map(|piece| piece.until).max();
         let here = local
-            .filter(|(since, until)| *since <= base && base <= *until)
+            .filter(|(since, _)| *since <= base.taken)
             .map(|(_, until)| until);
-        stored.max(here)
+        stored.max(here).filter(|until| *until >= base.taken)
     }
 
-    /// The pieces that a base of that moment is played with.
-    pub(super) fn stretch(&self, base: Timestamp) -> Vec<&Piece> {
+    /// The pieces that a base is played with: also those that were saved while it was made, since its log begins
+    /// where its making did.
+    pub(super) fn stretch(&self, base: Base) -> Vec<&Piece> {
         // The newest stretch that had begun by then.
         let since = self
             .pieces
             .iter()
-            .filter(|piece| piece.since <= base)
+            .filter(|piece| piece.since <= base.taken)
             .map(|piece| piece.since)
             .max();
         let pieces = self.pieces.iter();
         pieces
-            .filter(|piece| Some(piece.since) == since && piece.until >= base)
+            .filter(|piece| Some(piece.since) == since && !piece.ended_before(base.began))
             .collect()
     }
 }
@@ -111,6 +131,15 @@ mod tests {
             copies: BTreeMap::new(),
             since: at(since),
             until: at(until),
+            saved: Some(at(until + 1)),
+        }
+    }
+
+    /// A base that was made within a second.
+    fn base(taken: i64) -> Base {
+        Base {
+            began: at(taken - 1),
+            taken: at(taken),
         }
     }
 
@@ -120,19 +149,48 @@ mod tests {
             since: None,
             pieces: vec![piece("a", 0, 10), piece("b", 0, 20), piece("c", 30, 40)],
         };
-        assert_eq!(ledger.reach(at(5), None), Some(at(20)));
-        assert_eq!(ledger.reach(at(35), None), Some(at(40)));
+        assert_eq!(ledger.reach(base(5), None), Some(at(20)));
+        assert_eq!(ledger.reach(base(35), None), Some(at(40)));
         // The stretch goes on here, not yet stored.
-        assert_eq!(ledger.reach(at(35), Some((at(30), at(50)))), Some(at(50)));
+        assert_eq!(ledger.reach(base(35), Some((at(30), at(50)))), Some(at(50)));
         // What is here is another stretch than the base's.
-        assert_eq!(ledger.reach(at(5), Some((at(30), at(50)))), Some(at(20)));
-        assert_eq!(ledger.reach(at(25), None), None, "in the gap");
+        assert_eq!(ledger.reach(base(5), Some((at(30), at(50)))), Some(at(20)));
+        assert_eq!(ledger.reach(base(25), None), None, "in the gap");
         let names: Vec<&str> = ledger
-            .stretch(at(15))
+            .stretch(base(15))
             .iter()
             .map(|piece| piece.snapshot.as_str())
             .collect();
         assert_eq!(names, ["b"]);
+    }
+
+    /// Both were found by a restore that missed the segment in which its base begins.
+    #[test]
+    fn what_was_saved_while_a_base_was_made_is_played_with_it() {
+        let mut ledger = Ledger {
+            since: None,
+            pieces: vec![
+                piece("before", 0, 10),
+                piece("while", 0, 20),
+                piece("after", 0, 40),
+            ],
+        };
+        let long = Base {
+            began: at(15),
+            taken: at(30),
+        };
+        let names = |ledger: &Ledger| {
+            let pieces = ledger.stretch(long).into_iter();
+            pieces
+                .map(|piece| piece.snapshot.clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(names(&ledger), ["while", "after"]);
+        // The server said nothing new for long, while segments were switched.
+        ledger.pieces[1].until = at(12);
+        assert_eq!(names(&ledger), ["while", "after"]);
+        ledger.pieces.pop();
+        assert_eq!(ledger.reach(long, None), None, "it is not consistent yet");
     }
 
     #[test]

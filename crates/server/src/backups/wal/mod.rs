@@ -16,7 +16,7 @@ use super::adopt::ADOPTED;
 use super::job::Trouble;
 use crate::api::types::{KeptPoint, LogReceived};
 use crate::control::Control;
-use ledger::{Ledger, Piece};
+use ledger::{Base, Ledger, Piece};
 use mainstay_model::Scope;
 use mainstay_recovery::{LogPiece, LogRange, PartKind};
 use std::collections::BTreeMap;
@@ -36,7 +36,11 @@ impl Control {
             for part in parts.filter(|part| part.kind == PartKind::PostgresqlBase) {
                 let ledger = Ledger::read(&self.ledger_place(scope, &part.source))?;
                 let local = self.backups.logs.received(scope, &part.source);
-                if let Some(to) = ledger.reach(part.taken, local) {
+                let base = Base {
+                    began: kept.point.began,
+                    taken: part.taken,
+                };
+                if let Some(to) = ledger.reach(base, local) {
                     ranges.push(LogRange {
                         source: part.source.clone(),
                         base: kept.point.id,
@@ -66,6 +70,7 @@ impl Control {
                     here: false,
                     since: piece.since,
                     until: piece.until,
+                    saved: Some(piece.saved),
                 });
             }
         }

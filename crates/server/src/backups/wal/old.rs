@@ -52,9 +52,12 @@ impl Control {
 }
 
 impl Ledger {
-    /// Snapshots of what was committed before a moment, in the repository or a copy.
+    /// Snapshots of what was written before a moment, in the repository or a copy.
     fn before(&self, moment: Timestamp, copy: Option<&str>) -> Vec<String> {
-        let old = self.pieces.iter().filter(|piece| piece.until < moment);
+        let old = self
+            .pieces
+            .iter()
+            .filter(|piece| piece.ended_before(moment));
         let there = old.filter_map(|piece| match copy {
             Some(copy) => piece.copies.get(copy),
             None => Some(&piece.snapshot).filter(|_| piece.here),
@@ -65,7 +68,7 @@ impl Ledger {
     /// Writes down that they are gone there; a piece that lies nowhere any more is forgotten.
     fn give_up(&mut self, moment: Timestamp, copy: Option<&str>) {
         let old = self.pieces.iter_mut();
-        for piece in old.filter(|piece| piece.until < moment) {
+        for piece in old.filter(|piece| piece.ended_before(moment)) {
             match copy {
                 Some(copy) => drop(piece.copies.remove(copy)),
                 None => piece.here = false,
@@ -90,6 +93,7 @@ mod tests {
             copies: BTreeMap::from([("far".to_owned(), format!("far-{until}"))]),
             since: Timestamp::from_millis(0),
             until: Timestamp::from_millis(until),
+            saved: None,
         };
         let mut ledger = Ledger {
             since: None,
