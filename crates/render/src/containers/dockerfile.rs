@@ -133,11 +133,16 @@ impl Recipe<'_> {
             retries,
             ..
         } = health;
+        // The engine refuses one of no length, which is what it takes without one.
+        let start_period = if start_period.is_zero() {
+            String::new()
+        } else {
+            format!(" --start-period={}", format_duration(*start_period))
+        };
         format!(
-            "HEALTHCHECK --interval={} --timeout={} --start-period={} --retries={retries} \\\n    CMD {}\n",
+            "HEALTHCHECK --interval={} --timeout={}{start_period} --retries={retries} \\\n    CMD {}\n",
             format_duration(*interval),
             format_duration(*timeout),
-            format_duration(*start_period),
             json(&words)
         )
     }

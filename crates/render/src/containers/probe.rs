@@ -21,18 +21,23 @@ pub(super) fn words(
             "python".to_owned(),
             "-c".to_owned(),
             format!(
-                "import urllib.request as r; r.urlopen('http://127.0.0.1:{port}{path}', timeout={seconds})"
+                "import urllib.request as r; r.urlopen('http://127.0.0.1:{port}{}', timeout={seconds})",
+                quoted(path)
             ),
         ],
         (Probe::Http { path }, Language::Node, port) => vec![
             "node".to_owned(),
             "-e".to_owned(),
             format!(
-                "fetch('http://127.0.0.1:{port}{path}').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"
+                "fetch('http://127.0.0.1:{port}{}').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))",
+                quoted(path)
             ),
         ],
+        // The whole request in one piece, and so by `cat`: bash's own words write line by line, and who answers the
+        // first line and closes would end them by SIGPIPE.
         (Probe::Http { path }, Language::Rust, port) => bash(&format!(
-            "exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [[ $status == [23]* ]]"
+            "exec 3<>/dev/tcp/127.0.0.1/{port} && cat >&3 <<< $'GET {} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r' && read -r _ status _ <&3 && [[ $status == [23]* ]]",
+            quoted(path)
         )),
         (Probe::Tcp, Language::Python, port) => vec![
             "python".to_owned(),
@@ -49,6 +54,11 @@ pub(super) fn words(
         (Probe::Tcp, Language::Rust, port) => bash(&format!("exec 3<>/dev/tcp/127.0.0.1/{port}")),
     };
     Some(words)
+}
+
+/// Within single quotes, by the escapes that Python, JavaScript and bash's `$'…'` share.
+fn quoted(path: &str) -> String {
+    path.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
 fn bash(script: &str) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod compose;
 mod dockerfile;
+mod engine;
 mod engines;
 mod examples;
 mod github_actions;

@@ -1,15 +1,13 @@
 //! Swarm stacks: their schema by docker-compose, their words by a Swarm of one machine.
 
-use crate::peers::{find, peer, quiet};
+use crate::engine::{Engine, wait};
+use crate::peers::{peer, quiet};
 use crate::rich::rich;
 use crate::support::{EXAMPLES, example, project, write};
 use mainstay_render::{Rendering, Target, render};
 use snapbox::{assert_data_eq, file};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(90);
+use std::process::Command;
 
 /// The schema of version 3.9, which docker-compose and `docker stack deploy` share; in one process.
 const JUDGE: &str = r#"
@@ -157,94 +155,6 @@ configs: {settings: {content: "a = 1\n"}}
 
 const SMALL_OPERATION: &str = "environments: {production: {purpose: production, target: docker}}\ndeploy: {pipeline: none, minimum_healthy_time: 2s, services: {store: {strategy: stop-first}}}\nroutes: []\nsecrets: {key: {from: environment}}\n";
 
-/// An engine of the test's own: no firewall rule, no bridge but its own, ended by its pid.
-struct Engine {
-    child: Child,
-    folder: tempfile::TempDir,
-    bridge: String,
-}
-
-impl Engine {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let bridge = format!("msw{}", std::process::id());
-        for words in [
-            vec!["link", "add", &bridge, "type", "bridge"],
-            vec!["addr", "add", "10.214.255.1/26", "dev", &bridge],
-            vec!["link", "set", &bridge, "up"],
-        ] {
-            quiet(Command::new("ip").args(words));
-        }
-        let path = |name: &str| folder.path().join(name).display().to_string();
-        let log = std::fs::File::create(path("log")).expect("a log");
-        let child = Command::new("dockerd")
-            .args(["--data-root", &path("data"), "--exec-root", &path("exec")])
-            .args(["--pidfile", &path("pid"), "--bridge", &bridge])
-            .args(["-H", &format!("unix://{}", path("docker.sock"))])
-            .args([
-                "--iptables=false",
-                "--ip6tables=false",
-                "--ip-forward=false",
-            ])
-            .args([
-                "--ip-masq=false",
-                "--default-address-pool",
-                "base=10.214.0.0/17,size=26",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("dockerd starts");
-        let engine = Self {
-            child,
-            folder,
-            bridge,
-        };
-        let socket = engine.folder.path().join("docker.sock");
-        wait("the engine", || {
-            std::os::unix::net::UnixStream::connect(&socket).is_ok()
-        });
-        engine
-    }
-
-    fn docker(&self) -> Command {
-        let mut command = Command::new(find("docker").expect("docker"));
-        let socket = self.folder.path().join("docker.sock");
-        command
-            .arg("-H")
-            .arg(format!("unix://{}", socket.display()));
-        // No configuration of whoever runs the tests.
-        command
-            .arg("--config")
-            .arg(self.folder.path().join("config"));
-        command
-    }
-
-    fn said(&self, words: &[&str]) -> String {
-        quiet(self.docker().args(words)).trim().to_owned()
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        let _ = self.child.wait();
-        let _ = Command::new("ip")
-            .args(["link", "del", &self.bridge])
-            .status();
-    }
-}
-
-fn wait(what: &str, mut there: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !there() {
-        assert!(Instant::now() < deadline, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 /// A shell and `sleep` with what they are linked with.
 fn root_of_an_image(folder: &Path) -> PathBuf {
     let root = folder.join("root");
@@ -273,7 +183,7 @@ fn a_swarm_of_one_machine_runs_it() {
     }
     let engine = Engine::start();
     one_machine(&engine);
-    let files = engine.folder.path().join("files");
+    let files = engine.folder().join("files");
     write(
         &render(Target::Swarm, &project(SMALL, SMALL_OPERATION)),
         &files,
@@ -283,7 +193,7 @@ fn a_swarm_of_one_machine_runs_it() {
 
 /// A Swarm with the image, the secret and the label that the stack asks for.
 fn one_machine(engine: &Engine) {
-    let folder = engine.folder.path();
+    let folder = engine.folder();
     let root = root_of_an_image(folder);
     let archive = folder.join("image.tar");
     let tar = archive.display().to_string();

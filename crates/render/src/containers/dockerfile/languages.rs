@@ -89,7 +89,7 @@ pub(super) fn run(language: Language) -> String {
     let mut text = format!("\n{NO_DIGEST}FROM {base} AS production\n");
     let _ = writeln!(
         text,
-        "RUN groupadd --system --gid {USER} app \\\n && useradd --system --uid {USER} --gid {USER} --no-create-home --shell /usr/sbin/nologin app"
+        "RUN groupadd --gid {USER} app \\\n && useradd --no-log-init --uid {USER} --gid {USER} --no-create-home --shell /usr/sbin/nologin app"
     );
     text.push_str("WORKDIR /app\n");
     text.push_str(match language {

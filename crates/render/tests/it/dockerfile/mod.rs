@@ -1,4 +1,7 @@
-//! Dockerfiles, judged by hadolint and by our own rules.
+//! Dockerfiles, judged by hadolint and by our own rules, and built.
+
+mod bases;
+mod built;
 
 use crate::load::Server;
 use crate::peers::{find, peer, quiet};
