@@ -13,6 +13,7 @@
 //! assert_eq!(id.to_string(), "app-r12-1");
 //! ```
 
+mod client;
 mod content;
 mod duration;
 mod instance;
@@ -25,6 +26,7 @@ mod step;
 mod suggest;
 mod timestamp;
 
+pub use client::{Authorization, BasicAuth, HttpConfig, SecretSource, TlsConfig, TlsVersion};
 pub use content::Content;
 pub use duration::{DurationError, duration_ms, format_duration, parse_duration};
 pub use instance::{InstanceId, ReleaseNumber, Scope};

@@ -31,9 +31,9 @@ mod target;
 mod tests;
 
 pub use config::{
-    Alerting, Alertmanagers, Authorization, BasicAuth, ClientConfig, Configuration, Discovery,
-    DnsDiscovery, DnsRecord, DockerDiscovery, FileDiscovery, Global, HttpDiscovery, Job,
-    QueueConfig, RemoteWrite, ScrapeLimits, ScrapeProtocol, SecretSource, TlsConfig, TlsVersion,
+    Alerting, Alertmanagers, Configuration, Discovery, DnsDiscovery, DnsRecord, DockerDiscovery,
+    FileDiscovery, Global, HttpDiscovery, Job, QueueConfig, RemoteWrite, ScrapeLimits,
+    ScrapeProtocol,
 };
 pub use group::{Group, GroupsError, read_groups};
 pub use mainstay_series::{format_duration, parse_duration};

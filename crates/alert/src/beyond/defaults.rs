@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mainstay_model::Problems;
+use mainstay_model::{Problems, SecretSource};
 use mainstay_yaml::source::Source;
 
-use crate::config::{Configuration, SecretSource, quote_yaml};
+use crate::config::{Configuration, quote_yaml};
 
 /// Where people can be reached.
 #[derive(Debug, Clone, Default)]

@@ -1,76 +1,11 @@
 //! `http_config`: how a receiver's server is spoken to.
 
-use std::path::PathBuf;
-
-use mainstay_model::{Problem, Secret};
+use mainstay_model::{
+    Authorization, BasicAuth, HttpConfig, Problem, Secret, SecretSource, TlsConfig, TlsVersion,
+};
 use mainstay_yaml::tree::Node;
 
 use super::fields::Fields;
-
-/// A secret in the file, or in a file of its own (which is read anew at every use).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretSource {
-    Inline(Secret<String>),
-    File(PathBuf),
-}
-
-/// `basic_auth`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BasicAuth {
-    pub username: SecretSource,
-    pub password: Option<SecretSource>,
-}
-
-/// `authorization`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorization {
-    /// `Bearer`, unless another is named.
-    pub kind: String,
-    pub credentials: SecretSource,
-}
-
-/// A version of TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TlsVersion {
-    V12,
-    V13,
-}
-
-/// `tls_config`
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TlsConfig {
-    /// PEM: who is trusted, instead of those the system trusts.
-    pub ca: Option<SecretSource>,
-    pub certificate: Option<SecretSource>,
-    pub key: Option<SecretSource>,
-    pub server_name: Option<String>,
-    pub insecure_skip_verify: bool,
-    pub min_version: Option<TlsVersion>,
-    pub max_version: Option<TlsVersion>,
-}
-
-/// The section.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpConfig {
-    pub basic_auth: Option<BasicAuth>,
-    pub authorization: Option<Authorization>,
-    pub tls: TlsConfig,
-    pub follow_redirects: bool,
-    /// Sent with every request.
-    pub headers: Vec<(String, SecretSource)>,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            basic_auth: None,
-            authorization: None,
-            tls: TlsConfig::default(),
-            follow_redirects: true,
-            headers: Vec::new(),
-        }
-    }
-}
 
 const KEYS: &[&str] = &[
     "basic_auth",

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mainstay_model::{Problem, Problems, Secret, did_you_mean};
+use mainstay_model::{Problem, Problems, Secret, SecretSource, did_you_mean};
 use mainstay_yaml::tree::{Kind, Node};
-
-use super::client::SecretSource;
 
 /// Where the file shows a secret that was taken out of it.
 pub const REDACTED: &str = "<secret>";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::client::{HttpConfig, SecretSource, TlsConfig};
+use mainstay_model::{HttpConfig, SecretSource, TlsConfig};
 use mainstay_yaml::tree::Node;
 
 use super::fields::Fields;

@@ -30,7 +30,6 @@ use mainstay_yaml::tree::Node;
 
 use crate::interval::TimeInterval;
 
-pub use client::{Authorization, BasicAuth, HttpConfig, SecretSource, TlsConfig, TlsVersion};
 use fields::Fields;
 pub use fields::REDACTED;
 pub use global::{Global, HostPort};

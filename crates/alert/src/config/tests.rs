@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Configuration, GroupBy, SecretSource, Settings};
+use mainstay_model::SecretSource;
+
+use super::{Configuration, GroupBy, Settings};
 
 fn read(text: &str) -> Configuration {
     let (config, problems) = Configuration::read(text, Path::new("/etc/am/a.yml"), "a.yml");

@@ -16,8 +16,7 @@ use hyper::header::{
 };
 use hyper::{Method, Response, Uri};
 use hyper_util::rt::TokioIo;
-use mainstay_alert::config::HttpConfig;
-use mainstay_model::Secret;
+use mainstay_model::{HttpConfig, Secret};
 use tokio::net::TcpStream;
 
 use crate::{Failure, Request};

@@ -2,8 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mainstay_alert::config::{HttpConfig, SecretSource};
-use mainstay_model::Secret;
+use mainstay_model::{HttpConfig, Secret, SecretSource};
 
 use crate::Failure;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mainstay_alert::config::{SecretSource, TlsConfig, TlsVersion};
+use mainstay_model::{SecretSource, TlsConfig, TlsVersion};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;

@@ -8,8 +8,8 @@ mod pagerduty;
 mod slack;
 mod webhook;
 
-use mainstay_alert::config::{HttpConfig, SecretSource, Settings};
-use mainstay_model::Secret;
+use mainstay_alert::config::Settings;
+use mainstay_model::{HttpConfig, Secret, SecretSource};
 use serde_json::{Map, Value};
 use std::fmt;
 

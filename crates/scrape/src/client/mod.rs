@@ -18,7 +18,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use mainstay_targets::ClientConfig;
+use mainstay_model::HttpConfig;
 use tokio::net::TcpStream;
 
 pub(crate) use url::Url;
@@ -50,12 +50,12 @@ type Sender = SendRequest<Full<Bytes>>;
 /// A client with at most one connection.
 #[derive(Debug)]
 pub(crate) struct Client {
-    config: ClientConfig,
+    config: HttpConfig,
     idle: Option<(Url, Sender)>,
 }
 
 impl Client {
-    pub(crate) fn new(config: ClientConfig) -> Self {
+    pub(crate) fn new(config: HttpConfig) -> Self {
         Self { config, idle: None }
     }
 

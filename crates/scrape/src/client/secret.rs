@@ -3,8 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
-use mainstay_model::Secret;
-use mainstay_targets::{ClientConfig, SecretSource};
+use mainstay_model::{HttpConfig, Secret, SecretSource};
 
 use super::ClientError;
 
@@ -42,9 +41,7 @@ pub(crate) fn header(text: &str) -> Result<HeaderValue, ClientError> {
 }
 
 /// The `authorization` header, where there is to be one.
-pub(crate) async fn authorization(
-    config: &ClientConfig,
-) -> Result<Option<HeaderValue>, ClientError> {
+pub(crate) async fn authorization(config: &HttpConfig) -> Result<Option<HeaderValue>, ClientError> {
     if let Some(authorization) = &config.authorization {
         let credentials = read(&authorization.credentials).await?;
         let text = Secret::new(format!("{} {}", authorization.kind, credentials.expose()));

@@ -3,8 +3,8 @@
 
 use super::extras;
 use mainstay_alert::beyond::{Addresses, Extras, MailAddress, default_configuration};
-use mainstay_alert::config::{Configuration, Receiver, SecretSource};
-use mainstay_model::{Problem, Problems};
+use mainstay_alert::config::{Configuration, Receiver};
+use mainstay_model::{Problem, Problems, SecretSource};
 use mainstay_stack::server_file::{AlertsSettings, EmailAddress, Given, ReceiverAddresses};
 use mainstay_template::Templates;
 use std::path::Path;

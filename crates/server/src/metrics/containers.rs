@@ -1,12 +1,13 @@
 //! `docker_sd_configs`: containers of an engine as targets, ours or not, under the labels that
 //! Prometheus documents.
 
+use mainstay_model::SecretSource;
 use mainstay_runtime::docker::{
     Attached, EngineAddress, OtherContainer, OtherNetwork, OtherPort, Tls, others,
 };
 use mainstay_scrape::{DockerTargets, LookUp};
 use mainstay_series::Labels;
-use mainstay_targets::{DockerDiscovery, Group, SecretSource};
+use mainstay_targets::{DockerDiscovery, Group};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use mainstay_model::HttpConfig;
 use mainstay_yaml::tree::Node;
 
-use super::client::{CLIENT_KEYS, ClientConfig};
+use super::client::CLIENT_KEYS;
 use super::discovery::DISCOVERY_KEYS;
 use super::fields::Fate::{Read, Refused};
 use super::fields::{Fate, Fields, Keys};
@@ -27,7 +28,7 @@ pub struct Alertmanagers {
     pub timeout: Duration,
     /// For the alerts that these get.
     pub relabel: Vec<Rule>,
-    pub client: ClientConfig,
+    pub client: HttpConfig,
 }
 
 const ALERTING: &Keys = &[("alert_relabel_configs", Read), ("alertmanagers", Read)];

@@ -1,78 +1,13 @@
 //! How a server is spoken to: `basic_auth`, `authorization`, `tls_config` and what stands beside them
 //! wherever Prometheus makes requests.
 
-use std::path::PathBuf;
-
-use mainstay_model::Secret;
+use mainstay_model::{
+    Authorization, BasicAuth, HttpConfig, Secret, SecretSource, TlsConfig, TlsVersion,
+};
 use mainstay_yaml::tree::Node;
 
 use super::fields::Fate::{Read, Refused, Warned};
 use super::fields::{Fate, Fields};
-
-/// A secret in the file, or in a file of its own (which is read anew at every use).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretSource {
-    Inline(Secret<String>),
-    File(PathBuf),
-}
-
-/// `basic_auth`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BasicAuth {
-    pub username: SecretSource,
-    pub password: Option<SecretSource>,
-}
-
-/// `authorization`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorization {
-    /// `Bearer`, unless another is named.
-    pub kind: String,
-    pub credentials: SecretSource,
-}
-
-/// A version of TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TlsVersion {
-    V12,
-    V13,
-}
-
-/// `tls_config`
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TlsConfig {
-    /// PEM: who is trusted, instead of those the system trusts.
-    pub ca: Option<SecretSource>,
-    pub certificate: Option<SecretSource>,
-    pub key: Option<SecretSource>,
-    pub server_name: Option<String>,
-    pub insecure_skip_verify: bool,
-    pub min_version: Option<TlsVersion>,
-    pub max_version: Option<TlsVersion>,
-}
-
-/// All of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientConfig {
-    pub basic_auth: Option<BasicAuth>,
-    pub authorization: Option<Authorization>,
-    pub tls: TlsConfig,
-    pub follow_redirects: bool,
-    /// Sent with every request.
-    pub headers: Vec<(String, SecretSource)>,
-}
-
-impl Default for ClientConfig {
-    fn default() -> Self {
-        Self {
-            basic_auth: None,
-            authorization: None,
-            tls: TlsConfig::default(),
-            follow_redirects: true,
-            headers: Vec::new(),
-        }
-    }
-}
 
 const PROXIES: Fate = Refused("requests go to their targets directly");
 
@@ -134,7 +69,7 @@ const TLS: [(&str, Fate); 13] = [
 
 impl Fields<'_> {
     /// What stands in a section that has [`CLIENT_KEYS`].
-    pub(super) fn client(&mut self, node: &Node) -> ClientConfig {
+    pub(super) fn client(&mut self, node: &Node) -> HttpConfig {
         let basic_auth = node.get("basic_auth").and_then(|basic| self.basic(basic));
         let bearer = self.secret(node, "bearer_token", "bearer_token_file");
         let bearer = bearer.map(|credentials| Authorization {
@@ -150,7 +85,7 @@ impl Fields<'_> {
                 "only one of `basic_auth`, `authorization` and `bearer_token` can be sent";
             self.error(node, "authorization", message);
         }
-        ClientConfig {
+        HttpConfig {
             basic_auth,
             authorization: named.or(bearer),
             tls: node

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mainstay_model::HttpConfig;
 use mainstay_series::Labels;
 use mainstay_yaml::tree::Node;
 
-use super::client::{CLIENT_KEYS, ClientConfig};
+use super::client::CLIENT_KEYS;
 use super::fields::Fate::{Read, Refused};
 use super::fields::{Fate, Fields, Keys};
 use crate::group::Group;
@@ -61,7 +62,7 @@ pub struct DockerDiscovery {
     /// Name and values, as the engine's API takes them.
     pub filters: Vec<(String, Vec<String>)>,
     pub refresh: Duration,
-    pub client: ClientConfig,
+    pub client: HttpConfig,
 }
 
 /// `http_sd_configs`
@@ -69,7 +70,7 @@ pub struct DockerDiscovery {
 pub struct HttpDiscovery {
     pub url: String,
     pub refresh: Duration,
-    pub client: ClientConfig,
+    pub client: HttpConfig,
 }
 
 const INSTEAD: Fate = Refused("write the targets to a file and use `file_sd_configs`");

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mainstay_model::HttpConfig;
 use mainstay_yaml::tree::Node;
 
-use super::client::{CLIENT_KEYS, ClientConfig};
+use super::client::CLIENT_KEYS;
 use super::discovery::{DISCOVERY_KEYS, Discovery};
 use super::fields::Fate::{Read, Warned};
 use super::fields::{Fields, Keys};
@@ -73,7 +74,7 @@ pub struct Job {
     pub relabel: Vec<Rule>,
     pub metric_relabel: Vec<Rule>,
     pub limits: ScrapeLimits,
-    pub client: ClientConfig,
+    pub client: HttpConfig,
     pub discovery: Vec<Discovery>,
 }
 

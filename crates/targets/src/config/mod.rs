@@ -24,7 +24,6 @@ use mainstay_yaml::source::{At, Source};
 use mainstay_yaml::tree::Node;
 
 pub use alerting::{Alerting, Alertmanagers};
-pub use client::{Authorization, BasicAuth, ClientConfig, SecretSource, TlsConfig, TlsVersion};
 pub use discovery::{
     Discovery, DnsDiscovery, DnsRecord, DockerDiscovery, FileDiscovery, HttpDiscovery,
 };

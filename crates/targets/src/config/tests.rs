@@ -1,6 +1,7 @@
 //! Files as people write them, and what is said of what is wrong with them.
 
 use super::*;
+use mainstay_model::{SecretSource, TlsVersion};
 
 fn read(text: &str) -> (Configuration, Vec<String>) {
     let (config, problems) = Configuration::read(text, Path::new("/etc/prom/p.yml"), "p.yml");

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use mainstay_model::Problem;
+use mainstay_model::{HttpConfig, Problem, Secret, SecretSource};
 use mainstay_yaml::tree::Node;
 
-use super::client::{CLIENT_KEYS, ClientConfig};
+use super::client::CLIENT_KEYS;
 use super::fields::Fate::{Read, Warned};
 use super::fields::{Fields, Keys};
 use super::rules;
@@ -22,7 +22,7 @@ pub struct RemoteWrite {
     pub v2: bool,
     pub rules: Vec<Rule>,
     pub queue: QueueConfig,
-    pub client: ClientConfig,
+    pub client: HttpConfig,
 }
 
 /// `queue_config`
@@ -109,7 +109,7 @@ impl Fields<'_> {
         });
         let mut client = self.client(node);
         for (name, value) in self.pairs(node, "headers") {
-            let value = super::SecretSource::Inline(mainstay_model::Secret::new(value));
+            let value = SecretSource::Inline(Secret::new(value));
             client.headers.push((name, value));
         }
         Some(RemoteWrite {

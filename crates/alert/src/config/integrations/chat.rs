@@ -1,6 +1,6 @@
 //! `discord_configs`, `telegram_configs`, `msteams_configs` and `msteamsv2_configs`.
 
-use crate::config::client::{HttpConfig, SecretSource};
+use mainstay_model::{HttpConfig, SecretSource};
 use mainstay_yaml::tree::Node;
 
 use crate::config::fields::Fields;

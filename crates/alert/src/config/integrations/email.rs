@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::client::{SecretSource, TlsConfig};
+use mainstay_model::{SecretSource, TlsConfig};
 use mainstay_yaml::tree::Node;
 
 use crate::config::fields::Fields;

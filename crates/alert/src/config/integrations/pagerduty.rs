@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::client::{HttpConfig, SecretSource};
+use mainstay_model::{HttpConfig, SecretSource};
 use mainstay_yaml::tree::Node;
 
 use crate::config::fields::Fields;

@@ -1,6 +1,6 @@
 //! `slack_configs`
 
-use crate::config::client::{HttpConfig, SecretSource};
+use mainstay_model::{HttpConfig, SecretSource};
 use mainstay_yaml::tree::Node;
 
 use crate::config::fields::Fields;
