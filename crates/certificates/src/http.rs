@@ -7,9 +7,9 @@ use hyper::header::{HOST, HeaderValue};
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use mainstay_x509::{Client, Trust};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -33,16 +33,13 @@ type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
 impl Http {
     pub(crate) fn new(ca: Option<&Path>) -> Result<Self, String> {
-        let roots = match ca {
-            Some(path) => roots_of(path)?,
-            None => system_roots()?,
+        let trust = match ca {
+            Some(path) => authority(path)?,
+            None => system()?,
         };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = Client::new(trust)
+            .config()
+            .map_err(|error| error.to_string())?;
         Ok(Self { tls: Arc::new(tls) })
     }
 
@@ -117,27 +114,20 @@ impl HttpClient for Http {
     }
 }
 
-fn roots_of(path: &Path) -> Result<RootCertStore, String> {
-    let shown = path.display();
-    let failed = |error: &dyn std::fmt::Display| format!("cannot use {shown}: {error}");
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| failed(&error))?;
-        roots.add(certificate).map_err(|error| failed(&error))?;
-    }
-    if roots.is_empty() {
+fn authority(path: &Path) -> Result<Trust, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("cannot use {}: {error}", path.display());
+    let pem = std::fs::read(path).map_err(|error| failed(&error))?;
+    let trust = Trust::only(&pem).map_err(|error| failed(&error))?;
+    if trust.is_nobody() {
         return Err(failed(&"it holds no certificate"));
     }
-    Ok(roots)
+    Ok(trust)
 }
 
-fn system_roots() -> Result<RootCertStore, String> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
+fn system() -> Result<Trust, String> {
+    let trust = Trust::system(rustls_native_certs::load_native_certs().certs);
+    if trust.is_nobody() {
         return Err("this system trusts nobody: install the package ca-certificates".to_owned());
     }
-    Ok(roots)
+    Ok(trust)
 }

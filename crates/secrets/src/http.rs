@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use mainstay_x509::{Client, Trust};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,34 +196,15 @@ async fn once(call: &Call<'_>) -> Result<Answer, HttpError> {
 
 /// The system's certificates, and those of the file.
 fn trust(file: Option<&Path>) -> Result<Arc<ClientConfig>, HttpError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in rustls_native_certs::load_native_certs().certs {
-        // One that cannot be used is no reason to trust none.
-        let _ = roots.add(certificate);
-    }
+    let failed = |path: String, problem: String| HttpError::Authority { path, problem };
+    let mut trust = Trust::system(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = file {
-        let failed = |problem: String| HttpError::Authority {
-            path: path.display().to_string(),
-            problem,
-        };
-        let certificates = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| failed(error.to_string()))?;
-        for certificate in certificates {
-            roots
-                .add(certificate)
-                .map_err(|error| failed(error.to_string()))?;
-        }
+        let failed = |problem: String| failed(path.display().to_string(), problem);
+        let pem = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+        trust = trust.and(&pem).map_err(|error| failed(error.to_string()))?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| HttpError::Authority {
-            path: "the system".to_owned(),
-            problem: error.to_string(),
-        })?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config = Client::new(trust).config();
+    let config = config.map_err(|error| failed("the system".to_owned(), error.to_string()))?;
     Ok(Arc::new(config))
 }
 

@@ -11,9 +11,10 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use mainstay_x509::{Client, Trust};
 use parking_lot::Mutex;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -220,18 +221,10 @@ impl Http {
 /// Trusts whom the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` say otherwise).
 async fn trust() -> Result<Arc<ClientConfig>, String> {
     let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
-    let mut roots = RootCertStore::empty();
-    for certificate in loaded.map_err(|error| error.to_string())?.certs {
-        // One that cannot be used is no reason to trust none.
-        let _ = roots.add(certificate);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| format!("TLS: {error}"))?;
-    Ok(Arc::new(
-        builder.with_root_certificates(roots).with_no_client_auth(),
-    ))
+    let system = loaded.map_err(|error| error.to_string())?;
+    let client = Client::new(Trust::system(system.certs));
+    let config = client.config().map_err(|error| format!("TLS: {error}"))?;
+    Ok(Arc::new(config))
 }
 
 fn request(call: &Call, upload: Upload) -> Result<Request<Upload>, String> {
