@@ -18,10 +18,13 @@ mod escalate;
 mod flush;
 mod group;
 mod inhibit;
+mod intake;
 mod labels_as_map;
 mod log;
+mod people;
 mod records;
 mod recurring;
+mod reload;
 mod silence;
 mod trace;
 mod view;
@@ -31,7 +34,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mainstay_model::Timestamp;
-use mainstay_series::Labels;
 
 use crate::beyond::{Extras, Recurring, Window};
 use crate::config::{Configuration, Route};
@@ -59,6 +61,7 @@ use group::{EMPTY_FOR, Group, GroupId};
 use inhibit::Inhibitor;
 use log::NotificationLog;
 use records::Dirty;
+use reload::flat;
 use silence::Silences;
 
 /// The most alerts that are kept.
@@ -241,157 +244,6 @@ impl Engine {
         }
     }
 
-    /// Sets or changes a silence; `new_id` names it where a new one is made. Returns the one that holds.
-    pub fn set_silence(
-        &mut self,
-        draft: SilenceDraft,
-        new_id: &str,
-        now: Timestamp,
-    ) -> Result<String, SilenceError> {
-        self.silences.set(draft, new_id, now)
-    }
-
-    /// Ends a silence now.
-    pub fn expire_silence(&mut self, id: &str, now: Timestamp) -> Result<(), SilenceError> {
-        self.silences.expire(id, now)
-    }
-
-    /// Says that somebody looks after an alert: it is told no more until something changes, and no
-    /// escalation goes on. Holds until the alert is over. Whether there is such an alert that fires.
-    pub fn acknowledge(
-        &mut self,
-        alert: Fingerprint,
-        who: Acknowledgement,
-        now: Timestamp,
-    ) -> bool {
-        let firing = self.fires(alert, now);
-        if firing {
-            self.acknowledged.insert(alert, who);
-            self.dirty.alerts.insert(alert);
-        }
-        firing
-    }
-
-    /// Keeps an alert quiet until it is over. Whether there is such an alert that fires.
-    pub fn mute_until_resolved(
-        &mut self,
-        alert: Fingerprint,
-        who: Acknowledgement,
-        now: Timestamp,
-    ) -> bool {
-        let firing = self.fires(alert, now);
-        if firing {
-            self.muted.insert(alert, who);
-            self.dirty.alerts.insert(alert);
-        }
-        firing
-    }
-
-    /// Takes back both.
-    pub fn unacknowledge(&mut self, alert: Fingerprint) -> bool {
-        self.dirty.alerts.insert(alert);
-        let acknowledged = self.acknowledged.remove(&alert).is_some();
-        self.muted.remove(&alert).is_some() || acknowledged
-    }
-
-    fn fires(&self, alert: Fingerprint, now: Timestamp) -> bool {
-        self.alerts
-            .get(&alert)
-            .is_some_and(|alert| !alert.is_resolved(now))
-    }
-
-    fn take(&mut self, posted: PostedAlert, now: Timestamp) -> Result<(), AlertError> {
-        let mut alert = Alert::posted(posted, now, self.config.global.resolve_timeout)?;
-        let fingerprint = alert.fingerprint;
-        if let Some(old) = self.alerts.get(&fingerprint) {
-            let was_over = old.is_resolved(now);
-            alert = old.followed_by(alert, now);
-            if was_over && !alert.is_resolved(now) {
-                self.forget_words(fingerprint);
-            }
-        } else {
-            if self.alerts.len() >= LIMIT_ALERTS {
-                self.drop_resolved(now);
-            }
-            if self.alerts.len() >= LIMIT_ALERTS {
-                return Err(AlertError::Full {
-                    labels: alert.labels,
-                    limit: LIMIT_ALERTS,
-                });
-            }
-        }
-        if alert.is_resolved(now) {
-            self.counters.resolved += 1;
-            // Whoever was called hears at once that it is over.
-            if self.escalations.contains_key(&fingerprint) {
-                self.timers.insert((now, Timer::Escalate(fingerprint)));
-            }
-        } else {
-            self.counters.firing += 1;
-        }
-        self.words += 1;
-        alert.version = self.words;
-        self.keep(alert, now)
-    }
-
-    /// Keeps an alert and brings it into its groups.
-    fn keep(&mut self, alert: Alert, now: Timestamp) -> Result<(), AlertError> {
-        let fingerprint = alert.fingerprint;
-        self.inhibitor.insert(&alert);
-        self.dirty.alerts.insert(fingerprint);
-        let config = Arc::clone(&self.config);
-        let (labels, starts_at) = (alert.labels.clone(), alert.starts_at);
-        self.alerts.insert(fingerprint, alert);
-        for route in config.route.matching(&labels) {
-            self.enter(route, fingerprint, &labels, starts_at, now)?;
-        }
-        Ok(())
-    }
-
-    fn enter(
-        &mut self,
-        route: &Route,
-        fingerprint: Fingerprint,
-        labels: &Labels,
-        starts_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), AlertError> {
-        let group_labels = route.group_labels(labels);
-        let id = GroupId {
-            route: route.index,
-            labels: Fingerprint::of(&group_labels),
-        };
-        if !self.groups.contains_key(&id) {
-            if self.groups.len() >= LIMIT_GROUPS {
-                let labels = labels.clone();
-                return Err(AlertError::Groups {
-                    labels,
-                    limit: LIMIT_GROUPS,
-                });
-            }
-            let next = now + route.group_wait;
-            self.timers.insert((next, Timer::Flush(id)));
-            self.groups
-                .insert(id, Group::new(route, group_labels, next));
-            self.dirty.groups.insert(id);
-        }
-        let Some(group) = self.groups.get_mut(&id) else {
-            return Ok(());
-        };
-        group.empty_since = None;
-        // An alert that has waited long enough elsewhere does not wait again.
-        if !group.flushed && starts_at + route.group_wait < now && group.next > now {
-            self.timers.remove(&(group.next, Timer::Flush(id)));
-            group.next = now;
-            self.timers.insert((now, Timer::Flush(id)));
-        }
-        if group.members.insert(fingerprint, None).is_none() {
-            let key = group.key.clone();
-            self.decide(now, key, &route.receiver, [fingerprint], What::Grouped);
-        }
-        Ok(())
-    }
-
     fn decide(
         &mut self,
         at: Timestamp,
@@ -409,61 +261,6 @@ impl Engine {
         };
         self.history.push(decision.clone());
         self.out.push(Action::Decided(decision));
-    }
-
-    /// All groups anew, as the new configuration has them; those that stay the same keep their time.
-    fn reload(&mut self, config: Arc<Configuration>, now: Timestamp) {
-        let marks = self.marks();
-        let alone = |_: &AttemptId, pending: &mut Pending| pending.owner != Owner::Alone;
-        for (attempt, pending) in self.pending.extract_if(.., alone) {
-            if let Some(at) = pending.retry_at {
-                self.timers.remove(&(at, Timer::Retry(attempt)));
-            } else {
-                self.out.push(Action::Cancel(attempt));
-            }
-        }
-        self.dirty.groups.extend(self.groups.keys().copied());
-        self.groups.clear();
-        self.timers
-            .retain(|(_, timer)| !matches!(timer, Timer::Flush(_) | Timer::Empty(_)));
-        self.inhibitor = Inhibitor::new(&config.inhibit_rules);
-        self.routes = flat(&config);
-        self.config = config;
-        let alerts = std::mem::take(&mut self.alerts);
-        for alert in alerts.into_values() {
-            if let Err(error) = self.keep(alert, now) {
-                self.out.push(Action::Refused(error));
-            }
-        }
-        self.apply_marks(&marks, now);
-    }
-
-    fn marks(&self) -> Vec<GroupMark> {
-        let of =
-            |(id, group): (&GroupId, &Group)| Some(group.mark(self.routes.get(id.route)?, *id));
-        self.groups.iter().filter_map(of).collect()
-    }
-
-    fn apply_marks(&mut self, marks: &[GroupMark], now: Timestamp) {
-        let marks: BTreeMap<_, _> = marks
-            .iter()
-            .map(|mark| ((mark.route, mark.group_key.as_str()), mark))
-            .collect();
-        for (id, group) in &mut self.groups {
-            let Some(mark) = marks.get(&(id.route, group.key.as_str())) else {
-                continue;
-            };
-            if self
-                .routes
-                .get(id.route)
-                .is_none_or(|route| route.receiver != mark.receiver)
-            {
-                continue;
-            }
-            self.timers.remove(&(group.next, Timer::Flush(*id)));
-            (group.next, group.flushed) = (mark.next.max(now), mark.flushed);
-            self.timers.insert((group.next, Timer::Flush(*id)));
-        }
     }
 
     fn drop_group(&mut self, id: GroupId, now: Timestamp) {
@@ -489,42 +286,6 @@ impl Engine {
         self.sweep_recurring(now);
         self.drop_resolved(now);
     }
-
-    fn drop_resolved(&mut self, now: Timestamp) {
-        let held: BTreeSet<Fingerprint> = self
-            .groups
-            .values()
-            .flat_map(|group| group.members.keys().copied())
-            .collect();
-        let over = |alert: &&Alert| alert.is_resolved(now) && !held.contains(&alert.fingerprint);
-        let gone: Vec<Fingerprint> = self
-            .alerts
-            .values()
-            .filter(over)
-            .map(|alert| alert.fingerprint)
-            .collect();
-        for fingerprint in gone {
-            if let Some(alert) = self.alerts.remove(&fingerprint) {
-                self.inhibitor.remove(&alert);
-            }
-            self.forget_words(fingerprint);
-        }
-    }
-
-    /// What people said about an alert holds until it is over.
-    fn forget_words(&mut self, fingerprint: Fingerprint) {
-        self.acknowledged.remove(&fingerprint);
-        self.muted.remove(&fingerprint);
-        self.dirty.alerts.insert(fingerprint);
-    }
-}
-
-fn flat(config: &Configuration) -> Vec<Route> {
-    let alone = |route: &Route| Route {
-        routes: Vec::new(),
-        ..route.clone()
-    };
-    config.route.walk().into_iter().map(alone).collect()
 }
 
 /// Whether an owner is this group.
