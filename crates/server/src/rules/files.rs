@@ -2,6 +2,7 @@
 //! along.
 
 use crate::control::Control;
+use crate::specs::Bundle;
 use mainstay_model::{Problem, Problems, Scope};
 use mainstay_rules::{RuleFile, glob};
 use mainstay_series::Labels;
@@ -9,6 +10,7 @@ use mainstay_stack::Alerts;
 use mainstay_stack::policy::Policy;
 use mainstay_stack::server_file::AlertsSettings;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::packs;
 
@@ -115,14 +117,39 @@ fn pack(
     }
 }
 
-/// What the environments of this server brought along with what runs.
-pub(super) fn brought(control: &Control) -> Vec<(Scope, Alerts)> {
+/// What an environment brought along with what runs. Rule files are large and asked for every second: they
+/// are held where they stand, and looked through only where another release runs.
+#[derive(Debug, Clone)]
+pub(super) struct Brought {
+    pub(super) scope: Scope,
+    bundle: Arc<Bundle>,
+}
+
+impl Brought {
+    pub(super) fn alerts(&self) -> &Alerts {
+        &self.bundle.stack.alerts
+    }
+}
+
+impl PartialEq for Brought {
+    fn eq(&self, other: &Self) -> bool {
+        self.scope == other.scope
+            && (Arc::ptr_eq(&self.bundle, &other.bundle) || self.alerts() == other.alerts())
+    }
+}
+
+/// Of those environments of this server that brought something.
+pub(super) fn brought(control: &Control) -> Vec<Brought> {
     let environments = control.environments().into_iter();
     let brought = environments.filter_map(|environment| {
-        let bundle = environment.inner().current.clone()?;
-        Some((environment.scope.clone(), bundle.stack.alerts.clone()))
+        Some(Brought {
+            scope: environment.scope.clone(),
+            bundle: environment.inner().current.clone()?,
+        })
     });
-    brought.filter(|(_, alerts)| !alerts.is_empty()).collect()
+    brought
+        .filter(|brought| !brought.alerts().is_empty())
+        .collect()
 }
 
 /// The environments that want to be quiet in the windows of their policy.

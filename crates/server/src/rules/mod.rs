@@ -145,9 +145,12 @@ impl Rules {
             let quiet = files::quiet_in_windows(&control);
             let wanted = (files::brought(&control), quiet, self.state().version);
             let wait = if known.as_ref() == Some(&wanted) {
+                // Another release may have brought the same; the one before is held no longer.
+                known = Some(wanted);
                 self.begin_due(&mut running, &control)
             } else if running.is_empty() {
-                self.take_up(&wanted.0, &settings, known.is_none());
+                let brought = wanted.0.iter().map(|of| (&of.scope, of.alerts()));
+                self.take_up(brought, &settings, known.is_none());
                 if let Some(alerts) = &control.alerts {
                     let quiet = wanted.1.iter().map(|(scope, policy)| (scope, policy));
                     alerts.set_windows(quiet).await;
@@ -177,7 +180,12 @@ impl Rules {
     }
 
     /// Puts new groups in the place of old ones; what both have goes on.
-    fn take_up(&self, brought: &[(Scope, Alerts)], settings: &Arc<Settings>, at_start: bool) {
+    fn take_up<'a>(
+        &self,
+        brought: impl IntoIterator<Item = (&'a Scope, &'a Alerts)>,
+        settings: &Arc<Settings>,
+        at_start: bool,
+    ) {
         let (mut wanted, mut problems) = {
             let state = self.state();
             (state.own.clone(), state.own_problems.clone())
@@ -301,7 +309,7 @@ mod tests {
         let (own, problems) = rules.read_own().await;
         rules.keep_own(own, problems);
         let of_rules = Arc::new(Settings::default());
-        rules.take_up(&[], &of_rules, true);
+        rules.take_up([], &of_rules, true);
         assert_eq!(rules.problems().len(), 1);
         // Somebody deploys meanwhile.
         let scope = Scope {
@@ -316,7 +324,7 @@ mod tests {
             }],
             ..Alerts::default()
         };
-        rules.take_up(&[(scope, alerts)], &of_rules, false);
+        rules.take_up([(&scope, &alerts)], &of_rules, false);
         assert_eq!((rules.groups().len(), rules.problems().len()), (1, 1));
         let mut text = String::new();
         rules.text(&mut text);
@@ -324,7 +332,7 @@ mod tests {
         assert!(rules.reload().await.is_err(), "it is still not there");
         std::fs::write(&path, good).unwrap();
         rules.reload().await.unwrap();
-        rules.take_up(&[], &of_rules, false);
+        rules.take_up([], &of_rules, false);
         assert!(rules.problems().is_empty());
     }
 
