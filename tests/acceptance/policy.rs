@@ -3,6 +3,7 @@
 use crate::site::{QUICK, Site, compose};
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
@@ -128,7 +129,7 @@ fn a_request_that_nobody_decides_on_expires_and_alone_one_agrees_to_oneself() {
     site.eventually("it expires", || requests() == Value::Array(Vec::new()));
     site.run(&["approve", LIVE[0], LIVE[1]])
         .with_code(2)
-        .says("no deploy");
+        .says("nothing in shop/live waits");
     let left = site.path().join(".mainstay/requests/shop/live");
     assert_eq!(
         std::fs::read_dir(left).unwrap().count(),
@@ -141,9 +142,82 @@ fn a_request_that_nobody_decides_on_expires_and_alone_one_agrees_to_oneself() {
     site.run(&["deploy", LIVE[0], LIVE[1]]).with_code(3);
     site.run(&["env", "delete", "live", "--yes"])
         .with_code(1)
-        .says("wait for approval: 1");
+        .says("waiting for approval in shop/live: 1");
     site.ok(&["approve", LIVE[0], LIVE[1]]);
     site.eventually("it is there", || live_release(&site) == 1);
+}
+
+/// Terraform's part is played by a script that writes down what it is told: what is shown is who may apply which
+/// plan.
+#[test]
+fn infrastructure_is_changed_only_by_a_plan_that_somebody_else_agreed_to() {
+    let site = site("{approval: required}");
+    let boss = token(&site, "boss", "admin");
+    let script = "#!/bin/sh
+echo \"$*\" >>told
+folder=${1#-chdir=}
+case $2 in
+show) echo '{\"resource_changes\": [{\"change\": {\"actions\": [\"create\"]}}]}' ;;
+plan) for word; do case $word in -out=*) date +%N >\"$folder/${word#-out=}\" ;; esac done ;;
+esac
+";
+    let program = site.path().join("terraform");
+    site.write("terraform", script);
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let program = program.to_str().unwrap();
+    let infra = |verb, more: &[&'static str]| {
+        site.run(&[&["infra", verb, "live", "--program", program], more].concat())
+    };
+    let told = || std::fs::read_to_string(site.path().join("told")).unwrap_or_default();
+    let requests = || site.json(&["status", LIVE[0], LIVE[1]])["requests"].clone();
+    let agree = |at: usize| {
+        let id = requests()[at]["id"].as_str().unwrap().to_owned();
+        site.run_as(&boss, &["approve", &id]).with_code(0);
+    };
+    infra("apply", &["--yes"])
+        .with_code(2)
+        .says("no plan to look at");
+    infra("plan", &[]).with_code(0);
+    infra("apply", &["--yes"]).with_code(3).says("1 to add");
+    site.run(&["approve", LIVE[0], LIVE[1]])
+        .with_code(1)
+        .says("somebody else");
+    agree(0);
+    // Another plan is another change.
+    infra("plan", &[]).with_code(0);
+    infra("apply", &["--yes"]).with_code(3).says("approve");
+    assert!(!told().contains(" apply"), "{}", told());
+    agree(1);
+    site.kill_server();
+    site.start_server();
+    let status = site.ok(&["status", LIVE[0], LIVE[1]]);
+    assert!(status.contains("agreed to:"), "{status}");
+    infra("apply", &["--yes"]).with_code(0);
+    assert!(told().contains(" apply mainstay.tfplan"), "{}", told());
+    infra("apply", &["--yes"]).with_code(2);
+
+    // A destroy is planned by itself, and its name is typed besides.
+    infra("destroy", &["--yes"]).with_code(3);
+    let waits = requests().as_array().unwrap().len();
+    agree(waits - 1);
+    infra("destroy", &["--yes"]).with_code(2).says("terminal");
+    assert!(!told().contains("apply mainstay.destroy"), "{}", told());
+
+    infra("plan", &[]).with_code(0);
+    let mut waiting = site.command(&["infra", "apply", "live", "--program", program]);
+    let waiting = waiting
+        .args(["--yes", "--wait"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    site.eventually("it waits", || requests().as_array().unwrap().len() > waits);
+    agree(waits);
+    let ended = crate::site::finish(waiting, std::time::Duration::from_secs(60)).unwrap();
+    assert!(ended.status.success(), "{}", site.story());
+    assert_eq!(told().matches(" apply mainstay.tfplan").count(), 2);
+    let events = site.ok(&["events", LIVE[0], LIVE[1]]);
+    assert!(events.contains("is made by"), "{events}");
 }
 
 #[test]

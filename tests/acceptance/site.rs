@@ -91,8 +91,10 @@ impl Site {
         let mut command = self.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
-        let output = finish(child, COMMAND_DEADLINE)
-            .unwrap_or_else(|| panic!("`mainstay {}` does not end", arguments.join(" ")));
+        let output = finish(child, COMMAND_DEADLINE).unwrap_or_else(|said| {
+            let words = arguments.join(" ");
+            panic!("`mainstay {words}` does not end; {said}\n{}", self.files())
+        });
         Said {
             words: format!("mainstay {}", arguments.join(" ")),
             output,
@@ -261,6 +263,14 @@ impl Site {
 
     /// Everything that is known, for a failed scenario.
     pub(crate) fn story(&self) -> String {
+        let mut story = self.files();
+        let events = self.run(&["events"]);
+        let _ = writeln!(story, "--- events\n{}", events.out());
+        story
+    }
+
+    /// What the planes wrote.
+    fn files(&self) -> String {
         let mut story = String::new();
         for name in [
             ".mainstay/server.log",
@@ -270,8 +280,6 @@ impl Site {
             let text = std::fs::read_to_string(self.path().join(name)).unwrap_or_default();
             let _ = writeln!(story, "--- {name}\n{text}");
         }
-        let events = self.run(&["events"]);
-        let _ = writeln!(story, "--- events\n{}", events.out());
         story
     }
 
@@ -550,7 +558,8 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 /// Waits for the end; `None` after the deadline, and it is ended.
-pub(crate) fn finish(mut child: Child, within: Duration) -> Option<Output> {
+/// Its end; `Err`: it was killed, and had said this.
+pub(crate) fn finish(mut child: Child, within: Duration) -> Result<Output, String> {
     let pid = child.id() as i32;
     let (sender, done) = std::sync::mpsc::sync_channel(1);
     let (out, err) = (child.stdout.take(), child.stderr.take());
@@ -568,9 +577,11 @@ pub(crate) fn finish(mut child: Child, within: Duration) -> Option<Output> {
     std::thread::spawn(move || sender.send(child.wait()));
     let Ok(Ok(status)) = done.recv_timeout(within) else {
         kill(pid);
-        return None;
+        let said = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (out, err) = (said(out.join().unwrap()), said(err.join().unwrap()));
+        return Err(format!("it said:\n{out}{err}"));
     };
-    Some(Output {
+    Ok(Output {
         status,
         stdout: out.join().unwrap(),
         stderr: err.join().unwrap(),

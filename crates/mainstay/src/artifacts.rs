@@ -124,7 +124,7 @@ fn unreadable(artifact: &Path, error: &io::Error) -> Failure {
 }
 
 /// SHA-256 of a file, in hex.
-fn hash(file: &Path) -> io::Result<String> {
+pub fn hash(file: &Path) -> io::Result<String> {
     let mut file = File::open(file)?;
     let mut context = Context::new(&SHA256);
     let mut block = vec![0; BLOCK];

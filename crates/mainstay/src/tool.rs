@@ -4,7 +4,15 @@ use crate::failure::{Failure, Outcome};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
+
+/// For a program that only shows something.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// Bytes that such a program may print.
+const MOST: u64 = 256 << 20;
 
 /// The first of these that is on the `PATH`; what is named is taken as it is.
 pub fn find(named: Option<&Path>, programs: &[&str], get: &str) -> Outcome<PathBuf> {
@@ -65,6 +73,50 @@ pub async fn run(program: &Path, arguments: &[String]) -> Outcome {
         .or_else(|| status.signal().map(|signal| 128 + signal))
         .and_then(|code| u8::try_from(code).ok());
     Err(Failure::quiet(code.unwrap_or(1)))
+}
+
+/// Runs it to its end and answers what it prints; what it has to complain of goes to our standard error.
+///
+/// # Errors
+/// It cannot be run, ends with an error, takes longer than [`DEADLINE`], or prints more than [`MOST`] bytes.
+pub async fn answer(program: &Path, arguments: &[String]) -> Outcome<Vec<u8>> {
+    let name = program.display();
+    let failed = |error: std::io::Error| {
+        Failure::environment(format!("cannot run `{name}`")).because(&error)
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let mut printed = Vec::new();
+    let ended = async {
+        if let Some(pipe) = child.stdout.take() {
+            pipe.take(MOST + 1).read_to_end(&mut printed).await?;
+        }
+        child.wait().await
+    };
+    let ended = tokio::time::timeout(DEADLINE, ended).await;
+    let Ok(status) = ended else {
+        let seconds = DEADLINE.as_secs();
+        let message = format!("`{name}` did not answer within {seconds} s");
+        return Err(Failure::environment(message));
+    };
+    let status = status.map_err(failed)?;
+    if printed.len() as u64 > MOST {
+        return Err(Failure::environment(format!(
+            "`{name}` prints more than {MOST} bytes"
+        )));
+    }
+    if status.success() {
+        return Ok(printed);
+    }
+    Err(Failure::environment(format!(
+        "`{name} {}`: {status}",
+        arguments.join(" ")
+    )))
 }
 
 #[cfg(test)]

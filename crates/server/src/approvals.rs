@@ -1,13 +1,15 @@
-//! Deploys that wait for somebody's approval.
+//! What waits for somebody's approval: deploys, and changes of the infrastructure.
 //!
-//! What was asked for stands sealed on disk, under the id of its operation; who agreed stands in the
+//! A deploy that was asked for stands sealed on disk, under the id of its operation; who agreed stands in the
 //! journal. A decision is written before it is acted on: a server that starts up begins what was
 //! approved and had not begun.
+
+mod infra;
 
 use crate::api::Actor;
 use crate::api::types::{
     ApiError, ApprovalRequest, Approved, Decided, Decision, DeployRequest, ErrorCode, Operation,
-    OperationKind, OperationOutcome, OperationResult, Role,
+    OperationOutcome, OperationResult, Role, Subject,
 };
 use crate::control::{Control, now};
 use crate::environment::Environment;
@@ -32,38 +34,33 @@ impl Control {
         id: Uuid,
     ) -> Result<Operation, ApiError> {
         let scope = &environment.scope;
-        if environment.inner().requests.len() >= MOST {
-            return Err(ApiError::conflict(format!(
-                "{MOST} deploys wait for approval in {scope} already"
-            ))
-            .hint("reject those that nobody needs: `mainstay status` lists them"));
-        }
-        let now = now();
         let shown = ApprovalRequest {
-            id,
-            scope: scope.clone(),
-            by: by.to_owned(),
-            created_at: now,
-            expires_at: now + approval.expires,
             tag: request.tag.clone(),
             commit: request.commit.clone(),
             description: request.description.clone(),
             promoted_from: request.promoted_from.clone(),
-            needed: approval.count,
-            role: role(approval.role),
-            self_approval: approval.self_approval,
-            approvals: Vec::new(),
+            ..asked(environment, approval, by, id)?
         };
         let (path, name) = self.request_place(scope, id);
         let bytes = serde_json::to_vec(request).map_err(internal)?;
         self.key
             .seal(&path, &name, &bytes)
             .map_err(|error| ApiError::unavailable(error).hint("see that the disk has room"))?;
-        let event = event(&shown, "created", waiting(&shown), by, now);
-        self.keep_request(&shown, RequestState::Pending, None, vec![event])
-            .await?;
-        environment.inner().requests.push(shown.clone());
+        self.begin_to_wait(environment, &shown).await?;
         Ok(operation(&shown))
+    }
+
+    async fn begin_to_wait(
+        &self,
+        environment: &Environment,
+        request: &ApprovalRequest,
+    ) -> Result<(), ApiError> {
+        let words = waits_for(request);
+        let event = event(request, "created", words, &request.by, request.created_at);
+        self.keep_request(request, RequestState::Pending, None, vec![event])
+            .await?;
+        environment.inner().requests.push(request.clone());
+        Ok(())
     }
 
     /// Agrees to a request. Enough of that, and its deploy begins.
@@ -95,9 +92,9 @@ impl Control {
                     reason: decision.reason,
                 });
             }
-            let missing =
-                request.needed as usize - request.approvals.len().min(request.needed as usize);
-            if missing == 0 && environment.inner().running.is_some() {
+            let missing = request.missing();
+            let begins = missing == 0 && request.subject == Subject::Deploy;
+            if begins && environment.inner().running.is_some() {
                 return Err(
                     ApiError::conflict(format!("a rollout runs in {}", environment.scope))
                         .hint("approve it again when that has ended: `mainstay rollout status`"),
@@ -107,7 +104,7 @@ impl Control {
                 0 => RequestState::Approved,
                 _ => RequestState::Pending,
             };
-            let words = format!("the deploy was approved by {}", actor.name);
+            let words = format!("{} was approved by {}", request.subject, actor.name);
             let event = event(&request, "approved", words, &actor.name, now);
             self.keep_request(&request, state, None, vec![event])
                 .await?;
@@ -115,10 +112,10 @@ impl Control {
             if let Some(known) = inner.requests.iter_mut().find(|known| known.id == id) {
                 *known = request.clone();
             }
-            if missing > 0 {
+            if !begins {
                 return Ok(Decided {
                     operation: operation(&request),
-                    missing: missing as u32,
+                    missing,
                 });
             }
         }
@@ -205,7 +202,7 @@ impl Control {
                 crate::environment::Kept::default(),
             ));
             environment.inner().requests.push(request.clone());
-            if row.state == RequestState::Approved {
+            if row.state == RequestState::Approved && request.subject == Subject::Deploy {
                 let control = Arc::clone(self);
                 self.rollouts().spawn(async move {
                     if let Err(error) = Box::pin(control.begin_approved(&environment, &request)).await {
@@ -260,7 +257,7 @@ impl Control {
         }
         match self.store.request(id).await? {
             None => Err(ApiError::not_found(format!(
-                "no deploy with the id {id} waits for approval"
+                "nothing with the id {id} waits for approval"
             ))
             .hint("`mainstay status` lists those that do")),
             Some(row) => Err(ApiError::conflict(format!(
@@ -355,9 +352,41 @@ fn event(
     }
 }
 
+/// A new request of which nothing is known yet but who asked and who has to agree.
+fn asked(
+    environment: &Environment,
+    approval: &Approval,
+    by: &str,
+    id: Uuid,
+) -> Result<ApprovalRequest, ApiError> {
+    let scope = &environment.scope;
+    if environment.inner().requests.len() >= MOST {
+        let words = format!("{MOST} requests wait for approval in {scope} already");
+        let hint = "reject those that nobody needs: `mainstay status` lists them";
+        return Err(ApiError::conflict(words).hint(hint));
+    }
+    let now = now();
+    Ok(ApprovalRequest {
+        id,
+        scope: scope.clone(),
+        by: by.to_owned(),
+        created_at: now,
+        expires_at: now + approval.expires,
+        tag: None,
+        commit: None,
+        description: None,
+        promoted_from: None,
+        needed: approval.count,
+        role: role(approval.role),
+        self_approval: approval.self_approval,
+        approvals: Vec::new(),
+        subject: Subject::Deploy,
+    })
+}
+
 /// What a request waits for, in words.
-fn waiting(request: &ApprovalRequest) -> String {
-    let missing = request.needed as usize - request.approvals.len().min(request.needed as usize);
+fn waits_for(request: &ApprovalRequest) -> String {
+    let missing = request.missing();
     let role = format!("{:?}", request.role).to_lowercase();
     format!(
         "waits for {missing} approval{} by {role}, until {}",
@@ -371,11 +400,13 @@ pub(crate) fn operation(request: &ApprovalRequest) -> Operation {
     Operation {
         id: request.id,
         scope: request.scope.clone(),
-        kind: OperationKind::Deploy,
+        kind: request.subject.kind(),
         release: None,
         started_at: request.created_at,
         outcome: None,
-        waiting: Some(waiting(request)),
+        // A deploy that enough people agreed to is about to begin; a change of the infrastructure waits for nobody.
+        waiting: (request.missing() > 0 || request.subject == Subject::Deploy)
+            .then(|| waits_for(request)),
     }
 }
 
@@ -388,10 +419,12 @@ pub(crate) fn decided(row: &RequestRow) -> Operation {
         RequestState::Begun => Some(OperationResult::Unchanged),
         RequestState::Pending | RequestState::Approved => None,
     };
+    let subject = serde_json::from_value::<ApprovalRequest>(row.data.clone());
+    let subject = subject.map(|request| request.subject).unwrap_or_default();
     Operation {
         id: row.id,
         scope: row.scope.clone(),
-        kind: OperationKind::Deploy,
+        kind: subject.kind(),
         release: None,
         started_at: row.created_at,
         outcome: result.map(|result| OperationOutcome {

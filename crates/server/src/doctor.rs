@@ -387,6 +387,7 @@ pub(crate) fn kind_word(kind: OperationKind) -> &'static str {
         OperationKind::Scale => "scale",
         OperationKind::Restart => "restart",
         OperationKind::Down => "down",
+        OperationKind::Infra => "change of the infrastructure",
     }
 }
 

@@ -92,7 +92,7 @@ pub struct Inner {
     /// Why instances of the last rollout failed; they themselves are gone.
     pub evidence: Vec<Diagnosis>,
     pub weights: Weights,
-    /// Deploys that wait for approval, oldest first.
+    /// What waits for approval, oldest first; also changes of the infrastructure that were agreed to.
     pub requests: Vec<ApprovalRequest>,
     /// Instances that serve nobody, and that somebody works in: of a drill or a restore.
     pub beside: BTreeSet<InstanceId>,

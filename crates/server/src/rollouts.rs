@@ -71,7 +71,7 @@ impl Control {
         let begin = Begin {
             id: start.id,
             scope: scope.clone(),
-            kind: kept_kind(start.kind),
+            kind: kept_kind(start.kind)?,
             by: start.by,
             data: serde_json::json!({
                 "reason": reason,

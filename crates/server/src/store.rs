@@ -338,12 +338,16 @@ pub(crate) fn shown_operation(row: &RolloutRow) -> Operation {
 }
 
 /// The journal's word for a kind of operation.
-pub(crate) fn kept_kind(kind: OperationKind) -> RolloutKind {
-    match kind {
+pub(crate) fn kept_kind(kind: OperationKind) -> Result<RolloutKind, ApiError> {
+    Ok(match kind {
         OperationKind::Deploy => RolloutKind::Deploy,
         OperationKind::Rollback => RolloutKind::Rollback,
         OperationKind::Scale => RolloutKind::Scale,
         OperationKind::Restart => RolloutKind::Restart,
         OperationKind::Down => RolloutKind::Down,
-    }
+        OperationKind::Infra => {
+            let words = "a change of the infrastructure is no rollout";
+            return Err(ApiError::new(ErrorCode::Internal, words));
+        }
+    })
 }

@@ -15,11 +15,11 @@ pub struct InfraArguments {
 pub enum InfraCommand {
     /// Show what would change, and keep the plan for `apply`
     Plan(InfraOptions),
-    /// Make the environment so; where its policy wants approval, as it was planned and not otherwise
+    /// Make the environment so; where its policy wants approval, as it was planned and agreed to
     Apply(AgreedOptions),
     /// What came of it: addresses, names, ARNs
     Output(InfraOptions),
-    /// Take everything away
+    /// Take everything away; where the policy wants approval, once that is agreed to
     Destroy(AgreedOptions),
 }
 
@@ -50,6 +50,9 @@ pub struct AgreedOptions {
     /// Do not ask; where the environment's policy wants approval, a destroy asks all the same
     #[arg(short, long)]
     pub yes: bool,
+    /// Where the policy wants approval: wait until enough people have agreed, and go on then
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// `mesh`

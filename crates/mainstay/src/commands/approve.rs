@@ -1,4 +1,4 @@
-//! `approve`, `reject`: a decision on a deploy that waits for it.
+//! `approve`, `reject`: a decision on what waits for it.
 
 use super::Context;
 use crate::arguments::DecisionArguments;
@@ -6,12 +6,17 @@ use crate::client::Client;
 use crate::failure::{Failure, Outcome};
 use crate::locate::{Place, path};
 use crate::operation;
-use mainstay_server::api::types::{ApprovalRequest, Decided, Decision};
+use mainstay_server::api::types::{ApprovalRequest, Decided, Decision, OperationKind};
 use uuid::Uuid;
 
 pub async fn approve(context: &Context, arguments: DecisionArguments) -> Outcome {
     let (place, decided) = decide(context, "approve", arguments).await?;
+    let environment = &decided.operation.scope.environment;
+    let infra = decided.operation.kind == OperationKind::Infra;
     context.output.either(&decided, |_| match decided.missing {
+        0 if infra => format!(
+            "approved; whoever planned it can go on: mainstay infra apply|destroy {environment}"
+        ),
         0 => format!(
             "approved; it has begun, follow it: {}",
             place.command("rollout status")
@@ -24,7 +29,7 @@ pub async fn reject(context: &Context, arguments: DecisionArguments) -> Outcome 
     let (_, decided) = decide(context, "reject", arguments).await?;
     context
         .output
-        .either(&decided, |_| "rejected; nothing was deployed".to_owned())
+        .either(&decided, |_| "rejected; nothing was changed".to_owned())
 }
 
 async fn decide(
@@ -52,19 +57,20 @@ async fn chosen(place: &Place, client: &Client, wanted: Option<&str>) -> Outcome
     let waiting: Vec<ApprovalRequest> = client.ask(&path(&scope, "/requests")).await?;
     let mut fitting = waiting
         .iter()
+        .filter(|one| one.missing() > 0)
         .filter(|one| wanted.is_none_or(|text| one.id.to_string().starts_with(text)));
     match (fitting.next(), fitting.next()) {
         (Some(one), None) => Ok(one.id),
         (None, _) => Err(Failure::input(match wanted {
             Some(text) => {
-                format!("no deploy to {scope} with an id that begins with `{text}` waits")
+                format!("nothing in {scope} with an id that begins with `{text}` waits")
             }
-            None => format!("no deploy to {scope} waits for approval"),
+            None => format!("nothing in {scope} waits for approval"),
         })
         .hint(format!("see what waits: {}", place.command("status")))),
         (Some(_), Some(_)) => Err(Failure::input(format!(
-            "{} deploys to {scope} wait for approval",
-            waiting.len()
+            "{} requests in {scope} wait for approval",
+            waiting.iter().filter(|one| one.missing() > 0).count()
         ))
         .hint(format!("say which: {}", place.command("status")))),
     }

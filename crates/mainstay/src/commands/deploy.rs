@@ -19,7 +19,7 @@ use mainstay_stack::Stack;
 use std::collections::BTreeMap;
 
 /// Exit code of a deploy that waits for approval: neither done nor failed.
-const WAITS: u8 = 3;
+pub const WAITS: u8 = 3;
 
 pub async fn deploy(context: &Context, arguments: &DeployArguments) -> Outcome {
     let place = context.stack_place(&arguments.stack)?;

@@ -7,7 +7,7 @@ use crate::render::table::{Entry, table};
 use mainstay_model::{Bytes, Timestamp};
 use mainstay_server::api::types::{
     ApprovalRequest, Diagnosis, EnvironmentState, EnvironmentStatus, InstanceReport, Release,
-    ServiceStatus,
+    ServiceStatus, Subject,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -45,24 +45,37 @@ pub fn status(status: &EnvironmentStatus, now: Timestamp, command: &str, look: L
     text
 }
 
-/// A deploy that waits for somebody.
+/// What waits for somebody, or for whoever makes it now.
 fn waiting(request: &ApprovalRequest, now: Timestamp, command: &str, look: Look) -> String {
-    let what = request
-        .tag
-        .clone()
-        .or_else(|| request.description.clone())
-        .unwrap_or_else(|| "a deploy".to_owned());
+    let what = match &request.subject {
+        Subject::Infra(change) => {
+            let tag = request.tag.iter().map(|tag| format!(" at {tag}"));
+            format!("{change}{}", tag.collect::<String>())
+        }
+        Subject::Deploy => (request.tag.clone())
+            .or_else(|| request.description.clone())
+            .unwrap_or_else(|| "a deploy".to_owned()),
+    };
     let from = request.promoted_from.as_ref();
     let from = from.map_or_else(String::new, |from| format!(" from {}", from.scope));
-    let label = look.paint(Tone::Warning, "waits for approval:");
+    let (label, next) = match &request.subject {
+        Subject::Infra(change) if request.missing() == 0 => {
+            let environment = &request.scope.environment;
+            (
+                "agreed to:",
+                format!("infra {} {environment}", change.action),
+            )
+        }
+        _ => ("waits for approval:", format!("approve {}", request.id)),
+    };
+    let label = look.paint(Tone::Warning, label);
     let asked = ago(request.created_at, now);
     let given = request.approvals.len();
     format!(
-        "{label} {what}{from}, asked for {asked} by {} ({given} of {} agreed)\n  {} {command} approve {}\n",
+        "{label} {what}{from}, asked for {asked} by {} ({given} of {} agreed)\n  {} {command} {next}\n",
         request.by,
         request.needed,
-        look.paint(Tone::Accent, "hint:"),
-        request.id
+        look.paint(Tone::Accent, "hint:")
     )
 }
 

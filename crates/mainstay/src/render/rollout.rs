@@ -91,6 +91,7 @@ pub fn kind(kind: OperationKind) -> &'static str {
         OperationKind::Scale => "scale",
         OperationKind::Restart => "restart",
         OperationKind::Down => "down",
+        OperationKind::Infra => "change of the infrastructure",
     }
 }
 

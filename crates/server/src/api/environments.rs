@@ -4,9 +4,9 @@ use super::auth::Actor;
 use super::sent::Sent;
 use super::types::{
     ApiError, ApprovalRequest, Decided, Decision, DeployRequest, Diagnosis, DownRequest,
-    EnvironmentStatus, EnvironmentSummary, ErrorCode, Operation, Release, ReleaseDetail,
-    RestartRequest, Role, RollbackRequest, RolloutCommand, RolloutStatus, ScaleRequest,
-    SecretStatus,
+    EnvironmentStatus, EnvironmentSummary, ErrorCode, InfraAnswer, InfraRequest, Operation,
+    Release, ReleaseDetail, RestartRequest, Role, RollbackRequest, RolloutCommand, RolloutStatus,
+    ScaleRequest, SecretStatus,
 };
 use crate::control::Control;
 use axum::Json;
@@ -186,6 +186,17 @@ pub(super) async fn requests(
     let environment = control.environment(&scope)?;
     let requests = environment.inner().requests.clone();
     Ok(Json(requests))
+}
+
+pub(super) async fn infra(
+    State(control): State<Arc<Control>>,
+    InScope(scope): InScope,
+    actor: Actor,
+    Sent(request): Sent<InfraRequest>,
+) -> Answer<InfraAnswer> {
+    actor.needs(Role::Operator)?;
+    let id = Uuid::now_v7();
+    control.infra(&scope, request, &actor, id).await.map(Json)
 }
 
 /// Which role it takes stands in the request itself.

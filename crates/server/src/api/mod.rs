@@ -2,6 +2,7 @@
 
 mod alert_types;
 mod alerts;
+mod approval_types;
 mod auth;
 mod backup_types;
 mod backups;
@@ -44,6 +45,7 @@ fn router(control: Arc<Control>) -> Router {
         .route("/restart", post(environments::restart))
         .route("/down", post(environments::down))
         .route("/requests", get(environments::requests))
+        .route("/infra", post(environments::infra))
         .route("/releases", get(environments::releases))
         .route("/releases/{number}", get(environments::release))
         .route("/secrets", get(environments::secrets))

@@ -1,13 +1,12 @@
-//! What stands on the wire about how a release came to be: promotion, approval, steps, notes.
+//! What stands on the wire about how a release came to be: promotion, steps, notes.
 //!
 //! Re-exported from [`super::types`], whose table has the paths.
 
-use super::types::{Operation, Role};
+use super::types::{Approved, Operation};
 use mainstay_model::{ReleaseNumber, Scope, ServiceName, Step, Timestamp};
 use mainstay_runtime::images::ImageRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// Where a promoted release comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,14 +29,6 @@ pub struct Notes {
     pub text: String,
 }
 
-/// One agreement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approved {
-    pub by: String,
-    pub at: Timestamp,
-    pub reason: Option<String>,
-}
-
 /// What a migration did to the schema, by its own revision command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct SchemaChange {
@@ -58,40 +49,6 @@ pub struct Record {
     pub schema: Option<SchemaChange>,
     /// What each service runs on a container target, by its id.
     pub images: BTreeMap<ServiceName, ImageRecord>,
-}
-
-/// A deploy that waits for somebody's approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalRequest {
-    /// Also that of the operation.
-    pub id: Uuid,
-    pub scope: Scope,
-    pub by: String,
-    pub created_at: Timestamp,
-    pub expires_at: Timestamp,
-    pub tag: Option<String>,
-    pub commit: Option<String>,
-    pub description: Option<String>,
-    pub promoted_from: Option<Promotion>,
-    /// Different people that have to agree.
-    pub needed: u32,
-    pub role: Role,
-    pub self_approval: bool,
-    pub approvals: Vec<Approved>,
-}
-
-/// `approve`, `reject`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct Decision {
-    pub reason: Option<String>,
-}
-
-/// What came of a decision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decided {
-    pub operation: Operation,
-    /// Agreements that are still missing; 0: it has begun, or was rejected.
-    pub missing: u32,
 }
 
 /// One line of the record of a deploy.

@@ -20,7 +20,8 @@
 //! | `DELETE /api/v1/environments/{stack}/{environment}` | → 200; refused while something runs there |
 //! | `GET, HEAD, PUT /api/v1/artifacts/{sha256}` | bytes → 200, 404 or 201 |
 //! | `POST …/{stack}/{environment}/deploy` | [`DeployRequest`] → [`Operation`] |
-//! | `GET …/requests` | → `[ApprovalRequest]`: deploys that wait for approval |
+//! | `GET …/requests` | → `[ApprovalRequest]`: what waits for approval |
+//! | `POST …/infra` | [`InfraRequest`] → [`InfraAnswer`] |
 //! | `POST /api/v1/operations/{id}/{approve,reject}` | [`Decision`] → [`Decided`] |
 //! | `POST …/rollback` | [`RollbackRequest`] → [`Operation`] |
 //! | `POST …/scale` | [`ScaleRequest`] → [`Operation`] |
@@ -54,6 +55,7 @@
 //! | `POST /api/v1/shutdown` | → 202; the server ends, instances and proxy stay unless [`ShutdownRequest`] says otherwise |
 
 pub use super::alert_types::*;
+pub use super::approval_types::*;
 pub use super::backup_types::*;
 pub use super::image_types::*;
 pub use super::release_types::*;
@@ -147,7 +149,7 @@ pub struct EnvironmentStatus {
     pub urls: Vec<RouteUrl>,
     pub services: Vec<ServiceStatus>,
     pub rollout: Option<RolloutStatus>,
-    /// Deploys that wait for approval.
+    /// What waits for approval.
     #[serde(default)]
     pub requests: Vec<ApprovalRequest>,
     #[serde(default)]
@@ -283,6 +285,8 @@ pub enum OperationKind {
     Scale,
     Restart,
     Down,
+    /// A change of the infrastructure: the client makes it, the server knows who agreed to it.
+    Infra,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ use mainstay_model::{Content, ReleaseNumber, Scope, Secret, ServiceName};
 use mainstay_pipeline::{How, Part, Pipeline, Plan as Steps};
 use mainstay_rollout::plan::Plan;
 use mainstay_runtime::target::TargetError;
+use mainstay_stack::policy::Ask;
 use mainstay_stack::{MetricsRule, Stack};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -34,6 +35,14 @@ struct Prepared {
     steps: Steps,
 }
 
+/// What a policy is asked about it.
+fn ask(request: &DeployRequest) -> Ask<'_> {
+    Ask {
+        tag: request.tag.as_deref(),
+        dirty: request.dirty,
+    }
+}
+
 impl Control {
     /// Makes a release of the request and begins its rollout, or keeps it until it is approved.
     pub async fn deploy(
@@ -47,13 +56,13 @@ impl Control {
         secrets::fingerprint(&mut request.stack, &self.key)?;
         let environment = self.add(Environment::new(scope.clone(), Kept::default()));
         let _gate = environment.gate.lock().await;
-        match &request.recovered_from {
+        if request.recovered_from.is_some() {
             // What was lost is brought back as it was: nobody is asked again.
-            Some(_) => actor.needs(Role::Admin)?,
-            None => {
-                self.refuse_by_policy(&environment, &request, &actor.name)
-                    .await?;
-            }
+            actor.needs(Role::Admin)?;
+        } else {
+            let (policy, ask) = (&request.stack.policy, ask(&request));
+            self.refuse_by_policy(&environment, policy, ask, &actor.name)
+                .await?;
         }
         let prepared = self
             .prepare(&environment, &mut request, &actor.name)
@@ -61,7 +70,7 @@ impl Control {
         let Some(prepared) = prepared else {
             return self.nothing_changed(&environment, id, &actor.name).await;
         };
-        let approval = Self::approval_needed(&environment, &request);
+        let approval = Self::approval_needed(&environment, &request.stack.policy);
         if let Some(approval) = approval.filter(|_| request.recovered_from.is_none()) {
             return self
                 .ask_for_approval(&environment, &request, &approval, &actor.name, id)
@@ -86,7 +95,8 @@ impl Control {
             return Ok(crate::store::shown_operation(&row));
         }
         let (by, id) = (approved.by.clone(), approved.id);
-        self.refuse_by_policy(environment, &request, &by).await?;
+        let (policy, ask) = (&request.stack.policy, ask(&request));
+        self.refuse_by_policy(environment, policy, ask, &by).await?;
         let Some(prepared) = self.prepare(environment, &mut request, &by).await? else {
             return self.nothing_changed(environment, id, &by).await;
         };

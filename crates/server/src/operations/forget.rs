@@ -24,7 +24,7 @@ impl Control {
         }
         let waiting = environment.inner().requests.len();
         if waiting > 0 {
-            let message = format!("deploys of {scope} that wait for approval: {waiting}");
+            let message = format!("waiting for approval in {scope}: {waiting}");
             return Err(ApiError::conflict(message).hint(
                 "decide on them first: `mainstay status` lists them, `mainstay reject ID` ends one",
             ));

@@ -1,4 +1,4 @@
-//! What the environment's policy says of a deploy.
+//! What the environment's policy says of a deploy, or of a change of its infrastructure.
 //!
 //! Two policies judge it: the one that it would bring, and the one in force. So nobody escapes a
 //! policy by changing it in the same deploy: a change of it is deployed under it.
@@ -14,19 +14,16 @@ use mainstay_stack::policy::{Approval, Ask, Objection, Policy};
 
 impl Control {
     /// Refuses with all objections at once; the refusal is written down.
-    pub(super) async fn refuse_by_policy(
+    pub(crate) async fn refuse_by_policy(
         &self,
         environment: &Environment,
-        request: &DeployRequest,
+        brought: &Policy,
+        ask: Ask<'_>,
         by: &str,
     ) -> Result<(), ApiError> {
-        let ask = Ask {
-            tag: request.tag.as_deref(),
-            dirty: request.dirty,
-        };
         let now = now();
         let in_force = environment.inner().kept.policy.clone();
-        let mut objections: Vec<Objection> = request.stack.policy.objections(ask, now);
+        let mut objections: Vec<Objection> = brought.objections(ask, now);
         for objection in in_force
             .iter()
             .flat_map(|policy| policy.objections(ask, now))
@@ -46,7 +43,7 @@ impl Control {
         );
         let event = NewEvent {
             scope: Some(environment.scope.clone()),
-            subject: request.tag.clone(),
+            subject: ask.tag.map(str::to_owned),
             actor: Some(by.to_owned()),
             data: serde_json::json!(objections),
             ..NewEvent::new(now, "policy.refused", message.clone())
@@ -56,12 +53,9 @@ impl Control {
     }
 
     /// What both policies ask for together.
-    pub(super) fn approval_needed(
-        environment: &Environment,
-        request: &DeployRequest,
-    ) -> Option<Approval> {
+    pub(crate) fn approval_needed(environment: &Environment, brought: &Policy) -> Option<Approval> {
         let in_force = environment.inner().kept.policy.clone();
-        let mut policies: Vec<&Policy> = vec![&request.stack.policy];
+        let mut policies: Vec<&Policy> = vec![brought];
         policies.extend(&in_force);
         Policy::approval_of(&policies)
     }

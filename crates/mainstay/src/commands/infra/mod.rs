@@ -1,8 +1,11 @@
 //! `infra`: Terraform or OpenTofu, the user's own, on what is rendered for an environment.
 //!
 //! What is rendered is written into a folder that is kept, since the program keeps its own files there. Where
-//! the environment's policy wants approval, `apply` takes only a plan that was made before, so that somebody
-//! has seen it; a destroy then asks for the environment's name on a terminal, whatever the options say.
+//! the environment's policy wants approval, `apply` and `destroy` carry out a plan that was made before, once
+//! enough people have agreed to that very plan; a destroy asks for the environment's name on a terminal besides,
+//! whatever the options say.
+
+mod agreement;
 
 use super::Context;
 use super::render::{every_environment, unknown_environment};
@@ -12,21 +15,24 @@ use crate::locate::Place;
 use crate::render::problems;
 use crate::render::quantity::now;
 use crate::{prompt, rendered, repository, tool};
+use agreement::Agreement;
 use mainstay_model::EnvironmentName;
 use mainstay_render::{Rendering, Target, render};
+use mainstay_server::api::types::InfraAction;
 use mainstay_stack::Stack;
 use mainstay_stack::policy::Ask;
 use std::path::{Path, PathBuf};
 
 const GET: &str = "get one: https://developer.hashicorp.com/terraform/install or https://opentofu.org/docs/intro/install";
-/// Within the environment's folder.
+/// Within the environment's folder: what `apply` carries out, and what `destroy` does.
 const PLAN: &str = "mainstay.tfplan";
+const DESTROY_PLAN: &str = "mainstay.destroy.tfplan";
 
 pub async fn infra(context: &Context, command: &InfraCommand) -> Outcome {
     let (options, yes) = match command {
         InfraCommand::Plan(options) | InfraCommand::Output(options) => (options, false),
-        InfraCommand::Apply(AgreedOptions { options, yes })
-        | InfraCommand::Destroy(AgreedOptions { options, yes }) => (options, *yes),
+        InfraCommand::Apply(AgreedOptions { options, yes, .. })
+        | InfraCommand::Destroy(AgreedOptions { options, yes, .. }) => (options, *yes),
     };
     let place = context.place(None)?;
     let program = tool::find(options.program.as_deref(), &["terraform", "tofu"], GET)?;
@@ -51,12 +57,97 @@ pub async fn infra(context: &Context, command: &InfraCommand) -> Outcome {
     if changes {
         allowed(&stack).await?;
     }
-    let approval = stack.policy.approval.is_some();
-    agreed(command, environment, approval, yes, &folder)?;
+    if stack.policy.approval.is_some() && changes {
+        let approved = Approved {
+            context,
+            place: &place,
+            stack: &stack,
+            program: &program,
+            folder: &folder,
+        };
+        return Box::pin(approved.carry_out(command)).await;
+    }
+    if matches!(command, InfraCommand::Destroy(_)) && !yes {
+        prompt::typed(&take_away(environment), environment.as_str())?;
+    }
     tool::run(&program, &init(&folder)).await?;
     let json = context.output.json;
-    let arguments = arguments(command, &folder, approval, yes, json, &options.rest);
+    let arguments = arguments(command, &folder, yes, json, &options.rest);
     tool::run(&program, &arguments).await
+}
+
+/// A change where the policy wants approval.
+struct Approved<'a> {
+    context: &'a Context,
+    place: &'a Place,
+    stack: &'a Stack,
+    program: &'a Path,
+    folder: &'a Path,
+}
+
+impl Approved<'_> {
+    /// Once enough people have agreed to the plan.
+    async fn carry_out(&self, command: &InfraCommand) -> Outcome {
+        let (action, agreed) = match command {
+            InfraCommand::Apply(agreed) => (InfraAction::Apply, agreed),
+            InfraCommand::Destroy(agreed) => (InfraAction::Destroy, agreed),
+            InfraCommand::Plan(_) | InfraCommand::Output(_) => return Ok(()),
+        };
+        let plan = self.plan(action, &agreed.options.rest).await?;
+        let about = (self.program, self.folder, plan);
+        let agreement =
+            Agreement::about(self.context, self.place, self.stack, action, about).await?;
+        agreement.given(agreed.wait).await?;
+        let environment = &self.stack.environment;
+        match action {
+            InfraAction::Apply if agreed.yes => {}
+            InfraAction::Apply => {
+                prompt::agree(&format!("apply the plan to `{environment}`"), "--yes")?;
+            }
+            InfraAction::Destroy => prompt::typed(&take_away(environment), environment.as_str())?,
+        }
+        agreement.use_up().await?;
+        let there = format!("-chdir={}", self.folder.display());
+        let mut words = vec![there, "apply".to_owned()];
+        // What was planned with them is in the plan.
+        if action == InfraAction::Apply {
+            words.extend(agreed.options.rest.iter().cloned());
+        }
+        words.push(plan.to_owned());
+        let done = tool::run(self.program, &words).await;
+        // However it went: the program takes no plan twice.
+        let _ = std::fs::remove_file(self.folder.join(plan));
+        done
+    }
+
+    /// The plan that is carried out; that of a destroy is made where there is none.
+    async fn plan(&self, action: InfraAction, rest: &[String]) -> Outcome<&'static str> {
+        let environment = &self.stack.environment;
+        let (plan, there) = match action {
+            InfraAction::Apply => (PLAN, self.folder.join(PLAN).is_file()),
+            InfraAction::Destroy => (DESTROY_PLAN, self.folder.join(DESTROY_PLAN).is_file()),
+        };
+        if !there && action == InfraAction::Apply {
+            let message =
+                format!("`{environment}` wants approval, and there is no plan to look at");
+            let make = self.place.command(&format!("infra plan {environment}"));
+            let hint = format!("make one, and let somebody look at it: {make}");
+            return Err(Failure::input(message).hint(hint));
+        }
+        tool::run(self.program, &init(self.folder)).await?;
+        if !there {
+            let chdir = format!("-chdir={}", self.folder.display());
+            let out = format!("-out={DESTROY_PLAN}");
+            let mut words = vec![chdir, "plan".to_owned(), "-destroy".to_owned(), out];
+            words.extend(rest.iter().cloned());
+            tool::run(self.program, &words).await?;
+        }
+        Ok(plan)
+    }
+}
+
+fn take_away(environment: &EnvironmentName) -> String {
+    format!("take away everything of `{environment}`, its data too")
 }
 
 /// The stack in the environment that is meant, and the target's files.
@@ -123,48 +214,15 @@ async fn allowed(stack: &Stack) -> Outcome {
     Err(Failure::input(message).hint(first.hint()))
 }
 
-/// Asks where it has to be asked.
-fn agreed(
-    command: &InfraCommand,
-    environment: &EnvironmentName,
-    approval: bool,
-    yes: bool,
-    folder: &Path,
-) -> Outcome {
-    match command {
-        InfraCommand::Apply(_) if approval => {
-            if !folder.join(PLAN).is_file() {
-                let message =
-                    format!("`{environment}` wants approval, and there is no plan to look at");
-                let hint = format!(
-                    "make one, and let somebody look at it: mainstay infra plan {environment}"
-                );
-                return Err(Failure::input(message).hint(hint));
-            }
-            if yes {
-                return Ok(());
-            }
-            prompt::agree(&format!("apply the plan to `{environment}`"), "--yes")
-        }
-        InfraCommand::Plan(_) | InfraCommand::Output(_) | InfraCommand::Apply(_) => Ok(()),
-        InfraCommand::Destroy(_) if yes && !approval => Ok(()),
-        InfraCommand::Destroy(_) => {
-            let what = format!("take away everything of `{environment}`, its data too");
-            prompt::typed(&what, environment.as_str())
-        }
-    }
-}
-
 fn init(folder: &Path) -> Vec<String> {
     let there = format!("-chdir={}", folder.display());
     vec![there, "init".to_owned(), "-input=false".to_owned()]
 }
 
-/// What the program is told.
+/// What the program is told where nobody has to agree, or nothing is changed.
 fn arguments(
     command: &InfraCommand,
     folder: &Path,
-    approval: bool,
     yes: bool,
     json: bool,
     rest: &[String],
@@ -173,7 +231,6 @@ fn arguments(
     let plan = format!("-out={PLAN}");
     let said: &[&str] = match command {
         InfraCommand::Plan(_) => &["plan", &plan],
-        InfraCommand::Apply(_) if approval => &["apply"],
         InfraCommand::Apply(_) if yes => &["apply", "-auto-approve"],
         InfraCommand::Apply(_) => &["apply"],
         InfraCommand::Output(_) if json => &["output", "-json"],
@@ -183,9 +240,6 @@ fn arguments(
     };
     words.extend(said.iter().map(|word| (*word).to_owned()));
     words.extend(rest.iter().cloned());
-    if approval && matches!(command, InfraCommand::Apply(_)) {
-        words.push(PLAN.to_owned());
-    }
     words
 }
 
@@ -194,83 +248,39 @@ mod tests {
     use super::*;
     use crate::arguments::InfraOptions;
 
-    fn said(command: &InfraCommand, approval: bool, yes: bool) -> String {
+    fn said(command: &InfraCommand, yes: bool) -> String {
         let rest = ["-parallelism=3".to_owned()];
-        arguments(command, Path::new("/x"), approval, yes, true, &rest).join(" ")
+        arguments(command, Path::new("/x"), yes, true, &rest).join(" ")
     }
 
     #[test]
     fn the_program_is_told_what_was_asked() {
         let options = InfraOptions::default;
         let agreed = AgreedOptions::default;
-        for (command, approval, yes, expected) in [
+        for (command, yes, expected) in [
             (
                 InfraCommand::Plan(options()),
-                true,
                 false,
                 "plan -out=mainstay.tfplan -parallelism=3",
             ),
+            (InfraCommand::Apply(agreed()), false, "apply -parallelism=3"),
             (
                 InfraCommand::Apply(agreed()),
-                false,
-                false,
-                "apply -parallelism=3",
-            ),
-            (
-                InfraCommand::Apply(agreed()),
-                false,
                 true,
                 "apply -auto-approve -parallelism=3",
             ),
             (
-                InfraCommand::Apply(agreed()),
-                true,
-                true,
-                "apply -parallelism=3 mainstay.tfplan",
-            ),
-            (
                 InfraCommand::Output(options()),
-                true,
                 false,
                 "output -json -parallelism=3",
             ),
             (
                 InfraCommand::Destroy(agreed()),
                 true,
-                true,
                 "destroy -auto-approve -parallelism=3",
             ),
         ] {
-            assert_eq!(
-                said(&command, approval, yes),
-                format!("-chdir=/x {expected}")
-            );
+            assert_eq!(said(&command, yes), format!("-chdir=/x {expected}"));
         }
-    }
-
-    #[test]
-    fn production_is_applied_as_it_was_planned_and_destroyed_by_its_name_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let name: EnvironmentName = "production".parse().unwrap();
-        let ask = |command: &InfraCommand, approval, yes| {
-            agreed(command, &name, approval, yes, folder.path())
-        };
-        let apply = InfraCommand::Apply(AgreedOptions::default());
-        let destroy = InfraCommand::Destroy(AgreedOptions::default());
-        let unplanned = ask(&apply, true, true).unwrap_err();
-        assert_eq!(
-            unplanned.message,
-            "`production` wants approval, and there is no plan to look at"
-        );
-        std::fs::write(folder.path().join(PLAN), "").unwrap();
-        ask(&apply, true, true).unwrap();
-        ask(&destroy, false, true).unwrap();
-        // No terminal here: nobody can type the name.
-        let refused = ask(&destroy, true, true).unwrap_err();
-        assert!(
-            refused.message.contains("take away everything"),
-            "{}",
-            refused.message
-        );
     }
 }
