@@ -108,7 +108,8 @@ impl Kept {
             .unwrap();
         let output = finish(child, Duration::from_secs(90));
         let words = arguments.join(" ");
-        let output = output.unwrap_or_else(|| panic!("`mainstay {words}` does not end"));
+        let output =
+            output.unwrap_or_else(|said| panic!("`mainstay {words}` does not end; {said}"));
         Said::new(words, output)
     }
 

@@ -557,8 +557,7 @@ pub(crate) fn free_address() -> SocketAddr {
     panic!("no free port between 10000 and 20000");
 }
 
-/// Waits for the end; `None` after the deadline, and it is ended.
-/// Its end; `Err`: it was killed, and had said this.
+/// Waits for the end; `Err`: after the deadline, when it was ended, what it had said.
 pub(crate) fn finish(mut child: Child, within: Duration) -> Result<Output, String> {
     let pid = child.id() as i32;
     let (sender, done) = std::sync::mpsc::sync_channel(1);
