@@ -313,6 +313,39 @@ fn a_database_goes_back_to_a_moment() {
     });
 }
 
+/// A kill between a piece of the log and the line that says so leaves what this makes by hand.
+#[test]
+fn a_piece_of_the_log_that_was_not_written_down_is_taken_up() {
+    let shop = Shop::with("a_piece_of_the_log_that_was_not_written_down", |_| {
+        MAINSTAY.replace(
+            "{service: database}",
+            "{service: database, wal: {every: 2s}}",
+        )
+    });
+    let Some(shop) = shop else { return };
+    let site = &shop.site;
+    let log = |what: &str| site.json(&["backup", "list"])["logs"][0][what].clone();
+    site.eventually("the log is received", || log("until").is_string());
+    site.ok(&["backup", "create", "--name", "base"]);
+    site.eventually("the log is stored", || log("stored").is_string());
+    site.kill_server();
+    let place = site.path().join(".mainstay/backups/logs/shop/dev");
+    let place = place.join("database.json");
+    let read = || -> Value {
+        let text = std::fs::read_to_string(&place).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut ledger = read();
+    let lost = ledger["pieces"].as_array_mut().unwrap().pop().unwrap();
+    std::fs::write(&place, ledger.to_string()).unwrap();
+    site.start_server();
+    site.eventually("it is known again", || {
+        let now = read();
+        let mut pieces = now["pieces"].as_array().unwrap().iter();
+        pieces.any(|piece| piece["snapshot"] == lost["snapshot"])
+    });
+}
+
 /// Every pack file loses a byte in its middle.
 fn damage(folder: &Path) {
     for entry in std::fs::read_dir(folder).unwrap() {

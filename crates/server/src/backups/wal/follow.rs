@@ -180,7 +180,7 @@ impl Following {
             let problem = match stopped {
                 Ok(Stopped::Gap(failure)) => {
                     tracing::error!(scope = %self.environment.scope, source = self.name, %failure, "the log has a gap; a new base is due");
-                    self.begin_anew();
+                    self.begin_anew().await;
                     format!(
                         "the log had a gap: {failure}; restores to a moment go on from the next restore point"
                     )
@@ -207,7 +207,11 @@ impl Following {
     }
 
     /// What was received before the gap is of no use to what comes after it.
-    fn begin_anew(&self) {
+    async fn begin_anew(&self) {
+        // What is left of this stretch is known as its own as long as nothing else is written down.
+        if let Err(trouble) = self.take_up().await {
+            tracing::warn!(scope = %self.environment.scope, source = self.name, %trouble, "pieces of the log that a kill left");
+        }
         let folder = self.control.log_folder(&self.environment.scope, &self.name);
         if let Err(failure) = Archive::clear(&folder) {
             tracing::error!(%failure, "what was received before the gap");
@@ -216,6 +220,16 @@ impl Following {
             tracing::error!(%trouble, "the gap is not written down");
         }
         self.change(|log| (log.since, log.until) = (None, None));
+    }
+
+    /// Pieces that a kill left in the repository.
+    async fn take_up(&self) -> Result<(), Trouble> {
+        let stack = &self.bundle.stack;
+        let location = self.control.location(stack, &stack.backups.repository)?;
+        let scope = &self.environment.scope;
+        self.control
+            .take_up_pieces(scope, &self.name, &location)
+            .await
     }
 
     fn note_since(&self, since: Option<Timestamp>) -> Result<(), Trouble> {
@@ -263,6 +277,8 @@ impl Following {
             .map_or(Duration::from_secs(300), |wal| wal.every);
         let mut last = Instant::now();
         let mut stored = Timestamp::from_millis(0);
+        // The one before may have been cut off between saving a piece and writing it down.
+        let mut unsure = true;
         loop {
             tokio::time::sleep(LOOK).await;
             let seen = *received.borrow();
@@ -281,7 +297,7 @@ impl Following {
             if last.elapsed() < every || seen.at == stored {
                 continue;
             }
-            match self.upload(seen.at).await {
+            match self.stored(&mut unsure, seen.at).await {
                 Ok(true) => {
                     board.recoverable(&self.environment.scope, seen.at);
                     (last, stored) = (Instant::now(), seen.at);
@@ -301,7 +317,21 @@ impl Following {
         }
     }
 
-    /// `false`: the repository is not free.
+    /// `false`: the repository is not free. `unsure`: whether it may have pieces that are not written down.
+    async fn stored(&self, unsure: &mut bool, until: Timestamp) -> Result<bool, Trouble> {
+        let taken_up = if *unsure {
+            self.take_up().await
+        } else {
+            Ok(())
+        };
+        if let Err(trouble) = &taken_up {
+            tracing::warn!(scope = %self.environment.scope, source = self.name, %trouble, "pieces of the log that a kill left");
+        }
+        let stored = self.upload(until).await;
+        *unsure = stored.is_err() || taken_up.is_err();
+        stored
+    }
+
     async fn upload(&self, until: Timestamp) -> Result<bool, Trouble> {
         let scope = &self.environment.scope;
         let stack = &self.bundle.stack;

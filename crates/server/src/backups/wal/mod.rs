@@ -8,6 +8,7 @@ mod back;
 mod base;
 mod follow;
 mod ledger;
+mod left;
 mod old;
 
 pub(super) use follow::Logs;
