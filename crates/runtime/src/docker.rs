@@ -16,6 +16,7 @@ mod engine;
 mod exec;
 pub(crate) mod failure;
 mod files;
+mod filled;
 mod ground;
 mod labels;
 mod logs;
@@ -27,6 +28,7 @@ mod usage;
 
 pub use address::{EngineAddress, Tls};
 pub use archive::Archive;
+pub use filled::filled_volume;
 pub use ground::NetworkSeen;
 pub use others::{Attached, OtherContainer, OtherNetwork, OtherPort, others};
 

@@ -5,7 +5,7 @@ mod one_shot;
 mod staged;
 
 pub(crate) use one_shot::one_shot_spec;
-pub(crate) use staged::{cannot_stage, stage_network, staged_spec};
+pub(crate) use staged::{Copies, cannot_stage, stage_network, staged_spec};
 
 use crate::api::types::Files;
 use crate::planning::has_port;

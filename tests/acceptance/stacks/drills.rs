@@ -27,7 +27,8 @@ backups:
 
 const PASSWORD: &str = "vK7-quiet-otter-rows-91";
 
-/// An app that is healthy where its database says so, and finds the password in a file.
+/// An app that is healthy where its database says so, where it has the picture that this knows of, and its
+/// model; it finds the password in a file.
 fn compose(name: &str) -> String {
     let sql = "PGPASSWORD=$$(cat $$PASSWORD_FILE) psql -qtAXc";
     format!(
@@ -35,13 +36,14 @@ fn compose(name: &str) -> String {
 services:
   app:
     image: {POSTGRES}
-    command: [sh, -c, \"{sql} 'create table if not exists settings as select true as ready' && exec sleep 86400\"]
+    command: [sh, -c, \"{sql} 'create table if not exists settings as select true as ready; create table if not exists pictures (n int)' && exec sleep 86400\"]
     environment: {{PGHOST: postgres, PGUSER: shop, PGDATABASE: shop, PASSWORD_FILE: /run/secrets/postgres_password}}
     secrets: [postgres_password]
+    volumes: [\"uploads:/app/uploads\", \"./models:/app/models\"]
     depends_on:
       postgres: {{condition: service_healthy}}
     healthcheck:
-      test: [CMD-SHELL, \"test $$({sql} 'select ready from settings') = t\"]
+      test: [CMD-SHELL, \"test -s /app/models/model && test -e /app/uploads/$$({sql} 'select n from pictures') && test $$({sql} 'select ready from settings') = t\"]
       interval: 1s
       timeout: 5s
       retries: 3
@@ -58,6 +60,7 @@ services:
     stop_signal: SIGINT
 volumes:
   postgres:
+  uploads:
 secrets:
   postgres_password:
     environment: POSTGRES_PASSWORD
@@ -81,6 +84,7 @@ impl Yard {
         let name = format!("drill-x{}", std::process::id());
         site.write("compose.yaml", &compose(&name));
         site.write("mainstay.yaml", MAINSTAY);
+        site.write("models/model", "weights");
         site.set("DOCKER_HOST", &format!("unix://{}", socket.display()));
         site.set("POSTGRES_PASSWORD", PASSWORD);
         site.up();
@@ -112,11 +116,25 @@ impl Yard {
             .collect()
     }
 
-    /// The app, its database and their network, and nothing of a drill.
+    fn volumes(&self) -> Vec<String> {
+        let all = left(&self.socket, "/volumes?", &self.name)["Volumes"].clone();
+        let names = all.as_array().unwrap().iter();
+        names
+            .map(|one| one["Name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The app, its database, their network and volumes, and nothing of a drill.
     fn nothing_left(&self) {
         self.site.eventually("what the drill started is gone", || {
-            self.containers().len() == 2 && self.networks().len() == 1
+            let volumes = self.volumes().len();
+            self.containers().len() == 2 && self.networks().len() == 1 && volumes == 2
         });
+    }
+
+    fn app(&self, script: &str) -> String {
+        let arguments = ["exec", "app", "--", "sh", "-c", script];
+        self.site.ok(&arguments).trim().to_owned()
     }
 }
 
@@ -126,12 +144,20 @@ fn a_drill_starts_the_service_against_the_copy_and_never_against_what_is_live() 
         return;
     };
     let site = &yard.site;
+    yard.app("echo one > /app/uploads/1");
+    yard.sql("insert into pictures values (1)");
     site.ok(&["backup", "create", "--name", "good"]);
     yard.sql("update settings set ready = false");
+    // In the copy there is one.
+    yard.app("rm /app/uploads/1");
+    yard.sql("delete from pictures");
     site.run(&["backup", "drill", "good"])
         .with_code(0)
         .says("passed: `postgres` came back")
         .says("passed: `app` is healthy against the copy");
+    assert_eq!(yard.app("ls /app/uploads"), "");
+    yard.app("echo one > /app/uploads/1");
+    yard.sql("insert into pictures values (1)");
     assert_eq!(yard.sql("select ready from settings"), "f");
     site.run(&["backup", "show", "good"])
         .with_code(0)
@@ -161,6 +187,8 @@ fn a_drill_starts_the_service_against_the_copy_and_never_against_what_is_live() 
     let _ = drill.kill();
     let _ = drill.wait();
     assert!(yard.networks().iter().any(|name| name.ends_with("drill")));
+    let filled = |name: &String| name.ends_with("_mainstay-drill_uploads");
+    assert!(yard.volumes().iter().any(filled));
     site.start_server();
     yard.nothing_left();
     let job = site.json(&["backup", "list"])["jobs"][0].clone();
@@ -169,9 +197,8 @@ fn a_drill_starts_the_service_against_the_copy_and_never_against_what_is_live() 
     yard.nothing_left();
 
     site.ok(&["down"]);
-    let volumes = left(&yard.socket, "/volumes?", &yard.name)["Volumes"].clone();
-    for volume in volumes.as_array().unwrap() {
-        let path = format!("/volumes/{}", volume["Name"].as_str().unwrap());
+    for volume in yard.volumes() {
+        let path = format!("/volumes/{volume}");
         assert_eq!(ask(&yard.socket, "DELETE", &path, b"").0, 204, "{path}");
     }
 }

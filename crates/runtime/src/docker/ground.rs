@@ -1,6 +1,7 @@
 //! What containers stand on: networks and volumes, made where they are missing.
 //!
-//! Both bear our labels. A network is removed with its environment, a volume never is. One that is
+//! Both bear our labels. A network is removed with its environment, a volume never is, but
+//! those that a drill filled for itself (`filled`). One that is
 //! there and not of this environment is somebody's: it is used only where the files say `external`.
 
 use super::body::hash;

@@ -12,6 +12,7 @@ use crate::api::{Actor, types::ApiError};
 use crate::control::{Control, now};
 use crate::environment::Environment;
 use crate::specs::Bundle;
+use mainstay_backup::Loaded;
 use mainstay_databases::{Database, Load, Place};
 use mainstay_model::{Scope, ServiceName, Verdict};
 use mainstay_recovery::{
@@ -21,7 +22,11 @@ use mainstay_recovery::{
 use mainstay_stack::{BackupSource, BackupWhat, TargetKind};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
+
+/// What the names of files begin with on their way into a volume.
+const FILES: &str = "files";
 
 /// What is compared of one source.
 struct Seen {
@@ -174,9 +179,9 @@ async fn boot(
     job.step(format!("starting {service} against the copy"));
     let came = match stage {
         Ok(stage) => {
-            for volume in stage.empty_volumes() {
+            for (service, what) in stage.empty() {
                 job.note(format!(
-                    "not tried: volume `{volume}` is empty for {service}: files are not brought there yet"
+                    "not tried: `{what}` is empty for {service}: no part that was brought holds it"
                 ));
             }
             let came = stage.boot(sources, job).await;
@@ -218,7 +223,10 @@ impl Drill<'_> {
     async fn parts(&self, kept: &KeptPoint, what: &BackupWhat) -> (Vec<SourceProof>, Vec<Timed>) {
         let mut sources = Vec::new();
         let mut steps = Vec::new();
-        for part in &kept.point.parts {
+        let mut parts: Vec<&Part> = kept.point.parts.iter().collect();
+        // Files are there before the first engine starts among them.
+        parts.sort_by_key(|part| part.kind.has_engine());
+        for part in parts {
             if part.kind == PartKind::PostgresqlBase || !what.has(&part.source) {
                 continue;
             }
@@ -399,9 +407,19 @@ impl Drill<'_> {
         let loaded = client
             .load_tree(&found.location, &found.snapshot, &part.path, &place, &watch)
             .await;
+        let brought = match (&loaded, self.stage.filter(|stage| stage.wants(part))) {
+            (Ok(_), Some(stage)) => {
+                let (archive, packing) = super::pipe::packed(&place, FILES);
+                let filled = stage.fill(part, FILES, archive).await;
+                let packed = packing.await.map_err(|error| error.to_string())?;
+                filled.and(packed.map_err(|error| Trouble::new(error.to_string())))
+            }
+            _ => Ok(()),
+        };
         let _ = super::own::clear(&place);
         let loaded = loaded?;
         same_size(part, loaded.bytes)?;
+        brought?;
         Ok(Seen {
             compared: None,
             asked: None,
@@ -413,9 +431,14 @@ impl Drill<'_> {
         let found = self.found(kept, part)?;
         let watch = |progress| self.job.progress(progress);
         let client = &self.control.backups.client;
-        let sink = tokio::io::sink();
-        let loaded = client.load_file(&found.location, &found.snapshot, &part.path, sink, &watch);
-        let loaded = loaded.await?;
+        let (at, snapshot, path) = (&found.location, &found.snapshot, &part.path);
+        let stage = self.stage.filter(|stage| stage.wants(part));
+        let loaded = if let (Some(stage), Some(target)) = (stage, part.details.get("target")) {
+            self.unpacked(&found, stage, target).await?
+        } else {
+            let sink = tokio::io::sink();
+            client.load_file(at, snapshot, path, sink, &watch).await?
+        };
         same_size(part, loaded.bytes)?;
         if part.sha256.is_some() && loaded.sha256 != part.sha256 {
             return Err(Trouble::new("what was read is not what was saved"));
@@ -424,6 +447,35 @@ impl Drill<'_> {
             compared: None,
             asked: None,
         })
+    }
+
+    /// The archive of a volume into the one that a service is started with; `target`: where the live one is seen,
+    /// which is what the names in it begin with.
+    async fn unpacked(
+        &self,
+        found: &Found,
+        stage: &Stage,
+        target: &str,
+    ) -> Result<Loaded, Trouble> {
+        let (mut writer, verdict, archive) = super::pipe::pipe();
+        let (part, at) = (&found.part, &found.location);
+        let watch = |progress| self.job.progress(progress);
+        let client = &self.control.backups.client;
+        let reading = async {
+            let read = client.load_file(at, &found.snapshot, &part.path, &mut writer, &watch);
+            let loaded = read.await;
+            let _ = writer.shutdown().await;
+            drop(writer);
+            let told = loaded.as_ref().map(|_| ());
+            let _ = verdict.send(told.map_err(ToString::to_string));
+            loaded
+        };
+        let directory = target.trim_end_matches('/');
+        let directory = directory.rsplit('/').next().unwrap_or_default();
+        match tokio::join!(reading, stage.fill(part, directory, archive)) {
+            (Err(lost), Err(trouble)) => Err(Trouble::from(lost).while_at(&trouble.message)),
+            (loaded, filled) => filled.and(Ok(loaded?)),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A pipe whose end is an end only where whoever wrote says that it was all.
 
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, DuplexStream, ReadBuf};
@@ -44,6 +45,24 @@ impl AsyncRead for Checked {
             }
         }
     }
+}
+
+/// The work of packing, and what it failed with.
+pub(super) type Packing = tokio::task::JoinHandle<io::Result<()>>;
+
+/// A directory as tar, with names that begin with `root`.
+pub(super) fn packed(folder: &Path, root: &'static str) -> (DuplexStream, Packing) {
+    let (writer, reader) = tokio::io::duplex(BUFFER);
+    let folder = folder.to_owned();
+    let packing = tokio::task::spawn_blocking(move || {
+        let writer = tokio_util::io::SyncIoBridge::new(writer);
+        let mut archive = tar::Builder::new(writer);
+        archive.follow_symlinks(false);
+        archive.append_dir_all(root, &folder)?;
+        archive.into_inner()?;
+        Ok(())
+    });
+    (reader, packing)
 }
 
 /// A stream, and what is to be asked only when all of it was read.

@@ -1,8 +1,11 @@
 //! Where a drill starts a service against the copy: its databases and all that it depends on as scratch instances,
-//! in a network without a way out, under the names by which it knows them.
+//! in a network without a way out, under the names by which it knows them, with the files of the copy where they have
+//! theirs ([`files`]).
 //!
 //! **Invariant:** nobody in it reaches what runs, and what it writes goes with it. The network is removed when the
-//! last of them is gone, also where the drill was broken off.
+//! last of them is gone, and so are the volumes that were filled for it, also where the drill was broken off.
+
+mod files;
 
 use super::job::{Job, Trouble};
 use super::place::Beside;
@@ -11,10 +14,13 @@ use crate::control::Control;
 use crate::environment::Environment;
 use crate::planning::{is_one_shot, policy};
 use crate::specs::{Bundle, cannot_stage, stage_network, staged_spec};
-use mainstay_model::ServiceName;
+use files::Filled;
+use mainstay_model::{Scope, ServiceName};
 use mainstay_recovery::{Came, Part, Restored, SourceProof};
+use mainstay_runtime::docker::DockerTarget;
 use mainstay_runtime::status::{InstanceStatus, Phase};
-use mainstay_stack::{MountKind, SourceKind, Stack, TargetKind, dependency_order};
+use mainstay_runtime::target::TargetError;
+use mainstay_stack::{SourceKind, Stack, TargetKind, dependency_order};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -36,6 +42,13 @@ pub(super) struct Stage {
     boot: ServiceName,
     /// Who is in it, in the order in which they start.
     cast: Vec<ServiceName>,
+    /// What the copy has.
+    parts: Vec<Part>,
+    /// Of them what is mounted by somebody, by their sources; and which of these came.
+    files: BTreeMap<String, Filled>,
+    filled: Mutex<BTreeSet<String>>,
+    /// Nobody takes down what is here while this lives: volumes are filled before anybody starts.
+    _place: Scratch,
     up: Mutex<BTreeMap<ServiceName, Scratch>>,
 }
 
@@ -56,17 +69,17 @@ impl Stage {
         if let Some(reason) = cannot_boot(stack, boot, &cast) {
             return Err(reason);
         }
+        let place = Scratch::named(control, environment, boot)?;
+        let scope = &environment.scope;
         let engine = control.targets().engine_of(stack);
         if let Some(engine) = engine.map_err(|error| error.to_string())? {
-            let bridged = engine.is_bridged().await;
-            if !bridged.map_err(|error| error.to_string())? {
-                return Err(format!(
-                    "the networks of the engine at {} cannot be reached from here, and one without a way out has no ports",
-                    engine.address()
-                ));
-            }
+            is_fit(&engine, scope).await?;
         }
         Ok(Self {
+            parts: parts.to_vec(),
+            files: files::of_parts(bundle, scope, &cast, parts),
+            filled: Mutex::default(),
+            _place: place,
             control: Arc::clone(control),
             environment: Arc::clone(environment),
             bundle: Arc::clone(bundle),
@@ -74,27 +87,6 @@ impl Stage {
             cast,
             up: Mutex::default(),
         })
-    }
-
-    /// Volumes that are backed up, and are empty here.
-    pub(super) fn empty_volumes(&self) -> Vec<String> {
-        let backups = &self.bundle.stack.backups;
-        let saved: BTreeSet<&str> = backups
-            .active()
-            .filter_map(|(_, source)| match &source.kind {
-                SourceKind::Volume(volume) => Some(volume.volume.as_str()),
-                _ => None,
-            })
-            .collect();
-        let services = self.cast.iter();
-        let services = services.filter_map(|name| self.bundle.stack.services.get(name));
-        let mounts = services.flat_map(|service| &service.mounts);
-        let empty: BTreeSet<String> = mounts
-            .filter(|mount| mount.kind == MountKind::Volume)
-            .filter(|mount| saved.contains(mount.source.as_str()))
-            .map(|mount| mount.source.clone())
-            .collect();
-        empty.into_iter().collect()
     }
 
     /// Beside the database of a service, which is started for it where it does not run yet.
@@ -131,6 +123,9 @@ impl Stage {
 
     /// A database that stands empty would make the answer worthless.
     fn lacks(&self, sources: &[SourceProof]) -> Option<String> {
+        if let Some(name) = self.lacks_files(sources) {
+            return Some(format!("`{name}` did not come back in this drill"));
+        }
         let wanted = self.bundle.stack.backups.active().filter(|(_, source)| {
             let service = source.kind.service();
             has_engine(&source.kind) && service.is_some_and(|name| self.cast.contains(name))
@@ -144,6 +139,10 @@ impl Stage {
         Some(format!("`{name}` did not come back in this drill"))
     }
 
+    fn filled(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.filled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn up(&self) -> MutexGuard<'_, BTreeMap<ServiceName, Scratch>> {
         self.up.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,11 +154,11 @@ impl Stage {
         let scratch = Scratch::named(&self.control, &self.environment, service)?;
         let id = scratch.id().clone();
         self.up().insert(service.clone(), scratch);
-        let stack = &self.bundle.stack;
+        let (stack, copies) = (&self.bundle.stack, self.copies_of(service));
         let started =
             self.control
                 .start_one_shot(&self.environment, &id, stack, |ways, artifact| {
-                    staged_spec(&self.bundle, service, &id, ways, artifact)
+                    staged_spec(&self.bundle, service, &id, &copies, ways, artifact)
                 });
         started.await.map_err(|error| error.to_string())?;
         self.until_healthy(service).await
@@ -210,7 +209,7 @@ impl Stage {
 }
 
 impl Drop for Stage {
-    /// Whoever is still in it the keeper ends; then the network goes.
+    /// Whoever is still in it the keeper ends; then the network and the volumes go.
     fn drop(&mut self) {
         let (control, environment) = (Arc::clone(&self.control), Arc::clone(&self.environment));
         let stack = self.bundle.stack.clone();
@@ -221,7 +220,7 @@ impl Drop for Stage {
 }
 
 impl Control {
-    /// Removes the network of a drill when nobody is in it any more.
+    /// Removes the network of a drill and the volumes that were filled for it, when nobody is in it any more.
     pub(super) async fn strike_stage(&self, environment: &Environment, stack: &Stack) {
         let Ok(Some(engine)) = self.targets().engine_of(stack) else {
             return;
@@ -233,12 +232,12 @@ impl Control {
             let gone = if used {
                 Ok(false)
             } else {
-                engine.remove_network(&environment.scope, &network).await
+                struck(&engine, &environment.scope, &network).await
             };
             match gone {
                 Ok(true) => return,
                 _ if Instant::now() > deadline => {
-                    tracing::warn!(network, "the network of a drill stays");
+                    tracing::warn!(network, "the network of a drill stays, or a volume of it");
                     return;
                 }
                 _ => {}
@@ -249,6 +248,27 @@ impl Control {
             }
         }
     }
+}
+
+async fn struck(engine: &DockerTarget, scope: &Scope, network: &str) -> Result<bool, TargetError> {
+    let volumes = engine.remove_filled(scope).await?;
+    Ok(engine.remove_network(scope, network).await? && volumes)
+}
+
+/// Whether a drill can be on it, and nothing of an earlier one is there.
+async fn is_fit(engine: &DockerTarget, scope: &Scope) -> Result<(), String> {
+    let bridged = engine.is_bridged().await;
+    if !bridged.map_err(|error| error.to_string())? {
+        return Err(format!(
+            "the networks of the engine at {} cannot be reached from here, and one without a way out has no ports",
+            engine.address()
+        ));
+    }
+    let clear = engine.remove_filled(scope).await;
+    if !clear.map_err(|error| error.to_string())? {
+        return Err("a volume of an earlier drill is still in use".to_owned());
+    }
+    Ok(())
 }
 
 /// What is decided about one; `None`: nothing yet.
@@ -326,7 +346,7 @@ fn cannot_boot(stack: &Stack, boot: &ServiceName, cast: &[ServiceName]) -> Optio
     });
     let (name, _) = sqlite.next()?;
     Some(format!(
-        "not supported: the SQLite database `{name}` lies among the files of a service, and files are not brought there yet"
+        "not supported: the SQLite database `{name}` lies among the files of a service, and is not brought there yet"
     ))
 }
 

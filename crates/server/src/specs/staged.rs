@@ -9,6 +9,7 @@ use crate::ways::{Gateways, Ways};
 use mainstay_model::{InstanceId, Secret, ServiceName};
 use mainstay_runtime::spec::{
     Attachment, ContainerRun, InstanceSpec, MountKind, Network, Reach, RestartCondition, Run,
+    Volume,
 };
 use mainstay_stack::{NetworkMode, Service, Stack};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,9 @@ use std::path::PathBuf;
 
 /// Key of the network, beside those of the stack.
 const NETWORK: &str = "mainstay-drill";
+
+/// Copies of what services have mounted, by where they see it.
+pub(crate) type Copies = BTreeMap<String, Volume>;
 
 /// The network of a drill, as an engine calls it.
 pub(crate) fn stage_network(stack: &Stack) -> Network {
@@ -44,11 +48,12 @@ pub(crate) fn cannot_stage(service: &Service) -> Option<String> {
 }
 
 /// The specification of `service` under the name `id`: with its image, command, variables, files, health check and
-/// limits; its data is empty, and of its names only those in the drill's network are left.
+/// limits; of its data only `copies` are there, and of its names only those in the drill's network are left.
 pub(crate) fn staged_spec(
     bundle: &Bundle,
     service: &ServiceName,
     id: &InstanceId,
+    copies: &Copies,
     ways: &Ways,
     artifact: &dyn Fn(&str) -> Option<PathBuf>,
 ) -> Result<InstanceSpec, SpecError> {
@@ -73,12 +78,12 @@ pub(crate) fn staged_spec(
     spec.environment.insert("MAINSTAY_SERVICE".to_owned(), name);
     spec.restart.condition = RestartCondition::No;
     if let Run::Container(run) = &mut spec.run {
-        set_apart(run, service, stage_network(&bundle.stack));
+        set_apart(run, service, copies, stage_network(&bundle.stack));
     }
     Ok(spec)
 }
 
-fn set_apart(run: &mut ContainerRun, service: &ServiceName, network: Network) {
+fn set_apart(run: &mut ContainerRun, service: &ServiceName, copies: &Copies, network: Network) {
     let joined = run.reach.networks.iter();
     let mut aliases: BTreeSet<String> = joined.flat_map(|one| one.aliases.clone()).collect();
     aliases.insert(service.to_string());
@@ -98,6 +103,14 @@ fn set_apart(run: &mut ContainerRun, service: &ServiceName, network: Network) {
     };
     run.mounts.retain(|mount| !is_socket(&mount.kind));
     for mount in &mut run.mounts {
+        if let Some(volume) = copies.get(&mount.target) {
+            mount.kind = MountKind::Volume {
+                volume: volume.clone(),
+                no_copy: true,
+                subpath: subpath(&mount.kind),
+            };
+            continue;
+        }
         let keeps = matches!(
             mount.kind,
             MountKind::Tmpfs { .. } | MountKind::TmpfsAs { .. } | MountKind::Unnamed
@@ -111,6 +124,13 @@ fn set_apart(run: &mut ContainerRun, service: &ServiceName, network: Network) {
     // Others find services by them: a proxy of the user's own, say.
     run.labels.clear();
     run.logging = None;
+}
+
+fn subpath(kind: &MountKind) -> Option<String> {
+    match kind {
+        MountKind::Volume { subpath, .. } => subpath.clone(),
+        _ => None,
+    }
 }
 
 /// Also one that is only read gives orders: the engine's own.

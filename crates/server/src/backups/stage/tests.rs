@@ -9,11 +9,11 @@ use mainstay_stack::{
 };
 use mainstay_wire::shim::Exit;
 
-fn name(text: &str) -> ServiceName {
+pub(super) fn name(text: &str) -> ServiceName {
     ServiceName::new(text).unwrap()
 }
 
-fn source(kind: SourceKind) -> BackupSource {
+pub(super) fn source(kind: SourceKind) -> BackupSource {
     BackupSource {
         enabled: true,
         kind,
@@ -25,7 +25,7 @@ fn source(kind: SourceKind) -> BackupSource {
 }
 
 /// `app` waits for `queue`, `queue` for nobody; `db` and `other` are on their own.
-fn stack() -> Stack {
+pub(super) fn stack() -> Stack {
     let mut app = testing::service("app", 2);
     let dependency = Dependency {
         condition: DependencyCondition::ServiceHealthy,

@@ -83,7 +83,7 @@ impl Bringing<'_> {
         data: &str,
         to: Timestamp,
     ) -> Result<Undo, Trouble> {
-        let (reader, packing) = packed(log);
+        let (reader, packing) = pipe::packed(log, ".");
         let mut reader = reader;
         recover::bring_log(place, data, brought, &mut reader).await?;
         packing
@@ -228,20 +228,4 @@ fn merge(from: &Path, into: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-type Packing = tokio::task::JoinHandle<std::io::Result<()>>;
-
-/// A directory as tar.
-fn packed(folder: &Path) -> (tokio::io::DuplexStream, Packing) {
-    let (writer, reader) = tokio::io::duplex(1 << 20);
-    let folder = folder.to_owned();
-    let packing = tokio::task::spawn_blocking(move || {
-        let writer = tokio_util::io::SyncIoBridge::new(writer);
-        let mut archive = tar::Builder::new(writer);
-        archive.append_dir_all(".", &folder)?;
-        archive.into_inner()?;
-        Ok(())
-    });
-    (reader, packing)
 }

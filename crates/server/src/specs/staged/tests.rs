@@ -50,6 +50,10 @@ fn bundle() -> Bundle {
 }
 
 fn staged() -> InstanceSpec {
+    with(&Copies::new())
+}
+
+fn with(copies: &Copies) -> InstanceSpec {
     let name = |text: &str| ServiceName::new(text).unwrap();
     let gateway = Gateway {
         address: "172.18.0.1".parse().unwrap(),
@@ -60,7 +64,7 @@ fn staged() -> InstanceSpec {
         gateways: BTreeMap::from([("back".to_owned(), gateway)]),
     };
     let id = "app.scratch-r2-1".parse().unwrap();
-    staged_spec(&bundle(), &name("app"), &id, &ways, &|_| None).unwrap()
+    staged_spec(&bundle(), &name("app"), &id, copies, &ways, &|_| None).unwrap()
 }
 
 #[test]
@@ -103,6 +107,41 @@ fn nothing_that_is_there_can_be_written_to() {
             ("/mnt/srv/cache", true),
             ("/mnt/srv/settings", false),
             ("/mnt/scratch", false),
+        ]
+    );
+}
+
+#[test]
+fn what_the_copy_has_is_where_the_service_has_its_own() {
+    let filled = |name: &str| Volume {
+        name: name.to_owned(),
+        shared: true,
+        ..Volume::default()
+    };
+    let copies = Copies::from([
+        ("/mnt/uploads".to_owned(), filled("drill_uploads")),
+        ("/mnt/models".to_owned(), filled("drill_models")),
+        ("/mnt/srv/settings".to_owned(), filled("drill_settings")),
+    ]);
+    let Run::Container(run) = with(&copies).run else {
+        panic!("a container");
+    };
+    let seen: Vec<(&str, &str, bool)> = run
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.kind {
+            MountKind::Volume { volume, .. } => {
+                Some((mount.target.as_str(), volume.name.as_str(), mount.read_only))
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("/mnt/uploads", "drill_uploads", false),
+            ("/mnt/models", "drill_models", true),
+            ("/mnt/srv/settings", "drill_settings", true),
         ]
     );
 }
