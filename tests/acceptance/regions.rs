@@ -188,8 +188,17 @@ fn a_region_that_is_lost_under_writes_comes_back_in_another_from_its_copy() {
     drop(near);
     let mut elsewhere = elsewhere();
     let from = ["recover", "--from", &copy, "--key-file", &key, "--latest"];
-    let recovered = elsewhere.json(&[&from[..], &["--as", "dr"]].concat());
+    let from = [&from[..], &["--as", "dr"]].concat();
+    // Nothing goes to a directory that only has the name of the one that was lost.
+    elsewhere
+        .run(&from)
+        .with_code(2)
+        .says(&repository)
+        .says("--repository");
+    let onward = far.path().join("onward").display().to_string();
+    let recovered = elsewhere.json(&[&from[..], &["--repository", &onward]].concat());
     assert_eq!(recovered["environment"]["state"], "up", "{recovered}");
+    assert_eq!(recovered["repository"], *onward);
     assert_eq!(recovered["point"]["name"], "second");
     elsewhere.set("MAINSTAY_ENV", "dr");
     let (newest, at) = judged(&elsewhere);
@@ -203,6 +212,39 @@ fn a_region_that_is_lost_under_writes_comes_back_in_another_from_its_copy() {
     sql(&elsewhere, "update accounts set amount = amount");
     let points = elsewhere.json(&["backup", "list"])["points"].clone();
     assert_eq!(points.as_array().map(Vec::len), Some(2), "{points}");
+    goes_on_in(&elsewhere, &onward, &["far"]);
+    assert!(!std::path::Path::new(&repository).exists());
+}
+
+/// The next restore point lies where it was said, in the copies that are another place, and comes back from there.
+fn goes_on_in(site: &Site, repository: &str, copies: &[&str]) {
+    site.ok(&["backup", "create", "--name", "after"]);
+    let list = site.json(&["backup", "list"]);
+    assert_eq!(list["repository"], *repository);
+    let points = list["points"].as_array().unwrap();
+    let after = points.iter().find(|point| point["name"] == "after");
+    let after = after.unwrap_or_else(|| panic!("{list}"));
+    assert_eq!(after["here"], true, "{after}");
+    let has = after["copies"].as_object().unwrap();
+    assert!(has.keys().eq(copies), "{after}");
+    // With the key that is exported: nobody else has another one.
+    let key = site.path().join("key-after");
+    std::fs::write(&key, site.ok(&["backup", "key", "export"]).trim()).unwrap();
+    let key = key.display().to_string();
+    let mut third = elsewhere();
+    let from = ["recover", "--from", repository, "--key-file", &key];
+    let to = [
+        "--point",
+        "after",
+        "--as",
+        "third",
+        "--repository",
+        repository,
+    ];
+    let recovered = third.json(&[&from[..], &to].concat());
+    assert_eq!(recovered["point"]["name"], "after", "{recovered}");
+    third.set("MAINSTAY_ENV", "third");
+    assert_eq!(sql(&third, "select sum(amount) from accounts"), "50000");
 }
 
 /// Pieces of the log go to the copy as they are stored: what is lost is what was not there yet.
@@ -257,7 +299,8 @@ fn where_the_log_is_followed_a_lost_region_loses_seconds() {
     drop(near);
     let from = ["recover", "--from", &copy, "--key-file", &key, "--as", "dr"];
     let mut newest_there_is = elsewhere();
-    let recovered = newest_there_is.json(&[&from[..], &["--latest"]].concat());
+    let onward = ["--latest", "--repository", &copy];
+    let recovered = newest_there_is.json(&[&from[..], &onward].concat());
     assert_eq!(recovered["moments"][0]["by_log"], true, "{recovered}");
     newest_there_is.set("MAINSTAY_ENV", "dr");
     let (newest, at) = judged(&newest_there_is);
@@ -270,8 +313,10 @@ fn where_the_log_is_followed_a_lost_region_loses_seconds() {
 
     // One moment before that, elsewhere again.
     let mut of_then = elsewhere();
-    of_then.ok(&[&from[..], &["--to", &early_at]].concat());
+    of_then.ok(&[&from[..], &["--to", &early_at, "--repository", &copy]].concat());
     of_then.set("MAINSTAY_ENV", "dr");
     let (newest, _) = judged(&of_then);
     assert!((early..sure).contains(&newest), "{early} {newest} {sure}");
+    // The copy is the repository now: nothing is copied into itself.
+    goes_on_in(&newest_there_is, &copy, &[]);
 }

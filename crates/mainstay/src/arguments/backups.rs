@@ -143,6 +143,9 @@ pub struct RecoverArguments {
     /// Region of an S3 repository
     #[arg(long, value_name = "REGION", default_value = "us-east-1")]
     pub region: String,
+    /// Where restore points go from now on, in place of the one that the stack names: a directory, or s3:https://ENDPOINT/BUCKET/PREFIX
+    #[arg(long, value_name = "REPOSITORY")]
+    pub repository: Option<String>,
     /// The newest state, without asking
     #[arg(long, conflicts_with_all = ["point", "to"])]
     pub latest: bool,

@@ -260,6 +260,16 @@ pub struct AdoptBackups {
     /// Pieces of the logs that lie there.
     #[serde(default)]
     pub logs: Vec<LogPiece>,
+    /// Where restore points go from now on, in place of a repository that was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<Instead>,
+}
+
+/// A repository that was lost with its machine, and what stands in for it as long as the stack names the lost one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instead {
+    pub lost: mainstay_stack::RepositoryAt,
+    pub store: mainstay_backup::StoreAt,
 }
 
 /// `backup prune`, `backup copy`

@@ -42,6 +42,12 @@ impl Control {
         let from = self.location(stack, &stack.backups.repository)?;
         for (name, copy) in &stack.backups.copies {
             let to = self.location(stack, &copy.repository)?;
+            if to.store == from.store {
+                job.note(format!(
+                    "nothing goes to copy {name}: it is the repository itself"
+                ));
+                continue;
+            }
             let points = self.points(&scope).await?;
             // Old ones that the copy's own rules would give up at once are not brought there.
             let wanted = kept_by(&points, &copy.keep);

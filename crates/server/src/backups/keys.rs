@@ -66,8 +66,9 @@ impl Control {
                 "the key is your own secret `{name}`, and is kept where that is"
             )));
         }
-        let key = self.backup_key(scope)?;
-        Ok(NewBackupKey { key })
+        // After a recovery it may be the one that came with the repository.
+        let location = self.location(stack, &stack.backups.repository)?;
+        Ok(NewBackupKey { key: location.key })
     }
 
     /// Lets another key open it too.
@@ -114,6 +115,7 @@ impl Control {
         let id = client.add_key(&location, &new).await;
         let id = id.map_err(Trouble::from)?;
         self.keep_backup_key(scope, &new)?;
+        self.rekey_adopted(scope, &location.store, &new)?;
         location.key = new;
         if let Some(old) = old {
             let removed = client.remove_key(&location, &old.id).await;

@@ -17,15 +17,23 @@ impl Control {
         repository: &BackupRepository,
     ) -> Result<Location, Trouble> {
         let scope = stack.scope();
-        let key = match &repository.key {
-            Some(name) => secret(stack, name)?,
-            None => match self.adopted_key(&scope, repository)? {
-                Some(key) => key,
+        let instead = self.instead(&scope, &repository.at)?;
+        // The key that is named is of the place that is named.
+        let named = repository.key.as_ref().filter(|_| instead.is_none());
+        let store = match instead {
+            Some(store) => store,
+            None => self.store_at(stack, &scope, &repository.at)?,
+        };
+        let key = match (named, self.adopted_key(&scope, &store)?) {
+            (Some(name), _) => secret(stack, name)?,
+            (None, Some(key)) => key,
+            (None, None) => match &repository.key {
+                Some(name) => secret(stack, name)?,
                 None => self.backup_key(&scope)?,
             },
         };
         Ok(Location {
-            store: self.store_at(stack, &scope, &repository.at)?,
+            store,
             key,
             compression: Some(i32::from(repository.compression)),
             bandwidth: repository.bandwidth.map(|bytes| bytes.0),
@@ -68,6 +76,9 @@ impl Control {
 
     /// As people say where a repository is.
     pub(super) fn place_of(&self, scope: &Scope, at: &RepositoryAt) -> String {
+        if let Ok(Some(store)) = self.instead(scope, at) {
+            return store.to_string();
+        }
         match at {
             RepositoryAt::Server => self.own_repository(scope).display().to_string(),
             RepositoryAt::Directory { path } => path.display().to_string(),

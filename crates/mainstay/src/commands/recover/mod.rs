@@ -4,6 +4,7 @@
 //! service and its traffic. Each step may be done again: what failed in the middle is begun anew by the same
 //! command.
 
+mod onward;
 mod release;
 mod repository;
 mod state;
@@ -22,8 +23,8 @@ use crate::render::table::{Entry, table};
 use mainstay_model::{Scope, Step, Timestamp};
 use mainstay_recovery::{LogPiece, Report, Timed};
 use mainstay_server::api::types::{
-    AdoptBackups, BackupJob, DeployRequest, EnvironmentState, EnvironmentStatus, KeptPoint,
-    RestoreRequest, WhichPoint,
+    AdoptBackups, BackupJob, BackupsStatus, DeployRequest, EnvironmentState, EnvironmentStatus,
+    Instead, KeptPoint, RestoreRequest, WhichPoint,
 };
 use mainstay_stack::Stack;
 use release::Saved;
@@ -42,6 +43,8 @@ struct Document<'a> {
     /// What each source is the state of now.
     moments: &'a [Moment],
     directory: &'a Path,
+    /// Where restore points go from now on.
+    repository: &'a str,
     report: &'a Report,
     environment: &'a EnvironmentStatus,
 }
@@ -95,6 +98,8 @@ pub async fn recover(context: &Context, arguments: RecoverArguments) -> Outcome 
     if let Some(environment) = &arguments.environment {
         saved.bundle.stack.environment = environment.clone();
     }
+    let named = &saved.bundle.stack.backups.repository.at;
+    let instead = onward::instead(&arguments, named, &directory)?;
     saved.files_back(&directory)?;
     saved.move_details(&mut points);
     clock.done(&progress, "files");
@@ -107,6 +112,7 @@ pub async fn recover(context: &Context, arguments: RecoverArguments) -> Outcome 
         location: repository.location.clone(),
         points,
         logs,
+        instead,
     };
     bring_back(
         context, &arguments, directory, adopt, state, saved, clock, stage,
@@ -133,7 +139,7 @@ async fn bring_back(
     let place = Place::new(&context.global, Some(&directory), Vec::new())?;
     let client = place.client()?;
     background::ensure(&client, &progress).await?;
-    let point = &state.point;
+    let (point, instead) = (&state.point, adopt.instead.clone());
     let _: Value = operation::mutate(&client, &path(&scope, "/backups/adopt"), &adopt).await?;
     saved.upload(&client, &stage, &progress).await?;
     clock.done(&progress, "server");
@@ -160,54 +166,69 @@ async fn bring_back(
     let _ = std::fs::remove_dir_all(&stage);
     drop(progress);
     let stack = &saved.bundle.stack;
-    tell(context, &state, stack, &directory, clock, &client).await
+    let ended = Ended {
+        context,
+        state: &state,
+        stack,
+        directory: &directory,
+        instead: instead.as_ref(),
+    };
+    ended.tell(clock, &client).await
 }
 
-async fn tell(
-    context: &Context,
-    state: &State,
-    stack: &Stack,
-    directory: &Path,
-    clock: Clock,
-    client: &Client,
-) -> Outcome {
-    let (point, scope) = (&state.point, stack.scope());
-    let moments = state.moments(stack);
-    let restored: Vec<Timestamp> = moments.iter().map(|moment| moment.at).collect();
-    let ran = (clock.began, now());
-    let report = Report::new(clock.steps, ran, &restored, stack.backups.objectives);
-    let status: EnvironmentStatus = client.ask(&path(&scope, "")).await?;
-    let document = Document {
-        point,
-        moments: &moments,
-        directory,
-        report: &report,
-        environment: &status,
-    };
-    context.output.either(&document, |look| {
-        let rows = report.steps.iter().map(|step| {
-            vec![
-                Entry::new(&step.what),
-                Entry::new(elapsed(step.took)).right(),
-            ]
-        });
-        let of = moments.iter().map(|moment| {
-            let how = if moment.by_log { ", by its log" } else { "" };
-            format!("{} as it was at {}{how}", moment.source, moment.at)
-        });
-        let of: Vec<String> = of.collect();
-        let of = of.join("\n");
-        let urls: Vec<&str> = status.urls.iter().map(|url| url.url.as_str()).collect();
-        format!(
-            "{}\n\n{of}\n{scope} is back from {} in {}\n{} (RTO)\n{} (RPO, counted from the begin of this recovery)\n{}",
-            table(look, &["STEP", "TOOK"], rows.collect()),
-            point.point.name,
-            directory.display(),
-            report.judge_rto().reason,
-            report.judge_rpo().reason,
-            urls.join("\n"),
-        )
-    })
+/// A recovery that is through.
+struct Ended<'a> {
+    context: &'a Context,
+    state: &'a State,
+    stack: &'a Stack,
+    directory: &'a Path,
+    instead: Option<&'a Instead>,
+}
+
+impl Ended<'_> {
+    async fn tell(&self, clock: Clock, client: &Client) -> Outcome {
+        let (point, scope) = (&self.state.point, self.stack.scope());
+        let moments = self.state.moments(self.stack);
+        let restored: Vec<Timestamp> = moments.iter().map(|moment| moment.at).collect();
+        let ran = (clock.began, now());
+        let objectives = self.stack.backups.objectives;
+        let report = Report::new(clock.steps, ran, &restored, objectives);
+        let status: EnvironmentStatus = client.ask(&path(&scope, "")).await?;
+        let backups: BackupsStatus = client.ask(&path(&scope, "/backups")).await?;
+        let document = Document {
+            point,
+            moments: &moments,
+            directory: self.directory,
+            repository: &backups.repository,
+            report: &report,
+            environment: &status,
+        };
+        self.context.output.either(&document, |look| {
+            let rows = report.steps.iter().map(|step| {
+                vec![
+                    Entry::new(&step.what),
+                    Entry::new(elapsed(step.took)).right(),
+                ]
+            });
+            let of = moments.iter().map(|moment| {
+                let how = if moment.by_log { ", by its log" } else { "" };
+                format!("{} as it was at {}{how}", moment.source, moment.at)
+            });
+            let of: Vec<String> = of.collect();
+            let urls: Vec<&str> = status.urls.iter().map(|url| url.url.as_str()).collect();
+            format!(
+                "{}\n\n{}\n{scope} is back from {} in {}\n{} (RTO)\n{} (RPO, counted from the begin of this recovery)\n{}\n{}",
+                table(look, &["STEP", "TOOK"], rows.collect()),
+                of.join("\n"),
+                point.point.name,
+                self.directory.display(),
+                report.judge_rto().reason,
+                report.judge_rpo().reason,
+                onward::told(&backups.repository, self.instead),
+                urls.join("\n"),
+            )
+        })
+    }
 }
 
 /// Made where it is missing; one that has something else in it is left alone.

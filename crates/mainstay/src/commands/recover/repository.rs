@@ -241,7 +241,7 @@ fn failed(failure: mainstay_backup::Failure) -> Failure {
 }
 
 /// A directory, or `s3:https://ENDPOINT/BUCKET/PREFIX` as restic writes it.
-fn store(text: &str, region: &str) -> Outcome<StoreAt> {
+pub fn store(text: &str, region: &str) -> Outcome<StoreAt> {
     let Some(rest) = text.strip_prefix("s3:") else {
         let path = std::path::absolute(text);
         let path = path

@@ -397,6 +397,9 @@ impl Following {
                 continue;
             }
             let to = self.control.location(stack, &copy.repository)?;
+            if to.store == from.store {
+                continue;
+            }
             let copied = match client.copy(from, &to, &lacking, &|_| {}).await {
                 Ok(copied) => copied,
                 // A job has it, or there is none yet: the next piece takes these along.
