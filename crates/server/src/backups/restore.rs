@@ -256,7 +256,13 @@ fn parts_of(
         let (_, part) = picked_part(points, chosen, &picked.source)?;
         point.parts.push(part.clone());
     }
+    files_first(&mut point.parts);
     Ok(point)
+}
+
+/// What a database among files brings back would go with the directory that they replace: it is left out in there.
+fn files_first(parts: &mut [Part]) {
+    parts.sort_by_key(|part| !matches!(part.kind, PartKind::Volume | PartKind::Directory));
 }
 
 fn picked_part<'a>(
@@ -494,3 +500,6 @@ impl Restore<'_> {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests;
