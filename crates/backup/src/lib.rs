@@ -37,6 +37,7 @@
 mod api;
 mod client;
 mod failure;
+mod leave_out;
 mod location;
 mod repository;
 pub mod store;
@@ -48,5 +49,6 @@ pub use api::{
 };
 pub use client::Client;
 pub use failure::{Failure, FailureKind};
+pub use leave_out::LeaveOut;
 pub use location::{Location, S3, StoreAt};
 pub use worker::worker;

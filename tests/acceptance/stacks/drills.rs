@@ -23,12 +23,13 @@ backups:
   objectives: {rpo: 26h}
   schedules: {daily: \"0 2 * * *\"}
   drill: {cron: \"0 4 * * sun\", boot: app}
+  sources: {uploads: {volume: {volume: uploads, exclude: [\"*.tmp\"]}}}
 ";
 
 const PASSWORD: &str = "vK7-quiet-otter-rows-91";
 
-/// An app that is healthy where its database says so, where it has the picture that this knows of, and its
-/// model; it finds the password in a file.
+/// An app that is healthy where its database says so, where it has the picture that this knows of, nothing that
+/// backups leave out, and its model; it finds the password in a file.
 fn compose(name: &str) -> String {
     let sql = "PGPASSWORD=$$(cat $$PASSWORD_FILE) psql -qtAXc";
     format!(
@@ -43,7 +44,7 @@ services:
     depends_on:
       postgres: {{condition: service_healthy}}
     healthcheck:
-      test: [CMD-SHELL, \"test -s /app/models/model && test -e /app/uploads/$$({sql} 'select n from pictures') && test $$({sql} 'select ready from settings') = t\"]
+      test: [CMD-SHELL, \"test -s /app/models/model && test -e /app/uploads/$$({sql} 'select n from pictures') && test ! -e /app/uploads/2.tmp && test $$({sql} 'select ready from settings') = t\"]
       interval: 1s
       timeout: 5s
       retries: 3
@@ -146,7 +147,9 @@ fn a_drill_starts_the_service_against_the_copy_and_never_against_what_is_live() 
     let site = &yard.site;
     yard.app("echo one > /app/uploads/1");
     yard.sql("insert into pictures values (1)");
+    yard.app("echo two > /app/uploads/2.tmp");
     site.ok(&["backup", "create", "--name", "good"]);
+    yard.app("rm /app/uploads/2.tmp");
     yard.sql("update settings set ready = false");
     // In the copy there is one.
     yard.app("rm /app/uploads/1");

@@ -7,7 +7,7 @@ use crate::control::{Control, now};
 use crate::environment::Environment;
 use crate::hooks::HookRun;
 use crate::specs::Bundle;
-use mainstay_backup::{Location, NewSnapshot, Saved, Tree};
+use mainstay_backup::{LeaveOut, Location, NewSnapshot, Saved, Tree};
 use mainstay_databases::{Dump, Place, Running};
 use mainstay_model::ServiceName;
 use mainstay_recovery::{Amount, Part, PartKind, PointName, RestorePoint, suspicious};
@@ -146,10 +146,7 @@ impl Making<'_> {
     }
 
     async fn volume(&self, name: &str, source: &VolumeSource) -> Result<Part, Trouble> {
-        if !source.files.exclude.is_empty() {
-            return Err(Trouble::new("`exclude` of a volume is not supported yet")
-                .hint("leave it out, or back up a directory"));
-        }
+        let left_out = LeaveOut::new(&source.files.exclude)?;
         let (id, target) =
             self.control
                 .volume_seen(self.environment, &self.bundle.stack, &source.volume)?;
@@ -159,9 +156,16 @@ impl Making<'_> {
                 let scope = &self.environment.scope;
                 let files = self.control.targets().read_files(scope, &id, &target).await;
                 let files = files.map_err(|error| Trouble::new(error.to_string()))?;
+                let (mut writer, verdict, reader) = super::pipe::pipe();
+                let passing = async {
+                    let passed = left_out.pass(files, &mut writer).await;
+                    drop(writer);
+                    let _ = verdict.send(passed.map(|_| ()).map_err(|error| error.to_string()));
+                };
                 // The reader itself fails where the archive broke off.
                 let whole = async { Ok(()) };
-                self.stream(name, &path, files, whole).await
+                let saving = self.stream(name, &path, reader, whole);
+                tokio::join!(passing, saving).1
             })
             .await?
             .0;
