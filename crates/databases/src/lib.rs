@@ -10,6 +10,7 @@ mod clock;
 mod command;
 mod counting;
 mod database;
+mod held;
 pub mod mysql;
 mod password;
 mod place;

@@ -42,7 +42,7 @@ impl Database for Mysql {
 
     fn scratch(&self, place: Arc<dyn Place>) -> Answer<'_, Result<Box<dyn Database>, Failure>> {
         Box::pin(async move {
-            let scratch = scratch::MysqlScratch::start(&*place, &self.database).await?;
+            let scratch = scratch::start(&*place, &self.database).await?;
             Ok(Box::new(scratch) as Box<dyn Database>)
         })
     }

@@ -93,7 +93,7 @@ impl Database for Postgres {
 
     fn scratch(&self, place: Arc<dyn Place>) -> Answer<'_, Result<Box<dyn Database>, Failure>> {
         Box::pin(async move {
-            let scratch = scratch::Scratch::start(self, &*place).await?;
+            let scratch = scratch::start(self, &*place).await?;
             Ok(Box::new(scratch) as Box<dyn Database>)
         })
     }

@@ -15,7 +15,7 @@ pub use target::Target;
 
 use super::engine::Engine;
 use super::lsn::Lsn;
-use super::scratch::Scratch;
+use super::scratch;
 use super::{Login, Postgres};
 use crate::command::{IDLE, late, quote};
 use crate::database::{Database, Failure, Undo};
@@ -130,7 +130,7 @@ impl Recovery {
                     },
                     ..postgres.clone()
                 };
-                Ok((recovered, Box::new(Scratch::of(engine, &postgres))))
+                Ok((recovered, Box::new(scratch::within(engine, &postgres))))
             }
             Err(failure) => {
                 files.remove_temporary().await?;
