@@ -227,6 +227,7 @@ pub fn string(text: &str) -> String {
         "null", "true", "false", "yes", "no", "on", "off", "y", "n", "~",
     ];
     let plain_start = text.starts_with(|c: char| c.is_ascii_alphabetic() || "/_".contains(c));
+    let plain_start = plain_start || amount(text);
     let plain = text
         .chars()
         .all(|c| c.is_ascii_alphanumeric() || " _-./:+=@,()".contains(c));
@@ -237,6 +238,32 @@ pub fn string(text: &str) -> String {
         return text.to_owned();
     }
     quoted(text)
+}
+
+/// Numbers with units: `15s`, `1h30m`, `1.5Gi`. No unit has a letter with which YAML writes numbers (`0x1f`, `0o7`,
+/// `0b1`, `1e5`, `1_000`), and the last stands behind the last digit, so no reader finds a number, a time (`1:30`) or
+/// a date in it.
+fn amount(text: &str) -> bool {
+    const UNITS: [&str; 16] = [
+        "ns", "us", "ms", "s", "m", "h", "d", "w", "y", "k", "K", "M", "G", "Ki", "Mi", "Gi",
+    ];
+    let mut rest = text;
+    while !rest.is_empty() {
+        let unit = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let number = &rest[..rest.len() - unit.len()];
+        let ends = unit.find(|c: char| !c.is_ascii_alphabetic());
+        let (unit, after) = unit.split_at(ends.unwrap_or(unit.len()));
+        let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+        let number = match number.split_once('.') {
+            Some((whole, part)) => digits(whole) && digits(part),
+            None => digits(number),
+        };
+        if !number || !UNITS.contains(&unit) {
+            return false;
+        }
+        rest = after;
+    }
+    !text.is_empty()
 }
 
 /// Double quotes, as JSON has them.
@@ -415,10 +442,36 @@ share: 0.5
             "a\nb",
             "-",
             "2026-01-01",
+            "1:30",
+            "1e5",
+            "0b1",
+            "0o7",
+            "012",
+            "1_000",
+            "15",
+            "15s:30",
+            "1h30",
+            ".5s",
+            "1.2.3",
+            "5E",
+            "-5s",
         ] {
             assert!(string(word).starts_with('"'), "{word}");
         }
-        for word in ["app", "/data", "http://127.0.0.1:8080/", "a b", "v1.2.3"] {
+        for word in [
+            "app",
+            "/data",
+            "http://127.0.0.1:8080/",
+            "a b",
+            "v1.2.3",
+            "15s",
+            "1h30m",
+            "0.5s",
+            "100ms",
+            "64Mi",
+            "250m",
+            "30d",
+        ] {
             assert_eq!(string(word), word);
         }
     }
@@ -443,6 +496,7 @@ share: 0.5
             "[ -~]{0,12}",
             "\\PC{0,8}",
             "([a-z #:'\"-]{0,6}\n){1,4}[a-z]{0,3}",
+            "[0-9.:_+-]{0,3}[a-zE]{0,2}[0-9:.]{0,2}[a-zi]{0,2}",
             "[\u{0}-\u{a0}\u{2028}\u{feff}]{0,4}"
         ];
         let leaf = texts.prop_map(Doc::Text);
@@ -453,6 +507,57 @@ share: 0.5
                     .prop_map(|map| Doc::Map(map.into_iter().collect())),
             ]
         })
+    }
+
+    /// What Python's reader, whose YAML is 1.1, makes of texts that are written plain.
+    const PYTHON: &str = "
+import sys, yaml
+for line in sys.stdin.read().splitlines():
+    if yaml.safe_load(line) != line:
+        sys.exit(repr(line))
+";
+
+    #[test]
+    fn plain_amounts_are_texts_for_readers_of_yaml_1_1_too() {
+        let python = || {
+            let mut command = std::process::Command::new("python3");
+            command.stdin(std::process::Stdio::piped());
+            command
+        };
+        let there = python().args(["-c", "import yaml"]).output();
+        if !there.is_ok_and(|said| said.status.success()) {
+            let line =
+                "skipped for want of PyYAML: plain_amounts_are_texts_for_readers_of_yaml_1_1_too\n";
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+            return;
+        }
+        let mut text = String::new();
+        let numbers = [
+            "0", "1", "01", "012", "0777", "15", "1.5", "0.0", "190", "59",
+        ];
+        let letters = ('a'..='z').chain('A'..='Z').map(String::from);
+        let units: Vec<String> = letters
+            .chain(
+                [
+                    "ms", "us", "ns", "Ki", "Mi", "Gi", "s1m", "e5s", "x1s", "o7s", "b1m",
+                ]
+                .map(str::to_owned),
+            )
+            .collect();
+        for number in numbers {
+            for unit in &units {
+                let word = format!("{number}{unit}");
+                if string(&word) == word {
+                    let _ = writeln!(text, "{word}");
+                }
+            }
+        }
+        assert!(text.lines().count() > 100, "{text}");
+        let mut child = python().args(["-c", PYTHON]).spawn().unwrap();
+        let mut to = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut to, text.as_bytes()).unwrap();
+        drop(to);
+        assert!(child.wait().unwrap().success());
     }
 
     proptest! {

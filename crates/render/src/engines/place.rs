@@ -71,7 +71,8 @@ pub(crate) fn sized_by(project: &Project, service: &Service) -> String {
         }
         None => "of a small machine: nothing says how large it is".to_owned(),
     };
-    format!("For {mib} MiB of memory and {cpus} processors, {from}.")
+    let processors = if cpus == 1 { "processor" } else { "processors" };
+    format!("For {mib} MiB of memory and {cpus} {processors}, {from}.")
 }
 
 /// Where the files of one of several servers stand: nowhere below where there is only one.

@@ -299,7 +299,7 @@ services:
     let text = |target: Target, file: &str| render(target, &project).files[file].text.clone();
     let loki = text(Target::Loki, "loki.yml");
     assert!(
-        loki.contains(&format!("retention_period: \"{}h\"", days * 24)),
+        loki.contains(&format!("retention_period: {}h", days * 24)),
         "{loki}"
     );
     for target in [Target::Filebeat, Target::Logstash] {

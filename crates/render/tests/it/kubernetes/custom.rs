@@ -36,7 +36,7 @@ fn a_canary_has_the_steps_of_the_stack_and_the_labels_that_its_selector_asks_for
             "  template:\n    metadata:\n      labels:\n        app.kubernetes.io/name: backend\n",
             "canaryService: backend-canary\n      stableService: backend\n",
             "nginx:\n          stableIngresses:\n            - backend-api\n",
-            "- setWeight: 10\n        - pause:\n            duration: \"600s\"\n        - setWeight: 30\n",
+            "- setWeight: 10\n        - pause:\n            duration: 600s\n        - setWeight: 30\n",
             "- setWeight: 100\n---",
             "templateName: backend\n        startingStep: 1\n",
         ],
@@ -172,7 +172,7 @@ fn the_longest_path_is_asked_first_and_matches_whole_segments() {
         &[
             "prefix: /discord/\n",
             "rewrite:\n        uri: /\n",
-            "timeout: \"70s\"",
+            "timeout: 70s",
             "retryOn: connect-failure,refused-stream",
             "weight: 100",
         ],
