@@ -2,11 +2,11 @@
 //!
 //! Every file that a user writes is read through it: the Compose files, `mainstay.yaml`,
 //! `server.yaml`, and the files of Prometheus. A scalar stays text until a decoder asks for a type;
-//! what is wrong is collected with file, line and column. JSON is read too, being YAML. [`write`] is the way
-//! back.
+//! what is wrong is collected with file, line and column ([`fields`]). JSON is read too, being YAML.
+//! [`write`] is the way back.
 //!
 //! **Invariant:** no IO; size, depth and number of values are bounded whatever a text says. No key
-//! is judged here.
+//! is judged here: the tables are the readers'.
 //!
 //! ```
 //! use mainstay_model::Problems;
@@ -22,6 +22,7 @@
 
 mod parse;
 
+pub mod fields;
 pub mod source;
 pub mod tree;
 pub mod write;

@@ -1,25 +1,44 @@
 //! Reading one mapping: its keys against a table, its values by type. What is wrong is collected.
 
-use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use mainstay_model::{Problem, Problems, Secret, SecretSource, did_you_mean};
+use mainstay_model::{Problem, Problems, Secret, SecretSource};
+use mainstay_yaml::fields as yaml;
 use mainstay_yaml::tree::{Kind, Node};
 
 /// Where the file shows a secret that was taken out of it.
 pub const REDACTED: &str = "<secret>";
 
-/// Collects problems.
-pub(super) struct Fields<'a> {
-    pub(super) problems: &'a mut Problems,
+/// Collects problems: what all readers say, and what Alertmanager's file has beside it.
+pub(super) struct Fields<'a>(yaml::Fields<'a>);
+
+impl<'a> Fields<'a> {
+    /// What was found is never shown: it may be a secret.
+    pub(super) fn new(problems: &'a mut Problems) -> Self {
+        Self(yaml::Fields {
+            section: "alertmanager",
+            shows: false,
+            problems,
+        })
+    }
+}
+
+impl<'a> Deref for Fields<'a> {
+    type Target = yaml::Fields<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Fields<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 impl Fields<'_> {
-    pub(super) fn error(&mut self, node: &Node, code: &str, message: impl Into<String>) {
-        let problem = Problem::error(format!("alertmanager/{code}"), message);
-        self.problems.push(problem.at(node.at.place()));
-    }
-
     /// As [`error`](Self::error), with what mends it.
     pub(super) fn mend(&mut self, node: &Node, code: &str, message: impl Into<String>, hint: &str) {
         let problem = Problem::error(format!("alertmanager/{code}"), message).hint(hint);
@@ -37,50 +56,15 @@ impl Fields<'_> {
 
     /// Whether it is a mapping; judges its keys.
     pub(super) fn section(&mut self, node: &Node, name: &str, keys: &[&str]) -> bool {
-        if !matches!(node.kind, Kind::Map(_)) {
-            if !node.is_null() {
-                self.expected(node, name, "a mapping");
-            }
+        if !self.mapping(node, name) {
             return false;
         }
         for entry in node.entries() {
-            if keys.contains(&entry.key.as_str()) {
-                continue;
+            if !keys.contains(&entry.key.as_str()) {
+                self.unknown(entry, name, keys.iter().copied());
             }
-            let key: String = entry.key.chars().take(60).collect();
-            let message = format!("unknown key `{key}` in {name}");
-            let hint = match did_you_mean(&key, keys.iter().copied()) {
-                Some(word) => format!("did you mean `{word}`?"),
-                None => "take it out".to_owned(),
-            };
-            let problem = Problem::error("alertmanager/unknown-key", message).hint(hint);
-            self.problems.push(problem.at(entry.at.place()));
         }
         true
-    }
-
-    /// What was found is shown only where it cannot be a secret: never.
-    pub(super) fn expected(&mut self, node: &Node, key: &str, expected: &str) {
-        let found = match node.scalar() {
-            Some(_) => String::new(),
-            None => format!(", found {}", node.what()),
-        };
-        self.error(node, "value", format!("`{key}` must be {expected}{found}"));
-    }
-
-    pub(super) fn parsed<T>(
-        &mut self,
-        node: &Node,
-        key: &str,
-        expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let value = node.get(key)?;
-        let parsed = value.as_text().and_then(parse);
-        if parsed.is_none() {
-            self.expected(value, key, expected);
-        }
-        parsed
     }
 
     /// A text; an empty one is none.
@@ -90,7 +74,7 @@ impl Fields<'_> {
 
     /// A text, maybe empty.
     pub(super) fn given(&mut self, node: &Node, key: &str) -> Option<String> {
-        self.parsed(node, key, "a single value", |text| Some(text.to_owned()))
+        self.0.text(node, key)
     }
 
     /// A text, or what it is when it is not given.
@@ -124,18 +108,6 @@ impl Fields<'_> {
         self.parsed(node, key, "a duration such as `5m`", parse_duration)
     }
 
-    /// The items of a list.
-    pub(super) fn list<'n>(&mut self, node: &'n Node, key: &str) -> &'n [Node] {
-        match node.get(key) {
-            Some(value) if matches!(value.kind, Kind::List(_)) => value.items(),
-            Some(value) => {
-                self.expected(value, key, "a list");
-                &[]
-            }
-            None => &[],
-        }
-    }
-
     /// A list of texts, each with its node.
     pub(super) fn texts<'n>(&mut self, node: &'n Node, key: &str) -> Vec<(&'n Node, String)> {
         let mut texts = Vec::new();
@@ -147,29 +119,6 @@ impl Fields<'_> {
             }
         }
         texts
-    }
-
-    /// `name: value` pairs.
-    pub(super) fn pairs(&mut self, node: &Node, key: &str) -> BTreeMap<String, String> {
-        let mut pairs = BTreeMap::new();
-        let Some(value) = node.get(key) else {
-            return pairs;
-        };
-        if !matches!(value.kind, Kind::Map(_)) {
-            self.expected(value, key, "a mapping");
-        }
-        for entry in value.entries() {
-            match &entry.value.kind {
-                Kind::Scalar(scalar) => {
-                    pairs.insert(entry.key.clone(), scalar.text.clone());
-                }
-                Kind::Null => {
-                    pairs.insert(entry.key.clone(), String::new());
-                }
-                _ => self.expected(&entry.value, &entry.key, "a single value"),
-            }
-        }
-        pairs
     }
 
     /// An address that starts with `http://` or `https://` and names a host.

@@ -94,9 +94,7 @@ impl Configuration {
             let problem = Problem::error("alertmanager/documents", "the file is one document");
             problems.push(problem.at(second.at.place()));
         }
-        let mut fields = Fields {
-            problems: &mut problems,
-        };
+        let mut fields = Fields::new(&mut problems);
         let configuration = fields.configuration(&tree);
         problems.sort();
         (configuration.filter(|_| !problems.has_errors()), problems)

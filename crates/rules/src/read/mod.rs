@@ -77,10 +77,7 @@ impl RuleFile {
             problems.push(problem.hint("write its groups to the first, or to another file"));
         }
         let mut reading = Reading {
-            fields: Fields {
-                section: "rules",
-                problems: &mut problems,
-            },
+            fields: Fields::new("rules", &mut problems),
             text,
         };
         if let Some(tree) = tree {

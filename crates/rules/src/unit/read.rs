@@ -71,10 +71,7 @@ impl TestFile {
             problems.push(problem.at(second.at.place()));
         }
         let mut reading = Reading {
-            fields: Fields {
-                section: "rule-test",
-                problems: &mut problems,
-            },
+            fields: Fields::new("rule-test", &mut problems),
             text,
             values: 0,
         };
@@ -124,7 +121,7 @@ impl Reading<'_> {
     }
 
     fn flag(&mut self, node: &Node, key: &str) -> bool {
-        let flag = self.fields.parsed(node, key, "`true` or `false`", |value| {
+        let flag = self.fields.read(node, key, "`true` or `false`", |value| {
             value.as_text()?.parse().ok()
         });
         flag.unwrap_or(false)
@@ -150,7 +147,7 @@ impl Reading<'_> {
         }
         let interval = self.fields.duration_ms(node, "interval");
         let start = "a time such as `2025-01-31T12:00:00Z`, or seconds since 1970";
-        let start_ms = self.fields.parsed(node, "start_timestamp", start, |value| {
+        let start_ms = self.fields.read(node, "start_timestamp", start, |value| {
             time_ms(value.as_text()?)
         });
         let name = self.fields.text(node, "name");
@@ -276,14 +273,14 @@ impl Reading<'_> {
             return None;
         }
         let what = "a series such as `up{job=\"api\"}`, or `{}`";
-        let labels = self.fields.parsed(node, "labels", what, |value| {
+        let labels = self.fields.read(node, "labels", what, |value| {
             let (labels, rest) = parse_series(value.as_text()?.trim()).ok()?;
             rest.trim().is_empty().then_some(labels)
         });
         if node.get("labels").is_some() && labels.is_none() {
             return None;
         }
-        let value = self.fields.parsed(node, "value", "a number", number);
+        let value = self.fields.read(node, "value", "a number", number);
         Some((labels.unwrap_or_default(), value.unwrap_or(0.0)))
     }
 }

@@ -1,12 +1,12 @@
 //! Reading one mapping: its keys against a table, its values by type. What is wrong is collected.
 
-use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use mainstay_model::{Problem, Problems, did_you_mean};
-use mainstay_yaml::tree::{Kind, Node};
-
+use mainstay_model::{Problem, Problems};
 use mainstay_series::parse_duration;
+use mainstay_yaml::fields as yaml;
+use mainstay_yaml::tree::Node;
 
 /// What is made of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,23 +21,37 @@ pub(super) enum Fate {
 /// The keys of a section.
 pub(super) type Keys = [(&'static str, Fate)];
 
-/// Collects problems.
-pub(super) struct Fields<'a> {
-    pub(super) problems: &'a mut Problems,
+/// Collects problems: what all readers say, and what Prometheus's file has beside it.
+pub(super) struct Fields<'a>(yaml::Fields<'a>);
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(problems: &'a mut Problems) -> Self {
+        Self(yaml::Fields {
+            section: "prometheus",
+            shows: true,
+            problems,
+        })
+    }
+}
+
+impl<'a> Deref for Fields<'a> {
+    type Target = yaml::Fields<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Fields<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 impl Fields<'_> {
-    pub(super) fn error(&mut self, node: &Node, code: &str, message: impl Into<String>) {
-        let problem = Problem::error(format!("prometheus/{code}"), message);
-        self.problems.push(problem.at(node.at.place()));
-    }
-
     /// Whether it is a mapping; judges its keys.
     pub(super) fn section(&mut self, node: &Node, name: &str, keys: &Keys) -> bool {
-        if !matches!(node.kind, Kind::Map(_)) {
-            if !node.is_null() {
-                self.expected(node, name, "a mapping");
-            }
+        if !self.mapping(node, name) {
             return false;
         }
         for entry in node.entries() {
@@ -53,43 +67,14 @@ impl Fields<'_> {
                     let message = format!("`{key}` in {name} is not supported yet");
                     Problem::error("prometheus/not-supported", message).hint(*instead)
                 }
-                None => unknown(&entry.key, name, keys),
+                None => {
+                    self.unknown(entry, name, keys.iter().map(|(key, _)| *key));
+                    continue;
+                }
             };
             self.problems.push(problem.at(place));
         }
         true
-    }
-
-    fn expected(&mut self, node: &Node, key: &str, expected: &str) {
-        let found = match node.as_text() {
-            Some(text) => format!("`{}`", text.chars().take(40).collect::<String>()),
-            None => node.what().to_owned(),
-        };
-        self.error(
-            node,
-            "value",
-            format!("`{key}` must be {expected}, found {found}"),
-        );
-    }
-
-    /// A value under `key`, read by `parse`.
-    pub(super) fn parsed<T>(
-        &mut self,
-        node: &Node,
-        key: &str,
-        expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
-        let value = node.get(key)?;
-        let parsed = value.as_text().and_then(parse);
-        if parsed.is_none() {
-            self.expected(value, key, expected);
-        }
-        parsed
-    }
-
-    pub(super) fn text(&mut self, node: &Node, key: &str) -> Option<String> {
-        self.parsed(node, key, "a single value", |text| Some(text.to_owned()))
     }
 
     pub(super) fn flag(&mut self, node: &Node, key: &str) -> Option<bool> {
@@ -109,18 +94,6 @@ impl Fields<'_> {
         self.parsed(node, key, "a size such as `10MB`", size)
     }
 
-    /// The values of a list, each with its node.
-    pub(super) fn list<'n>(&mut self, node: &'n Node, key: &str) -> &'n [Node] {
-        match node.get(key) {
-            Some(value) if matches!(value.kind, Kind::List(_)) => value.items(),
-            Some(value) => {
-                self.expected(value, key, "a list");
-                &[]
-            }
-            None => &[],
-        }
-    }
-
     pub(super) fn texts(&mut self, node: &Node, key: &str) -> Vec<String> {
         let mut texts = Vec::new();
         for item in self.list(node, key) {
@@ -130,41 +103,6 @@ impl Fields<'_> {
             }
         }
         texts
-    }
-
-    /// `name: value` pairs.
-    pub(super) fn pairs(&mut self, node: &Node, key: &str) -> BTreeMap<String, String> {
-        let mut pairs = BTreeMap::new();
-        let Some(value) = node.get(key) else {
-            return pairs;
-        };
-        if !matches!(value.kind, Kind::Map(_)) {
-            self.expected(value, key, "a mapping");
-        }
-        for entry in value.entries() {
-            match &entry.value.kind {
-                Kind::Scalar(scalar) => {
-                    pairs.insert(entry.key.clone(), scalar.text.clone());
-                }
-                Kind::Null => {
-                    pairs.insert(entry.key.clone(), String::new());
-                }
-                _ => self.expected(&entry.value, &entry.key, "a single value"),
-            }
-        }
-        pairs
-    }
-}
-
-fn unknown(key: &str, name: &str, keys: &Keys) -> Problem {
-    let key: String = key.chars().take(60).collect();
-    let problem = Problem::error(
-        "prometheus/unknown-key",
-        format!("unknown key `{key}` in {name}"),
-    );
-    match did_you_mean(&key, keys.iter().map(|(key, _)| *key)) {
-        Some(word) => problem.hint(format!("did you mean `{word}`?")),
-        None => problem.hint("take it out"),
     }
 }
 
