@@ -1,6 +1,7 @@
 //! What is lost of services, one line for each field with all the services that have it.
 
 use crate::output::Rendering;
+use mainstay_stack::Service;
 use std::collections::BTreeMap;
 
 /// In the order of the fields' names.
@@ -34,6 +35,32 @@ impl Losses {
         if has {
             self.add(service, field, why, instead);
         }
+    }
+
+    /// What neither a Compose file nor a stack of Swarm says: the engine below both cannot do it.
+    pub(super) fn of_any_engine(&mut self, service: &Service) {
+        let name = service.name.as_str();
+        let health = service.health.as_ref();
+        self.when(
+            health.is_some_and(|health| health.passes > 1),
+            name,
+            "health.passes",
+            "an engine counts a service as healthy after one pass",
+            "nothing: one that fails again is unhealthy soon enough",
+        );
+        self.when(
+            health.is_some_and(|health| health.start_interval != health.interval),
+            name,
+            "health.start_interval",
+            "engines before 25 refuse a service that has one",
+            "while starting it is asked at the usual interval",
+        );
+        self.add(
+            name,
+            "log.max_age",
+            "an engine rotates by size alone",
+            "nothing older than `max-size` times `max-file` is kept",
+        );
     }
 
     pub(super) fn tell(self, out: &mut Rendering) {

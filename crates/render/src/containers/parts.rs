@@ -194,6 +194,29 @@ pub(super) fn limits(service: &Service) -> Map {
         .maybe("pids", limits.processes)
 }
 
+/// Those that the stack says of the kernel's, and how many files may be open.
+pub(super) fn ulimits(service: &Service) -> Map {
+    let limits = service.container.resources.ulimits.iter();
+    let mut map: Map = limits
+        .map(|(name, limit)| {
+            let both = Map::new().set("soft", limit.soft).set("hard", limit.hard);
+            (name.clone(), both)
+        })
+        .collect();
+    if let Some(files) = service.limits.open_files
+        && map.get("nofile").is_none()
+    {
+        map.insert("nofile", Map::new().set("soft", files).set("hard", files));
+    }
+    map
+}
+
+pub(super) fn extra_hosts(service: &Service) -> Doc {
+    let hosts = service.container.network.extra_hosts.iter();
+    let hosts = hosts.map(|entry| format!("{}:{}", entry.host, entry.address));
+    texts(&hosts.collect::<Vec<_>>())
+}
+
 pub(super) fn user(service: &Service) -> Option<Doc> {
     let user = service.user.as_ref()?;
     Some(match &service.group {

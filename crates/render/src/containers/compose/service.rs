@@ -47,7 +47,7 @@ pub(super) fn service(
         .some("labels", pairs(&service.labels))
         .some("annotations", pairs(&container.annotations));
     let map = flags(map, container);
-    let map = network(map, container);
+    let map = network(map, service);
     let map = isolation(map, &container.isolation);
     let map = resources(map, service);
     map.set("logging", parts::logging(service))
@@ -66,24 +66,7 @@ fn lost(service: &Service, losses: &mut Losses) {
         "the file runs images and builds none",
         "build and push them first: `mainstay image build --push`, or the workflows of `mainstay render github-actions`",
     );
-    losses.when(
-        service
-            .health
-            .as_ref()
-            .is_some_and(|health| health.passes > 1),
-        name,
-        "health.passes",
-        "an engine counts a service as healthy after one pass",
-        "nothing: one that fails again is unhealthy soon enough",
-    );
-    let waits = |health: &mainstay_stack::HealthCheck| health.start_interval != health.interval;
-    losses.when(
-        service.health.as_ref().is_some_and(waits),
-        name,
-        "health.start_interval",
-        "engines before 25 refuse a service that has one",
-        "while starting it is asked at the usual interval",
-    );
+    losses.of_any_engine(service);
     losses.when(
         matches!(
             service.restart.condition,
@@ -93,12 +76,6 @@ fn lost(service: &Service, losses: &mut Losses) {
         "restart.max_attempts",
         "an engine starts again what ends, however often it does",
         "watch its restarts: the container's metrics have them",
-    );
-    losses.add(
-        name,
-        "log.max_age",
-        "an engine rotates by size alone",
-        "nothing older than `max-size` times `max-file` is kept",
     );
     losses.when(
         !service.secrets.is_empty(),
@@ -253,8 +230,8 @@ fn flags(map: Map, container: &Container) -> Map {
         .some("storage_opt", pairs(&container.storage_options))
 }
 
-fn network(map: Map, container: &Container) -> Map {
-    let network = &container.network;
+fn network(map: Map, service: &Service) -> Map {
+    let network = &service.container.network;
     let map = match network.mode {
         NetworkMode::Host => map.set("network_mode", "host"),
         NetworkMode::None => map.set("network_mode", "none"),
@@ -264,14 +241,12 @@ fn network(map: Map, container: &Container) -> Map {
             map.some("networks", joined.collect::<Map>())
         }
     };
-    let hosts = network.extra_hosts.iter();
-    let hosts = hosts.map(|entry| format!("{}:{}", entry.host, entry.address));
     map.maybe("hostname", network.hostname.as_ref().map(|name| text(name)))
         .maybe(
             "domainname",
             network.domainname.as_ref().map(|name| text(name)),
         )
-        .some("extra_hosts", texts(&hosts.collect::<Vec<_>>()))
+        .some("extra_hosts", parts::extra_hosts(service))
         .some("dns", texts(&network.dns))
         .some("dns_opt", texts(&network.dns_options))
         .some("dns_search", texts(&network.dns_search))
@@ -317,19 +292,6 @@ fn resources(map: Map, service: &Service) -> Map {
         SwapLimit::Unlimited => Doc::Int(-1),
         SwapLimit::At(bytes) => size(bytes).into(),
     });
-    let mut ulimits: Map = resources
-        .ulimits
-        .iter()
-        .map(|(name, limit)| {
-            let both = Map::new().set("soft", limit.soft).set("hard", limit.hard);
-            (name.clone(), both)
-        })
-        .collect();
-    if let Some(files) = service.limits.open_files
-        && ulimits.get("nofile").is_none()
-    {
-        ulimits.insert("nofile", Map::new().set("soft", files).set("hard", files));
-    }
     map.maybe("mem_swappiness", resources.memory_swappiness)
         .maybe("memswap_limit", swap)
         .maybe("shm_size", resources.shm_size.map(size))
@@ -342,7 +304,7 @@ fn resources(map: Map, service: &Service) -> Map {
             resources.oom_kill_disable.then_some(true),
         )
         .maybe("oom_score_adj", resources.oom_score_adj)
-        .some("ulimits", ulimits)
+        .some("ulimits", parts::ulimits(service))
 }
 
 fn deploy(service: &Service) -> Map {

@@ -117,26 +117,7 @@ fn running(service: &Service, losses: &mut Losses) {
         "Swarm starts all services at once and waits for none",
         "what is not there yet lets it fail, and its restart policy starts it again",
     );
-    losses.when(
-        service
-            .health
-            .as_ref()
-            .is_some_and(|health| health.passes > 1),
-        name,
-        "health.passes",
-        "an engine counts a service as healthy after one pass",
-        "nothing: one that fails again is unhealthy soon enough",
-    );
-    losses.when(
-        service
-            .health
-            .as_ref()
-            .is_some_and(|health| health.start_interval != health.interval),
-        name,
-        "health.start_interval",
-        "engines before 25 refuse a service that has one",
-        "while starting it is asked at the usual interval",
-    );
+    losses.of_any_engine(service);
     let secret = service.environment.values().any(|value| value.secret);
     losses.when(
         secret || !service.secrets.is_empty(),
@@ -154,12 +135,6 @@ fn running(service: &Service, losses: &mut Losses) {
         "restart.max_attempts",
         "with it Swarm would give up on what only waits for another service",
         "it is started again as often as it ends",
-    );
-    losses.add(
-        name,
-        "log.max_age",
-        "an engine rotates by size alone",
-        "nothing older than `max-size` times `max-file` is kept",
     );
     losses.when(
         service.singleton,

@@ -7,8 +7,8 @@ use crate::containers::words::{duration, pairs, size, text, texts};
 use crate::project::Project;
 use mainstay_model::Bytes;
 use mainstay_stack::{
-    Container, DeployPolicy, FileKind, Mount, MountKind, NetworkMode, RestartCondition, Service,
-    Stack, Strategy,
+    DeployPolicy, FileKind, Mount, MountKind, NetworkMode, RestartCondition, Service, Stack,
+    Strategy,
 };
 use mainstay_yaml::write::{Doc, Map};
 
@@ -56,8 +56,8 @@ pub(super) fn service(
         .some("cap_add", texts(&isolation.cap_add))
         .some("cap_drop", texts(&isolation.cap_drop))
         .some("sysctls", pairs(&isolation.sysctls))
-        .some("ulimits", ulimits(service));
-    network(map, container)
+        .some("ulimits", parts::ulimits(service));
+    network(map, service)
         .set("logging", parts::logging(service))
         .set("deploy", deploy(stack, service))
 }
@@ -125,24 +125,8 @@ fn memory(path: &str, size: Option<Bytes>) -> Doc {
         .into()
 }
 
-fn ulimits(service: &Service) -> Map {
-    let limits = service.container.resources.ulimits.iter();
-    let mut map: Map = limits
-        .map(|(name, limit)| {
-            let both = Map::new().set("soft", limit.soft).set("hard", limit.hard);
-            (name.clone(), both)
-        })
-        .collect();
-    if let Some(files) = service.limits.open_files
-        && map.get("nofile").is_none()
-    {
-        map.insert("nofile", Map::new().set("soft", files).set("hard", files));
-    }
-    map
-}
-
-fn network(map: Map, container: &Container) -> Map {
-    let network = &container.network;
+fn network(map: Map, service: &Service) -> Map {
+    let network = &service.container.network;
     let map = match network.mode {
         NetworkMode::Networks => {
             let joined = network.networks.iter();
@@ -159,10 +143,8 @@ fn network(map: Map, container: &Container) -> Map {
         }
         mode => map.set("networks", Map::new().set(own_network(mode), Doc::Null)),
     };
-    let hosts = network.extra_hosts.iter();
-    let hosts = hosts.map(|entry| format!("{}:{}", entry.host, entry.address));
     map.maybe("hostname", network.hostname.as_ref().map(|name| text(name)))
-        .some("extra_hosts", texts(&hosts.collect::<Vec<_>>()))
+        .some("extra_hosts", parts::extra_hosts(service))
         .some("dns", texts(&network.dns))
         .some("dns_search", texts(&network.dns_search))
 }
