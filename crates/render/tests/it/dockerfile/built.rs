@@ -138,13 +138,18 @@ fn each_kind_is_built_and_what_it_runs_is_well() {
             exit: None,
         },
     ];
-    for shape in &shapes {
-        let folder = engine.folder().join(shape.language);
-        laid_out(&folder, shape);
-        bases_of(&engine, &folder);
-        built(&engine, &docker, &folder, shape.language);
-        runs(&engine, shape);
-    }
+    // Most of the time goes into waiting, for disks and for checks of health.
+    std::thread::scope(|scope| {
+        for shape in &shapes {
+            scope.spawn(|| {
+                let folder = engine.folder().join(shape.language);
+                laid_out(&folder, shape);
+                bases_of(&engine, &folder);
+                built(&engine, &docker, &folder, shape.language);
+                runs(&engine, shape);
+            });
+        }
+    });
 }
 
 /// The project beside its Dockerfile, and what must not get into an image.
