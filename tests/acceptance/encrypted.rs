@@ -126,6 +126,23 @@ fn a_wrong_certificate_is_told_and_harms_nobody() {
     });
 }
 
+/// The proxy itself has the other port by then, and is not to be ended.
+#[test]
+fn a_taken_port_for_https_is_told_with_who_has_it() {
+    let place = Encrypted::new();
+    let taken = std::net::TcpListener::bind(place.https).unwrap();
+    place
+        .site
+        .run(&["up", "--detach"])
+        .with_code(1)
+        .says(&format!("{} is taken by", place.https))
+        .says(&format!("(pid {})", std::process::id()))
+        .says("`proxy.https`");
+    drop(taken);
+    place.site.up();
+    assert!(place.serial().is_some());
+}
+
 /// Every problem at once, each with its place; a server does not start on it.
 #[test]
 fn a_wrong_server_file_is_refused() {

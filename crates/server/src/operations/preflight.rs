@@ -22,11 +22,19 @@ pub(super) async fn proxy(control: &Control) -> Result<(), ApiError> {
     let Err(problem) = control.apply_traffic().await else {
         return Ok(());
     };
-    let main = control.proxy().main();
     let error = ApiError::unavailable(format!("the proxy cannot serve: {problem}"));
-    Err(match ports::owner(main) {
-        Some(owner) => error.hint(format!(
-            "{main} is taken by {owner}: end it, or start the server with another `--proxy` address"
+    // Its own process may have one of them already.
+    let own = control.proxy().status().await.map(|status| status.pid);
+    let front = control.proxy().front();
+    let mut addresses = std::iter::once((front.http, "--proxy"))
+        .chain(front.https.map(|address| (address, "proxy.https")));
+    let taken = addresses.find_map(|(address, setting)| {
+        let owner = ports::owner(address).filter(|owner| Some(owner.pid) != own)?;
+        Some((address, setting, owner))
+    });
+    Err(match taken {
+        Some((address, setting, owner)) => error.hint(format!(
+            "{address} is taken by {owner}: end it, or start the server with another `{setting}` address"
         )),
         None => error.hint("`proxy/proxy.log` in the data directory says more"),
     })
