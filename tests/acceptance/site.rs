@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -543,14 +545,21 @@ pub(crate) fn sample_service() -> PathBuf {
 }
 
 /// Free now, and not from the range that the kernel gives to outgoing connections (from 32768 on by
-/// default): such a port may be some connection's own just when the server wants it again.
+/// default): such a port may be some connection's own just when the server wants it again. It is nobody else's
+/// until this process ends, also where scenarios run beside these: a name says so that the kernel takes back.
 pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     for _ in 0..1000 {
         let offset = std::process::id() * 16 + NEXT.fetch_add(1, Ordering::Relaxed);
         let port = 10_000 + (offset % 10_000) as u16;
+        let name = format!("mainstay-scenario-port-{port}");
+        let name = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
+        let Ok(claim) = UnixListener::bind_addr(&name) else {
+            continue;
+        };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         if TcpListener::bind(address).is_ok() {
+            std::mem::forget(claim);
             return address;
         }
     }
