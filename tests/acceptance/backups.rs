@@ -2,7 +2,7 @@
 //! machine; cut in the middle, and never told as whole then.
 
 use crate::postgres::{found, skipped};
-use crate::site::{Site, free_address};
+use crate::site::{Site, exchange, free_address};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -211,6 +211,40 @@ fn what_was_lost_comes_back_and_a_drill_proves_that_it_would() {
         events.contains("drill.done") && events.contains("restore.done"),
         "{events}"
     );
+}
+
+/// An answer that was lost is asked for once more, by whoever speaks to the server itself.
+#[test]
+fn what_is_asked_twice_by_one_key_is_one_job() {
+    let Some(shop) = Shop::start("what_is_asked_twice_by_one_key") else {
+        return;
+    };
+    let site = &shop.site;
+    let token = site.json(&["token", "create", "ci", "--role", "operator"]);
+    let token = token["secret"].as_str().unwrap().to_owned();
+    let ask = |verb: &str, key: &str, body: &str| {
+        let fields = format!(
+            "authorization: Bearer {token}\r\nidempotency-key: {key}\r\ncontent-type: application/json\r\n"
+        );
+        let path = format!("/api/v1/environments/shop/dev/backups{verb}");
+        exchange(site.api(), "POST", &path, &fields, body.as_bytes()).unwrap()
+    };
+    let named = r#"{"name": "once"}"#;
+    let (first, again) = (ask("", "one", named).json(), ask("", "one", named).json());
+    assert_eq!(first["id"], again["id"], "{again}");
+    let id = first["id"].as_str().unwrap();
+    site.ok(&["backup", "job", id, "--follow"]);
+    let still = ask("", "one", named).json();
+    assert_eq!(first["id"], still["id"], "{still}");
+    assert_eq!(shop.points(), ["once"]);
+    // Another key is another request, and a key stands for one request only.
+    assert_eq!(ask("", "two", named).status, 409);
+    assert_eq!(ask("", "one", r#"{"name": "other"}"#).status, 400);
+    // One that was refused is given back.
+    let drill = r#"{"which": {"name": "nowhere"}}"#;
+    assert_eq!(ask("/drill", "three", drill).status, 404);
+    let verified = ask("/verify", "three", r#"{"which": "latest"}"#).json();
+    assert_eq!(verified["kind"], "verify", "{verified}");
 }
 
 /// What fails says so and leaves no restore point: a database that is gone, a wrong key.

@@ -13,6 +13,8 @@ use mainstay_journal::{
     RolloutRow,
 };
 use mainstay_model::{ReleaseNumber, Scope, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -43,12 +45,12 @@ impl From<JournalError> for ApiError {
 
 /// What is known of an idempotency key.
 #[derive(Debug)]
-pub enum Known {
+pub enum Known<T> {
     Fresh,
     /// Begun before; where it is not answered yet, it may be still being set up.
     Before {
         id: Uuid,
-        answer: Option<Operation>,
+        answer: Option<T>,
     },
 }
 
@@ -180,13 +182,13 @@ impl Store {
         })
     }
 
-    pub async fn claim(
+    pub async fn claim<T: DeserializeOwned>(
         &self,
         key: &str,
         request: &str,
         id: Uuid,
         now: Timestamp,
-    ) -> Result<Known, ApiError> {
+    ) -> Result<Known<T>, ApiError> {
         let (key, request, operation) = (key.to_owned(), request.to_owned(), id.to_string());
         let write = move |journal: &mut journal::Journal| {
             journal.write(|writer| writer.claim(&key, &request, &operation, now))
@@ -201,14 +203,14 @@ impl Store {
     }
 
     /// Notes what came of a claimed key; a failure gives it back.
-    pub async fn settle(
+    pub async fn settle<T: Serialize>(
         &self,
         key: &str,
-        answer: &Result<Operation, ApiError>,
+        answer: &Result<T, ApiError>,
     ) -> Result<(), ApiError> {
         let key = key.to_owned();
         let answer = match answer {
-            Ok(operation) => Some(serde_json::to_value(operation).map_err(internal)?),
+            Ok(answer) => Some(serde_json::to_value(answer).map_err(internal)?),
             Err(_) => None,
         };
         let write = move |journal: &mut journal::Journal| {

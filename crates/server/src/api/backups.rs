@@ -1,14 +1,16 @@
 //! Restore points and jobs about them, below `…/backups` of an environment.
 
 use super::auth::Actor;
-use super::environments::InScope;
+use super::environments::{InScope, fingerprint, idempotency_key};
 use super::sent::Sent;
 use super::types::{
     AdoptBackups, ApiError, BackupJob, BackupKey, BackupsStatus, CreateBackup, NewBackupKey,
     OnPoint, PruneRequest, Pruning, RestoreRequest, Role,
 };
+use crate::backups::By;
 use crate::control::Control;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use std::sync::Arc;
@@ -45,42 +47,80 @@ async fn create(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,
     actor: Actor,
+    headers: HeaderMap,
     Sent(request): Sent<CreateBackup>,
 ) -> Answer<BackupJob> {
     actor.needs(Role::Operator)?;
-    let created = control.create_backup(&scope, request, &actor).await;
-    created.map(Json)
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "backup", &scope, &request)?;
+    let verb = async move |control: Arc<Control>, id| {
+        let by = By {
+            name: actor.name,
+            id,
+        };
+        control.create_backup(&scope, request, &by).await
+    };
+    control.once(key, print, verb).await.map(Json)
 }
 
 async fn verify(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,
     actor: Actor,
-    Sent(on): Sent<OnPoint>,
+    headers: HeaderMap,
+    Sent(request): Sent<OnPoint>,
 ) -> Answer<BackupJob> {
     actor.needs(Role::Operator)?;
-    let begun = control.begin_verify(&scope, on.percent, &actor.name).await;
-    begun.map(Json)
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "backup-verify", &scope, &request)?;
+    let verb = async move |control: Arc<Control>, id| {
+        let by = By {
+            name: actor.name,
+            id,
+        };
+        control.begin_verify(&scope, request.percent, &by).await
+    };
+    control.once(key, print, verb).await.map(Json)
 }
 
 async fn drill(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,
     actor: Actor,
-    Sent(on): Sent<OnPoint>,
+    headers: HeaderMap,
+    Sent(request): Sent<OnPoint>,
 ) -> Answer<BackupJob> {
     actor.needs(Role::Operator)?;
-    control.begin_drill(&scope, on, &actor).await.map(Json)
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "backup-drill", &scope, &request)?;
+    let verb = async move |control: Arc<Control>, id| {
+        let by = By {
+            name: actor.name,
+            id,
+        };
+        control.begin_drill(&scope, request, &by).await
+    };
+    control.once(key, print, verb).await.map(Json)
 }
 
 async fn restore(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,
     actor: Actor,
+    headers: HeaderMap,
     Sent(request): Sent<RestoreRequest>,
 ) -> Answer<BackupJob> {
     actor.needs(Role::Operator)?;
-    control.restore(&scope, request, &actor).await.map(Json)
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "backup-restore", &scope, &request)?;
+    let verb = async move |control: Arc<Control>, id| {
+        let by = By {
+            name: actor.name,
+            id,
+        };
+        control.restore(&scope, request, &by).await
+    };
+    control.once(key, print, verb).await.map(Json)
 }
 
 async fn pruning(
@@ -96,20 +136,40 @@ async fn prune(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,
     actor: Actor,
-    Sent(PruneRequest {}): Sent<PruneRequest>,
+    headers: HeaderMap,
+    Sent(request): Sent<PruneRequest>,
 ) -> Answer<BackupJob> {
     actor.needs(Role::Operator)?;
-    control.begin_prune(&scope, &actor.name).await.map(Json)
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "backup-prune", &scope, &request)?;
+    let verb = async move |control: Arc<Control>, id| {
+        let by = By {
+            name: actor.name,
+            id,
+        };
+        control.begin_prune(&scope, &by).await
+    };
+    control.once(key, print, verb).await.map(Json)
 }
 
 async fn copy(
     State(control): State<Arc<Control>>,
     InScope(scope): InScope,
     actor: Actor,
-    Sent(PruneRequest {}): Sent<PruneRequest>,
+    headers: HeaderMap,
+    Sent(request): Sent<PruneRequest>,
 ) -> Answer<BackupJob> {
     actor.needs(Role::Operator)?;
-    control.begin_copy(&scope, &actor.name).await.map(Json)
+    let key = idempotency_key(&headers)?;
+    let print = fingerprint(&control, "backup-copy", &scope, &request)?;
+    let verb = async move |control: Arc<Control>, id| {
+        let by = By {
+            name: actor.name,
+            id,
+        };
+        control.begin_copy(&scope, &by).await
+    };
+    control.once(key, print, verb).await.map(Json)
 }
 
 async fn job(

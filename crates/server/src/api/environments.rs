@@ -44,7 +44,7 @@ impl<S: Send + Sync> FromRequestParts<S> for InScope {
 }
 
 /// The `Idempotency-Key` header, where one was sent.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };
@@ -57,7 +57,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 }
 
 /// What a key stands for; a keyed hash, since a deploy's body holds secrets.
-fn fingerprint(
+pub(super) fn fingerprint(
     control: &Control,
     verb: &str,
     scope: &Scope,

@@ -1,8 +1,8 @@
 //! What stands on the wire between the CLI (or any client) and the server, under `/api/v1/`.
 //!
 //! Every body is JSON, every time RFC 3339 in UTC, every duration in milliseconds. A mutation
-//! takes an `Idempotency-Key` header and answers an [`Operation`]; the same key within a day
-//! answers the same operation. Errors are [`ApiError`] with the status that fits.
+//! takes an `Idempotency-Key` header and answers an [`Operation`], or a [`BackupJob`]; the same key within a day
+//! answers the same one. Errors are [`ApiError`] with the status that fits.
 //!
 //! | method and path | body → answer |
 //! |---|---|

@@ -1,8 +1,7 @@
 //! Making a restore point: every source, what ran, and the record of it — all of them, or none.
 
-use super::job::{Job, Trouble};
+use super::job::{By, Job, Trouble};
 use super::sources::Making;
-use crate::api::Actor;
 use crate::api::types::{ApiError, BackupJob, BackupJobKind, CreateBackup, KeptPoint};
 use crate::control::{Control, now};
 use crate::environment::Environment;
@@ -35,7 +34,7 @@ impl Control {
         self: &Arc<Self>,
         scope: &Scope,
         request: CreateBackup,
-        actor: &Actor,
+        by: &By,
     ) -> Result<BackupJob, ApiError> {
         let environment = self.environment(scope)?;
         let bundle = Self::bundle_of(&environment)?;
@@ -58,13 +57,14 @@ impl Control {
             }
             None => self.free_name(scope).await?,
         };
-        let by = actor.name.clone();
         let wanted = Wanted {
             name,
             what,
-            reason: Reason::Asked { by: by.clone() },
+            reason: Reason::Asked {
+                by: by.name.clone(),
+            },
         };
-        let job = self.begin_create(&environment, wanted, &by).await?;
+        let job = self.begin_create(&environment, wanted, by).await?;
         Ok(job.shown())
     }
 
@@ -73,7 +73,7 @@ impl Control {
         self: &Arc<Self>,
         environment: &Arc<Environment>,
         wanted: Wanted,
-        by: &str,
+        by: &By,
     ) -> Result<Arc<Job>, ApiError> {
         let (control, place) = (Arc::clone(self), Arc::clone(environment));
         let scope = environment.scope.clone();

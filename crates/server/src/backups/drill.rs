@@ -4,11 +4,11 @@
 
 use super::bring::{Bringing, Found};
 use super::engines::Opened;
-use super::job::{Job, Trouble};
+use super::job::{By, Job, Trouble};
 use super::scratch::{Mounts, Scratch};
 use super::stage::Stage;
+use crate::api::types::ApiError;
 use crate::api::types::{BackupJob, BackupJobKind, KeptPoint, OnPoint, Proven};
-use crate::api::{Actor, types::ApiError};
 use crate::control::{Control, now};
 use crate::environment::Environment;
 use crate::specs::Bundle;
@@ -39,7 +39,7 @@ impl Control {
         self: &Arc<Self>,
         scope: &Scope,
         on: OnPoint,
-        actor: &Actor,
+        by: &By,
     ) -> Result<BackupJob, ApiError> {
         let environment = self.environment(scope)?;
         Self::bundle_of(&environment)?;
@@ -57,9 +57,7 @@ impl Control {
             .into_iter()
             .find(|kept| kept.point.id == chosen.point);
         let kept = kept.ok_or_else(|| ApiError::not_found("the restore point is gone"))?;
-        let job = self
-            .drill(&environment, kept, BackupWhat::Full, &actor.name)
-            .await?;
+        let job = self.drill(&environment, kept, BackupWhat::Full, by).await?;
         Ok(job.shown())
     }
 
@@ -68,7 +66,7 @@ impl Control {
         environment: &Arc<Environment>,
         kept: KeptPoint,
         what: BackupWhat,
-        by: &str,
+        by: &By,
     ) -> Result<Arc<Job>, ApiError> {
         let (control, environment) = (Arc::clone(self), Arc::clone(environment));
         let scope = environment.scope.clone();

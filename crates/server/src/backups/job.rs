@@ -102,6 +102,23 @@ impl From<Trouble> for ApiError {
     }
 }
 
+/// Who begins a job, and which one it will be: a request that is asked twice is one job.
+#[derive(Debug, Clone)]
+pub(crate) struct By {
+    pub(crate) name: String,
+    pub(crate) id: Uuid,
+}
+
+impl By {
+    /// One that is asked for once.
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            id: Uuid::now_v7(),
+        }
+    }
+}
+
 /// What the journal keeps of a job.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Kept {
@@ -124,12 +141,12 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    fn new(scope: &Scope, kind: BackupJobKind, by: &str, cancel: CancellationToken) -> Self {
+    fn new(scope: &Scope, kind: BackupJobKind, by: &By, cancel: CancellationToken) -> Self {
         let job = BackupJob {
-            id: Uuid::now_v7(),
+            id: by.id,
             scope: scope.clone(),
             kind,
-            by: by.to_owned(),
+            by: by.name.clone(),
             began_at: now(),
             ended_at: None,
             state: BackupJobState::Running,
@@ -332,7 +349,7 @@ impl Control {
         self: &Arc<Self>,
         scope: &Scope,
         kind: BackupJobKind,
-        by: &str,
+        by: &By,
         work: F,
     ) -> Result<Arc<Job>, ApiError>
     where

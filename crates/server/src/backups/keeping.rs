@@ -3,7 +3,7 @@
 //! **Invariant:** what the rules keep is never given up, the last proven restore point least of all; a row goes
 //! when the point lies nowhere any more.
 
-use super::job::{Job, Trouble};
+use super::job::{By, Job, Trouble};
 use crate::api::types::{
     ApiError, BackupJob, BackupJobKind, KeptCopy, KeptPoint, PruneDecision, Pruning,
 };
@@ -212,7 +212,7 @@ impl Control {
     pub(crate) async fn begin_prune(
         self: &Arc<Self>,
         scope: &Scope,
-        by: &str,
+        by: &By,
     ) -> Result<BackupJob, ApiError> {
         let environment = self.environment(scope)?;
         let bundle = Self::bundle_of(&environment)?;
@@ -232,7 +232,7 @@ impl Control {
     pub(crate) async fn begin_copy(
         self: &Arc<Self>,
         scope: &Scope,
-        by: &str,
+        by: &By,
     ) -> Result<BackupJob, ApiError> {
         let environment = self.environment(scope)?;
         let bundle = Self::bundle_of(&environment)?;
@@ -252,7 +252,7 @@ impl Control {
         self: &Arc<Self>,
         scope: &Scope,
         percent: Option<u8>,
-        by: &str,
+        by: &By,
     ) -> Result<BackupJob, ApiError> {
         let environment = self.environment(scope)?;
         let bundle = Self::bundle_of(&environment)?;

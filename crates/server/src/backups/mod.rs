@@ -34,7 +34,7 @@ mod status;
 mod wal;
 
 pub use create::{POINT_FILE, POINT_TAG};
-pub(crate) use job::Job;
+pub(crate) use job::{By, Job};
 pub use own::{ARTIFACTS, FILES, RELEASE_FILE, SavedRelease};
 pub(crate) use pre_deploy::is_wanted;
 pub(crate) use schedule::run;
@@ -151,6 +151,22 @@ impl Control {
                 .hint("`mainstay backup list` shows the last ones")
         })?;
         shown(row)
+    }
+
+    /// The one that a request began whose answer was lost.
+    pub(crate) async fn backup_job_of_key(&self, id: Uuid) -> Result<BackupJob, ApiError> {
+        let read = move |rows: mainstay_journal::Rows<'_>| rows.job(id);
+        let row = self
+            .store
+            .journal()
+            .read::<_, mainstay_journal::JournalError>(read)
+            .await?;
+        let row = row.ok_or_else(|| {
+            ApiError::conflict("this was asked for before, and it is not known what came of it")
+                .hint("`mainstay backup list` shows the last jobs; ask again")
+        })?;
+        let scope = row.scope;
+        self.backup_job(&scope, id).await
     }
 
     /// The last jobs, newest first.

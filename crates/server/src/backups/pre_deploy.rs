@@ -1,6 +1,7 @@
 //! The backup step of a deploy: what runs is saved before anything of it is replaced.
 
 use super::create::Wanted;
+use super::job::By;
 use crate::api::types::{BackupJobState, ErrorCode};
 use crate::control::Control;
 use crate::environment::Environment;
@@ -54,7 +55,7 @@ impl Control {
                 what: BackupWhat::Full,
                 reason: Reason::Deploy { release: to },
             };
-            let job = match self.begin_create(environment, wanted, by).await {
+            let job = match self.begin_create(environment, wanted, &By::new(by)).await {
                 Ok(job) => job,
                 Err(error) if error.code == ErrorCode::Conflict => {
                     // Held by one that is just beginning or just over, it is not there to be waited for.

@@ -5,8 +5,7 @@
 
 use super::bring::{Bringing, Found, KeptWords};
 use super::create::Wanted as NewPoint;
-use super::job::{Job, Trouble};
-use crate::api::Actor;
+use super::job::{By, Job, Trouble};
 use crate::api::types::{ApiError, BackupJob, BackupJobKind, KeptPoint, RestoreRequest};
 use crate::control::{Control, now};
 use crate::environment::Environment;
@@ -38,7 +37,7 @@ impl Control {
         self: &Arc<Self>,
         scope: &Scope,
         request: RestoreRequest,
-        actor: &Actor,
+        by: &By,
     ) -> Result<BackupJob, ApiError> {
         let environment = self.environment(scope)?;
         let (_, bundle) = Self::idle(&environment)?;
@@ -49,7 +48,7 @@ impl Control {
         let restorable = known_sources(&bundle.stack, &chosen, &request)?;
         if let Some(name) = request.beside.clone() {
             return self
-                .begin_beside(&environment, chosen, points, name, &actor.name)
+                .begin_beside(&environment, chosen, points, name, by)
                 .await;
         }
         let parts = parts_of(&points, &chosen, &restorable);
@@ -68,16 +67,11 @@ impl Control {
             safety,
         };
         let control = Arc::clone(self);
-        let begun = self.begin_job(
-            scope,
-            BackupJobKind::Restore,
-            &actor.name,
-            async move |job| {
-                control
-                    .drive_restore(&environment, &job, restoring, Event::Begin)
-                    .await
-            },
-        );
+        let begun = self.begin_job(scope, BackupJobKind::Restore, by, async move |job| {
+            control
+                .drive_restore(&environment, &job, restoring, Event::Begin)
+                .await
+        });
         Ok(begun.await?.shown())
     }
 
@@ -94,7 +88,7 @@ impl Control {
         chosen: Chosen,
         points: Vec<KeptPoint>,
         name: String,
-        by: &str,
+        by: &By,
     ) -> Result<BackupJob, ApiError> {
         let (control, environment) = (Arc::clone(self), Arc::clone(environment));
         let scope = environment.scope.clone();

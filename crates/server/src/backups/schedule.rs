@@ -5,7 +5,7 @@
 
 use super::board::Wanted as Expected;
 use super::create::Wanted;
-use super::job::{self, Trouble};
+use super::job::{self, By, Trouble};
 use super::restore::Restoring;
 use crate::api::types::{BackupJobKind, BackupJobState, BackupSchedule};
 use crate::control::{Control, now};
@@ -162,7 +162,8 @@ impl Control {
                 return Err(Trouble::new("there is no restore point to drill"));
             };
             let what = entry.what.clone();
-            self.drill(environment, newest, what, ITSELF).await?;
+            self.drill(environment, newest, what, &By::new(ITSELF))
+                .await?;
             return Ok(());
         }
         let wanted = Wanted {
@@ -172,7 +173,8 @@ impl Control {
                 name: entry.key.clone(),
             },
         };
-        self.begin_create(environment, wanted, ITSELF).await?;
+        self.begin_create(environment, wanted, &By::new(ITSELF))
+            .await?;
         Ok(())
     }
 

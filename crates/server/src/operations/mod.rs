@@ -12,7 +12,7 @@ mod secrets;
 
 use crate::api::Actor;
 use crate::api::types::{
-    ApiError, ErrorCode, Operation, OperationKind, OperationOutcome, OperationResult,
+    ApiError, BackupJob, ErrorCode, Operation, OperationKind, OperationOutcome, OperationResult,
     RestartRequest, ScaleRequest,
 };
 use crate::control::{Control, now};
@@ -26,6 +26,8 @@ use mainstay_model::{ReleaseNumber, Scope, ServiceName, did_you_mean};
 use mainstay_pipeline::Pipeline;
 use mainstay_rollout::plan::Plan;
 use mainstay_stack::Stack;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -70,6 +72,23 @@ impl Start {
             direction: Direction::Up,
             downgrade: None,
         }
+    }
+}
+
+/// What a request begins, and what is known of it where the answer to that was lost.
+pub(crate) trait Begun: Serialize + DeserializeOwned + Send + Sync + 'static {
+    fn find(control: &Control, id: Uuid) -> impl Future<Output = Result<Self, ApiError>> + Send;
+}
+
+impl Begun for Operation {
+    async fn find(control: &Control, id: Uuid) -> Result<Self, ApiError> {
+        control.operation(id).await
+    }
+}
+
+impl Begun for BackupJob {
+    async fn find(control: &Control, id: Uuid) -> Result<Self, ApiError> {
+        control.backup_job_of_key(id).await
     }
 }
 
@@ -161,15 +180,16 @@ impl Control {
 
     /// Runs a verb once for an idempotency key: the same key within a day gets the same answer.
     /// What was begun goes on when whoever asked goes away.
-    pub async fn once<F, R>(
+    pub(crate) async fn once<T, F, R>(
         self: &Arc<Self>,
         key: Option<String>,
         request: String,
         verb: F,
-    ) -> Result<Operation, ApiError>
+    ) -> Result<T, ApiError>
     where
+        T: Begun,
         F: FnOnce(Arc<Self>, Uuid) -> R + Send + 'static,
-        R: Future<Output = Result<Operation, ApiError>> + Send + 'static,
+        R: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
         let control = Arc::clone(self);
         let done = tokio::spawn(async move {
@@ -179,10 +199,10 @@ impl Control {
             };
             match control.store.claim(&key, &request, id, now()).await? {
                 Known::Before {
-                    answer: Some(operation),
+                    answer: Some(begun),
                     ..
-                } => Ok(operation),
-                Known::Before { id, answer: None } => control.operation(id).await,
+                } => Ok(begun),
+                Known::Before { id, answer: None } => T::find(&control, id).await,
                 Known::Fresh => {
                     let answer = verb(Arc::clone(&control), id).await;
                     control.store.settle(&key, &answer).await?;
