@@ -248,6 +248,13 @@ const PEERS: &[Peer] = &[
         program: "locust",
     },
     Peer {
+        name: "npm",
+        package: "npm",
+        kind: Kind::Debian,
+        wanted_by: "the peers that come from npm",
+        program: "npm",
+    },
+    Peer {
         name: "artillery",
         package: "artillery",
         kind: Kind::Node,

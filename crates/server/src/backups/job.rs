@@ -17,6 +17,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// Between tries to write the end of a job into the journal.
+const WRITE_AGAIN: Duration = Duration::from_secs(2);
+
 /// Lines of one report.
 const MOST_LINES: usize = 500;
 
@@ -422,22 +425,35 @@ impl Control {
                 BackupJobState::Failed => JobState::Failed,
                 _ => JobState::Done,
             };
-            self.write_end(shown, state).await;
+            self.tell_end(&shown);
+            // It stays in memory until then: a disk that is full is so for a while, and whoever follows the job would
+            // wait for ever for an end that was lost. What a stop cuts off here, the next start finds running.
+            while !self.write_end(shown.clone(), state).await {
+                tokio::select! {
+                    () = tokio::time::sleep(WRITE_AGAIN) => {}
+                    () = self.stop_token().cancelled_owned() => break,
+                }
+            }
         }
         self.backups.leave_place(scope, job);
     }
 
-    pub(super) async fn write_end(&self, job: BackupJob, state: JobState) {
-        let event = event(&job);
+    pub(super) fn tell_end(&self, job: &BackupJob) {
         if job.state == BackupJobState::Failed {
-            tracing::error!(scope = %job.scope, kind = job.kind.word(), "{}", event.message);
+            tracing::error!(scope = %job.scope, kind = job.kind.word(), "{}", event(job).message);
         }
-        self.backups.note_end(&job);
+        self.backups.note_end(job);
+    }
+
+    /// `false`: the journal could not be written.
+    pub(super) async fn write_end(&self, job: BackupJob, state: JobState) -> bool {
+        let event = event(&job);
         let row = match row(job, serde_json::Value::Null, state) {
             Ok(row) => row,
             Err(error) => {
                 tracing::error!(%error, "the end of a job cannot be written down");
-                return;
+                // Trying again would not help.
+                return true;
             }
         };
         let write = move |journal: &mut Journal| {
@@ -446,9 +462,10 @@ impl Control {
                 writer.append(&event).map(|_| ())
             })
         };
-        if let Err(error) = self.store.journal().write(write).await {
-            let error: JournalError = error;
+        let written: Result<(), JournalError> = self.store.journal().write(write).await;
+        if let Err(error) = &written {
             tracing::error!(%error, "the end of a job cannot be written down");
         }
+        written.is_ok()
     }
 }

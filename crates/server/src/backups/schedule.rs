@@ -263,6 +263,7 @@ impl Control {
         cut.ended_at = Some(now());
         cut.message = Some("the server ended in the middle of it".to_owned());
         cut.hint = Some("begin it again; nothing that was whole is lost".to_owned());
+        self.tell_end(&cut);
         self.write_end(cut, JobState::Failed).await;
         Ok(None)
     }
