@@ -8,6 +8,7 @@
 mod client;
 mod containers;
 mod drills;
+mod files;
 mod verbs;
 
 use crate::site::{Site, free_address, sample_service};

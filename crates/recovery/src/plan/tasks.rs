@@ -36,6 +36,9 @@ pub struct Source {
     /// Whether the engine runs while it takes the copy in: a dump is loaded into a running one, a base and its
     /// log are put below one that stands still.
     pub engine_runs: bool,
+    /// A command of the user's takes it in: within a service that runs as it always does, when all others are back.
+    #[serde(default)]
+    pub last: bool,
 }
 
 /// One thing to do. Each may be asked for again after a crash, and done twice is done once.
@@ -102,8 +105,9 @@ impl Wanted {
         tasks.extend(stopped.iter().rev().map(|service| Task::Stop {
             service: (*service).clone(),
         }));
-        tasks.extend(self.sources.iter().map(bring));
+        tasks.extend(self.sources.iter().filter(|source| !source.last).map(bring));
         tasks.extend(stopped.iter().map(|service| start(service)));
+        tasks.extend(self.sources.iter().filter(|source| source.last).map(bring));
         tasks.push(Task::Validate);
         tasks
     }
@@ -112,7 +116,7 @@ impl Wanted {
         let running = self.running();
         let mut tasks = vec![Task::Files];
         tasks.extend(self.secrets.then_some(Task::Secrets));
-        let is_below = |source: &&Source| !source.engine_runs;
+        let is_below = |source: &&Source| !source.engine_runs && !source.last;
         tasks.extend(self.sources.iter().filter(is_below).map(bring));
         let (engines, others): (Vec<_>, Vec<_>) =
             (self.services.iter()).partition(|service| running.contains(service));
@@ -120,6 +124,7 @@ impl Wanted {
         let is_loaded = |source: &&Source| source.engine_runs;
         tasks.extend(self.sources.iter().filter(is_loaded).map(bring));
         tasks.extend(others.into_iter().map(start));
+        tasks.extend(self.sources.iter().filter(|source| source.last).map(bring));
         tasks.extend([Task::Traffic, Task::Validate]);
         tasks
     }

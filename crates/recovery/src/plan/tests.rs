@@ -12,6 +12,7 @@ fn source(name: &str, engine: Option<&str>, engine_runs: bool) -> Source {
         name: name.to_owned(),
         engine: engine.map(self::name),
         engine_runs,
+        last: false,
     }
 }
 

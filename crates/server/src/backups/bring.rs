@@ -1,7 +1,7 @@
 //! Bringing one part back: into a database, a directory, a volume; what it replaces is kept for an undo.
 
 use super::adopt::ADOPTED;
-use super::engines::Opened;
+use super::engines::{Opened, database_of};
 use super::job::{Job, Trouble};
 use super::pipe;
 use super::scratch::{Mounts, Scratch};
@@ -171,14 +171,44 @@ impl Bringing<'_> {
         found: &Found,
         load: Load,
     ) -> Result<KeptWords, Trouble> {
-        let opened = self.control.database_for(
-            self.environment,
-            self.bundle,
-            source,
-            &found.part.details,
-        )?;
-        let undo = self.load(&opened, found, load).await?;
-        Ok(undo.kept)
+        let (opened, still) = self.open(source, &found.part.details).await?;
+        let undo = self.load(&opened, found, load).await;
+        if let Some(still) = still {
+            still.end().await;
+        }
+        Ok(undo?.kept)
+    }
+
+    /// A database to bring into. One that is a file of a container's volumes is reached through an instance that has
+    /// them and runs nothing, where the service stands still; that is ended by the caller.
+    async fn open(
+        &self,
+        source: &BackupSource,
+        details: &KeptWords,
+    ) -> Result<(Opened, Option<Scratch>), Trouble> {
+        let (control, stack) = (self.control, &self.bundle.stack);
+        let service = match &source.kind {
+            SourceKind::Sqlite(file) => file.service.as_ref(),
+            _ => None,
+        };
+        let still = service.filter(|service| {
+            stack.target.runs_containers() && control.running(self.environment, service).is_err()
+        });
+        let Some(service) = still else {
+            let opened = control.database_for(self.environment, self.bundle, source, details)?;
+            return Ok((opened, None));
+        };
+        let scratch = self.mounted(service).await?;
+        let place: Arc<dyn Place> = scratch.place();
+        let opened = database_of(stack, source, None, details, &control.spool())
+            .and_then(|database| database.ok_or_else(|| Trouble::new("it is no database")));
+        match opened {
+            Ok(database) => Ok((Opened { database, place }, Some(scratch))),
+            Err(trouble) => {
+                scratch.end().await;
+                Err(trouble)
+            }
+        }
     }
 
     /// Reads from the repository into a database; the database sees an error where the reading fails.
@@ -440,12 +470,13 @@ impl Bringing<'_> {
         if kept.is_empty() {
             return Ok(());
         }
-        let details = &part.details;
-        let opened = self
-            .control
-            .database_for(self.environment, self.bundle, source, details)?;
+        let (opened, still) = self.open(source, &part.details).await?;
         let undo = Undo { kept: kept.clone() };
-        Ok(opened.database.undo(opened.place, &undo).await?)
+        let undone = opened.database.undo(opened.place, &undo).await;
+        if let Some(still) = still {
+            still.end().await;
+        }
+        Ok(undone?)
     }
 
     /// Gives up what was kept for an undo.

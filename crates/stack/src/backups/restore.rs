@@ -63,6 +63,8 @@ impl Stack {
     /// Every service that uses one of the parts, and whoever waits for such a one.
     fn touched(&self, parts: &[&Part]) -> BTreeSet<ServiceName> {
         let mut touched = BTreeSet::new();
+        // Nobody stands still for a command: it takes the copy in, or a file is put beside.
+        let parts = parts.iter().filter(|part| part.kind != PartKind::Command);
         for part in parts {
             let users = self.users(part);
             if users.is_empty() {
@@ -104,7 +106,7 @@ impl Stack {
             return services.filter(uses).map(|one| one.name.clone()).collect();
         }
         // Nothing is mounted for a process: who knows who opens a path.
-        let is_known = self.target.runs_containers() || part.kind == PartKind::Command;
+        let is_known = self.target.runs_containers();
         let kind = self.backups.sources.get(&part.source).filter(|_| is_known);
         let Some(kind) = kind.map(|source| &source.kind) else {
             return BTreeSet::new();
@@ -119,8 +121,10 @@ impl Stack {
                 let owner = owner.and_then(|name| self.services.get(name));
                 owner.is_some_and(|owner| shares(service, owner))
             }
-            SourceKind::Command(source) => source.service.as_ref() == Some(&service.name),
-            SourceKind::Postgresql(_) | SourceKind::Redis(_) | SourceKind::Mysql(_) => false,
+            SourceKind::Command(_)
+            | SourceKind::Postgresql(_)
+            | SourceKind::Redis(_)
+            | SourceKind::Mysql(_) => false,
         };
         services.filter(uses).map(|one| one.name.clone()).collect()
     }
@@ -146,6 +150,7 @@ fn source(part: &Part) -> Source {
         engine: part.service.clone().filter(|_| is_engine(part.kind)),
         // A base and its log are put below a server that stands still; all others are taken in by a running one.
         engine_runs: is_engine(part.kind) && part.kind != PartKind::PostgresqlBase,
+        last: part.kind == PartKind::Command,
     }
 }
 

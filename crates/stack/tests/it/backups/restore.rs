@@ -19,10 +19,18 @@ services:
 volumes: {db: {}, cache: {}, uploads: {x-mainstay: {shared: true}}}
 ";
 
+const OPERATION: &str = "
+environments: {production: {}}
+backups:
+  sources:
+    index: {command: {service: api, dump: index dump, restore: index load}}
+    infra: {command: {dump: terraform state pull}}
+";
+
 fn stack() -> Stack {
     let files = MemoryLoader::default()
         .with("/shop/compose.yaml", COMPOSE)
-        .with("/shop/mainstay.yaml", "environments: {production: {}}");
+        .with("/shop/mainstay.yaml", OPERATION);
     let request = Request {
         directory: "/shop".into(),
         environment: Some("production".to_owned()),
@@ -105,6 +113,28 @@ fn only_those_stand_still_who_use_what_comes_back() {
     assert_eq!(cache[1..3], ["stop worker", "bring back cache"]);
     let all = tasks(&whole(), None, Kind::Restore);
     assert!(!all.iter().any(|task| task.contains("mail")), "{all:?}");
+}
+
+#[test]
+fn a_command_takes_its_copy_in_within_a_service_that_runs() {
+    let both = point(&[
+        ("index", PartKind::Command, Some("api")),
+        ("uploads", PartKind::Volume, None),
+    ]);
+    let of = |only| tasks(&both, Some(only), Kind::Restore);
+    assert_eq!(
+        of("index"),
+        ["save what is there", "bring back index", "validate"],
+        "nobody stands still for it"
+    );
+    let all = tasks(&both, None, Kind::Restore);
+    let ends = ["start thumbs", "bring back index", "validate"];
+    assert_eq!(all[all.len() - 3..], ends, "{all:?}");
+    assert!(all.contains(&"stop api".to_owned()), "{all:?}");
+    let recovered = tasks(&both, None, Kind::Recover);
+    let at = |task: &str| recovered.iter().position(|one| one == task).unwrap();
+    assert!(at("bring back uploads") < at("start api"), "{recovered:?}");
+    assert!(at("start api") < at("bring back index"), "{recovered:?}");
 }
 
 #[test]
