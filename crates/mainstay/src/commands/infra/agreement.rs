@@ -14,7 +14,7 @@ use mainstay_server::api::types::{
 use mainstay_stack::Stack;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -29,6 +29,8 @@ pub struct Agreement<'a> {
     place: &'a Place,
     client: Client,
     scope: Scope,
+    /// The plan's.
+    file: PathBuf,
     request: InfraRequest,
 }
 
@@ -64,6 +66,7 @@ impl<'a> Agreement<'a> {
             place,
             client: place.client()?,
             scope: stack.scope(),
+            file,
             request: InfraRequest {
                 change,
                 policy: stack.policy.clone(),
@@ -149,6 +152,11 @@ impl<'a> Agreement<'a> {
 
     /// Uses the agreement up: what is begun now is begun once.
     pub async fn use_up(&self) -> Outcome {
+        // Somebody may have planned anew while others were waited for.
+        if artifacts::hash(&self.file).ok().as_ref() != Some(&self.request.change.plan) {
+            let message = "the plan is another one by now than what was agreed to";
+            return Err(Failure::input(message).hint("ask again: it is a new question"));
+        }
         let request = InfraRequest {
             begin: true,
             ..self.request.clone()
